@@ -1,0 +1,1 @@
+"""rtsep: music in, stems out, while it plays."""

@@ -1,0 +1,1 @@
+"""Pure functions on arrays: windows, STFT, masks, levels, resampling."""

@@ -1,0 +1,1 @@
+"""The border to the outside: sound cards, files, and a clock without hardware."""

@@ -1,0 +1,1 @@
+"""Training: data, loss, loop, evaluation. Nothing at run time imports it."""

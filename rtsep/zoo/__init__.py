@@ -1,0 +1,1 @@
+"""Models: cards, name -> verified local folder, import of Spleeter checkpoints."""
