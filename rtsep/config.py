@@ -78,7 +78,8 @@ def _explain(error: Any, kind: type[BaseModel]) -> str:
     """One of pydantic's errors as a sentence with the dotted key, and the nearest known key."""
     place = ".".join(str(part) for part in error["loc"]) or "the file"
     if error["type"] != "extra_forbidden":
-        return f"{place}: {error['msg']} (given: {error['input']!r})"
+        what = error["msg"].removeprefix("Value error, ").replace("Input should", "must")
+        return f"{place}: {what} (given: {error['input']!r})"
     known = _known_keys(kind, error["loc"][:-1])
     near = difflib.get_close_matches(str(error["loc"][-1]), known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"

@@ -1,0 +1,268 @@
+"""The settings of a live session, in the order in which sound meets them.
+
+A YAML file is read into a `LiveSettings`; the command line's options are merged over it by
+`LiveSettings.with_overrides`, so that both are checked by the same rules and refused in the same words.
+People write dB and count channels from 1; nothing else in rtsep does.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from rtsep.config import Strict, parse
+from rtsep.errors import UsageError
+
+#: Endings by which a path that does not exist yet is known to be a file and not a device.
+AUDIO_SUFFIXES = frozenset(
+    {".aac", ".aif", ".aiff", ".flac", ".m4a", ".m4v", ".mkv", ".mov", ".mp3", ".mp4"}
+    | {".oga", ".ogg", ".opus", ".w64", ".wav", ".webm", ".wma"}
+)
+
+
+def _check_gain_db(value: float) -> float:
+    if math.isnan(value):
+        raise ValueError("a gain must be a number of dB, or -inf for silence")
+    return value
+
+
+def _refuse_bool(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("must be a number of dB; to silence a stem write `mute: true`")
+    return value
+
+
+def _index_to_text(value: object) -> object:
+    return str(value) if type(value) is int else value
+
+
+def _check_distinct(value: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(value)) < len(value):
+        raise ValueError("a channel must not be named twice")
+    return value
+
+
+GainDb = Annotated[float, BeforeValidator(_refuse_bool), AfterValidator(_check_gain_db), Field(le=24.0)]
+Channel = Annotated[int, Field(ge=1, le=256)]
+#: One or two channels of a card, counted from 1.
+Channels = Annotated[tuple[Channel, ...], Field(min_length=1, max_length=2), AfterValidator(_check_distinct)]
+
+#: A file or a device; a device's bare index is taken for its name.
+Source = Annotated[str, BeforeValidator(_index_to_text), Field(min_length=1)]
+
+Clock = Literal["device", "real", "free"]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where sound comes from or goes to: a file's path, or the name or index of a device."""
+
+    kind: Literal["file", "device"]
+    name: str
+
+    @property
+    def is_file(self) -> bool:
+        """Whether this is a file."""
+        return self.kind == "file"
+
+    @property
+    def path(self) -> Path:
+        """The name as a path."""
+        return Path(self.name)
+
+    @classmethod
+    def read(cls, text: str) -> Endpoint:
+        """Tell a file from a device.
+
+        ``file:`` and ``device:`` decide; an existing path and a name with the ending of an audio file
+        are files; everything else is a device.
+        """
+        kind, colon, name = text.partition(":")
+        if colon and kind in ("file", "device"):
+            return cls("file" if kind == "file" else "device", name)
+        path = Path(text)
+        is_file = path.is_file() or path.suffix.lower() in AUDIO_SUFFIXES
+        return cls("file" if is_file else "device", text)
+
+
+class InputSettings(Strict):
+    """What is taken apart.
+
+    `source` is a file or a device (see `Endpoint.read`); of a card, one channel is doubled. Without
+    `sample_rate_hz` the session runs at the file's rate, or at 44100 Hz where the card can.
+    """
+
+    source: Source = "default"
+    channels: Channels = (1, 2)
+    sample_rate_hz: int | None = Field(default=None, ge=8000, le=384000)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The source, told apart into file and device."""
+        return Endpoint.read(self.source)
+
+
+class ModelSettings(Strict):
+    """What takes it apart, and how often.
+
+    `name` is an installed model or a folder; without it the default model runs. `context_frames` are the
+    frames that the network sees (none: as trained), `update_hops` the hops from one run of it to the next,
+    `lookahead_frames` the future frames that it waits for. ``card`` means: as the model's card says.
+    """
+
+    name: str | None = Field(default=None, min_length=1)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    mask: Literal["card", "ratio", "direct"] = "card"
+    extension: Literal["card", "zeros", "average", "top_band"] = "top_band"
+    context_frames: int | None = Field(default=None, ge=64, le=4096)
+    update_hops: int = Field(default=2, ge=1, le=64)
+    lookahead_frames: int = Field(default=0, ge=0, le=256)
+
+
+class StemSettings(Strict):
+    """Where one stem's fader, buttons and cables stand.
+
+    `route` names card outputs; one output takes the mean of left and right. Without it the stem goes to
+    the main bus, with it only there.
+    """
+
+    gain_db: GainDb = 0.0
+    mute: bool = False
+    solo: bool = False
+    route: Channels | None = None
+
+
+class MixerSettings(Strict):
+    """The mix as it stands when the session starts; `ramp_ms` is the time that a change of gain takes."""
+
+    stems: dict[str, StemSettings] = Field(default_factory=dict)
+    ramp_ms: float = Field(default=10.0, ge=1.0, le=1000.0)
+
+    def check_stems(self, model_name: str, stems: Sequence[str]) -> None:
+        """Refuse a stem that the model does not make.
+
+        Raises
+        ------
+        UsageError
+            A stem of the settings is none of `stems`; the message names those that are.
+        """
+        for name in self.stems:
+            if name not in stems:
+                near = difflib.get_close_matches(name, stems, n=1)
+                hint = f"Did you mean {near[0]!r}?" if near else "Choose another model with -m."
+                raise UsageError(
+                    f"the model {model_name} makes no stem {name!r}; it makes {', '.join(stems)}. {hint}"
+                )
+
+
+class OutputSettings(Strict):
+    """Where the mix goes, and what drives the session.
+
+    `channels` are the card outputs of the main bus. `record` is a folder for every stem, the mixture and
+    the main bus. The `clock` is the card's (device), the wall's (real) or none (free: as fast as the engine
+    can); without one it is the card's where there is a card. `block_samples` is the card's turn (0: the card
+    decides), `max_block_samples` the largest turn that the latency allows for, `compute_ms` the time that
+    it allows for an update (none: what the model needs).
+    """
+
+    sink: Source = "default"
+    channels: Channels = (1, 2)
+    record: Path | None = None
+    clock: Clock | None = None
+    block_samples: int = Field(default=0, ge=0, le=65536)
+    max_block_samples: int = Field(default=1024, ge=16, le=65536)
+    compute_ms: float | None = Field(default=None, ge=0.0, le=5000.0)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The sink, told apart into file and device."""
+        return Endpoint.read(self.sink)
+
+
+class ControlSettings(Strict):
+    """Who may turn the knobs, and where the account of the session is left."""
+
+    keys: bool = True
+    stats_json: Path | None = None
+
+
+class LiveSettings(Strict):
+    """A whole live session.
+
+    Examples
+    --------
+    >>> settings = LiveSettings().with_overrides({"mixer": {"stems": {"vocals": {"gain_db": -12}}}})
+    >>> settings.mixer.stems["vocals"].gain_db
+    -12.0
+    """
+
+    input: InputSettings = InputSettings()
+    model: ModelSettings = ModelSettings()
+    mixer: MixerSettings = MixerSettings()
+    output: OutputSettings = OutputSettings()
+    control: ControlSettings = ControlSettings()
+
+    def with_overrides(self, overrides: Mapping[str, Any], where: str = "command line") -> LiveSettings:
+        """The same settings with a tree of plain values laid over them.
+
+        Parameters
+        ----------
+        overrides
+            Nested mappings with the keys of the YAML file.
+        where
+            Their origin, for errors.
+
+        Raises
+        ------
+        ConfigError
+            A key is unknown or a value out of range.
+        """
+        return parse(overlay(self.model_dump(exclude_unset=True), overrides), LiveSettings, where)
+
+
+def overlay(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`under` with the values of `over` in their place, mapping by mapping."""
+    merged = dict(under)
+    for key, value in over.items():
+        below = merged.get(key)
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            merged[key] = overlay(below, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+#: A preset is a stem and what becomes of it.
+PRESETS: dict[str, dict[str, dict[str, bool]]] = {
+    "karaoke": {"vocals": {"mute": True}},
+    "acapella": {"vocals": {"solo": True}},
+    "drumless": {"drums": {"mute": True}},
+}
+
+
+def stem_overrides(
+    *,
+    preset: str | None = None,
+    gains_db: Mapping[str, float] | None = None,
+    mutes: Iterable[str] = (),
+    solos: Iterable[str] = (),
+    routes: Mapping[str, tuple[int, ...]] | None = None,
+) -> dict[str, Any]:
+    """The tree for `LiveSettings.with_overrides` that changes stems and nothing else."""
+    stems: dict[str, Any] = {}
+    parts: list[Mapping[str, Mapping[str, Any]]] = [
+        PRESETS[preset] if preset else {},
+        {name: {"gain_db": gain_db} for name, gain_db in (gains_db or {}).items()},
+        {name: {"mute": True} for name in mutes},
+        {name: {"solo": True} for name in solos},
+        {name: {"route": route} for name, route in (routes or {}).items()},
+    ]
+    for part in parts:
+        stems = overlay(stems, part)
+    return {"mixer": {"stems": stems}} if stems else {}
