@@ -1,0 +1,236 @@
+"""The mixer as a picture of text: a meter and a fader per stem, latency, load, and the tape.
+
+`draw` makes one picture from one look at the session and a width; nothing here keeps time. `Screen` shows
+pictures: in place on a terminal, as plain lines anywhere else.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from rtsep.control.keys import BINDINGS, Hands, format_db
+from rtsep.control.player import Player, Status, Strip, Transport
+from rtsep.stream import Latency
+
+FLOOR_DBFS = -60.0
+#: Where a meter turns yellow and red.
+ZONES_DBFS = ((-18.0, "green"), (-6.0, "yellow"), (0.0, "red"))
+PLAIN_LINE_EVERY_S = 1.0
+
+NAME_COLUMNS = 12
+GAIN_COLUMNS = 9
+FLAG_COLUMNS = 4
+#: Marker, number, spaces between the columns.
+OTHER_COLUMNS = 6
+
+
+@dataclass(frozen=True)
+class Marks:
+    """The characters of a picture, for terminals with and without Unicode."""
+
+    rms: str
+    peak: str
+    rest: str
+    selected: str
+    line: str
+    playing: str
+    paused: str
+
+
+UNICODE = Marks(rms="█", peak="▒", rest="·", selected="▸", line="─", playing="▶", paused="‖")
+ASCII = Marks(rms="#", peak="=", rest=".", selected=">", line="-", playing=">", paused="|")
+
+
+def draw(player: Player, hands: Hands, width: int, marks: Marks = UNICODE) -> Text:
+    """One picture of the session.
+
+    Parameters
+    ----------
+    player
+        What is shown.
+    hands
+        What is selected and marked.
+    width
+        Columns of the terminal; no line of the mixer is longer.
+    marks
+        The characters to draw with.
+    """
+    return Text("\n").join(_lines(player, hands, width, marks))
+
+
+def _lines(player: Player, hands: Hands, width: int, marks: Marks) -> Iterator[Text]:
+    status = player.status()
+    for number, stem in enumerate(player.stems):
+        yield _strip_line(number, stem, player, status, hands.selected == number, width, marks)
+    yield _bus_line(status.main_dbfs, width, marks)
+    yield Text("")
+    transport = player.transport
+    if transport is None:
+        yield Text(f"live   {clock(status.position_s)}")
+    else:
+        yield _transport_line(transport, hands, width, marks)
+    yield health_line(status)
+    yield from _filled(latency_chunks(player.latency), width)
+    yield from _filled(help_chunks(player), width)
+    yield Text(hands.message[:width], style="italic")
+
+
+def _strip_line(
+    number: int, stem: str, player: Player, status: Status, selected: bool, width: int, marks: Marks
+) -> Text:
+    """``▸1 vocals       ████▒▒······   -12.0 dB M S``."""
+    strip = player.mix.state[stem]
+    line = Text(f"{marks.selected if selected else ' '}{number + 1} {_fitted(stem)} ")
+    if selected:
+        line.stylize("bold")
+    line.append(meter(status.peak_dbfs[stem], status.rms_dbfs[stem], _meter_columns(width), marks))
+    line.append(f" {format_db(strip.gain_db):>{GAIN_COLUMNS}} ")
+    line.append_text(_flags(strip))
+    return line
+
+
+def _bus_line(main_dbfs: float, width: int, marks: Marks) -> Text:
+    """The main bus: its peak, and the same in figures."""
+    level = f"{main_dbfs:.1f} dBFS" if main_dbfs > FLOOR_DBFS else "silent"
+    line = Text(f"   {_fitted('main')} ", style="bold")
+    line.append(meter(main_dbfs, main_dbfs, _meter_columns(width), marks))
+    return line.append(f" {level:>{GAIN_COLUMNS + 1}}")
+
+
+def _fitted(name: str) -> str:
+    """A name in its column."""
+    return name[:NAME_COLUMNS].ljust(NAME_COLUMNS)
+
+
+def _meter_columns(width: int) -> int:
+    return max(4, width - OTHER_COLUMNS - NAME_COLUMNS - GAIN_COLUMNS - FLAG_COLUMNS)
+
+
+def _flags(strip: Strip) -> Text:
+    flags = Text()
+    flags.append("M" if strip.mute else " ", style="bold white on red" if strip.mute else "")
+    flags.append(" ")
+    return flags.append("S" if strip.solo else " ", style="bold black on yellow" if strip.solo else "")
+
+
+def meter(peak_dbfs: float, rms_dbfs: float, width: int, marks: Marks = UNICODE) -> Text:
+    """A bar from the floor to 0 dBFS: full up to the RMS, shaded up to the peak."""
+    n_rms, n_peak = _columns(rms_dbfs, width), _columns(peak_dbfs, width)
+    bar = Text()
+    for column in range(width):
+        if column >= max(n_rms, n_peak):
+            bar.append(marks.rest * (width - column), style="dim")
+            break
+        at_dbfs = FLOOR_DBFS * (1 - column / width)
+        colour = next(colour for top_dbfs, colour in ZONES_DBFS if at_dbfs < top_dbfs)
+        bar.append(marks.rms if column < n_rms else marks.peak, style=colour)
+    return bar
+
+
+def _columns(level_dbfs: float, width: int) -> int:
+    """How far a level reaches, in columns."""
+    share = 1 - max(FLOOR_DBFS, min(level_dbfs, 0.0)) / FLOOR_DBFS
+    return round(share * width)
+
+
+def _transport_line(transport: Transport, hands: Hands, width: int, marks: Marks) -> Text:
+    """``▶ 0:42 ────╂───A────B──── 3:21``: where the tape stands, and the loop's marks."""
+    now, end = clock(transport.position_s), clock(transport.duration_s)
+    columns = max(4, width - len(now) - len(end) - 4)
+    bar = [marks.line] * columns
+    for mark, at_s in (("A", hands.loop_start_s), ("B", hands.loop_end_s), ("O", transport.position_s)):
+        if at_s is not None and transport.duration_s > 0:
+            bar[min(columns - 1, max(0, int(at_s / transport.duration_s * columns)))] = mark
+    return Text(f"{marks.paused if transport.paused else marks.playing} {now} {''.join(bar)} {end}")
+
+
+def health_line(status: Status) -> Text:
+    """Load, late blocks and xruns; red where they hurt."""
+    line = Text("load ")
+    line.append(f"{status.load:.0%}", style="red" if status.load > 1 else "green")
+    line.append("   late ")
+    line.append(f"{status.n_late_blocks} blocks", style="red" if status.n_late_blocks else "")
+    line.append("   xruns ")
+    return line.append(f"{status.n_xruns}", style="red" if status.n_xruns else "")
+
+
+def help_chunks(player: Player) -> Iterator[Text]:
+    """The keys that work here, each with what it does."""
+    for binding in BINDINGS:
+        if player.transport is not None or not binding.needs_file:
+            yield Text.assemble((binding.label, "bold"), " ", binding.what, "  ", style="dim")
+
+
+def latency_chunks(latency: Latency) -> Iterator[Text]:
+    """``latency 128.0 ms = card 5.8 + window 92.9 + ...``, cut where a line may end."""
+    total, _, parts = str(latency).partition(" = ")
+    yield Text(f"latency {total} = ", style="dim")
+    *first, last = parts.split(" + ")
+    for part in first:
+        yield Text(f"{part} + ", style="dim")
+    yield Text(last, style="dim")
+
+
+def _filled(chunks: Iterable[Text], width: int) -> Iterator[Text]:
+    """Chunks in lines of at most `width` columns (a longer chunk has a line of its own)."""
+    line = Text()
+    for chunk in chunks:
+        if line.cell_len and line.cell_len + len(chunk.plain.rstrip()) > width:
+            yield line
+            line = Text()
+        line.append_text(chunk)
+    yield line
+
+
+def plain_line(player: Player) -> str:
+    """One line for logs and dumb terminals."""
+    status = player.status()
+    at_s = player.transport.position_s if player.transport else status.position_s
+    levels = "  ".join(f"{stem} {max(status.rms_dbfs[stem], FLOOR_DBFS):.0f}" for stem in player.stems)
+    return f"{clock(at_s)}  {levels} dBFS  {health_line(status).plain}"
+
+
+def clock(time_s: float) -> str:
+    """Seconds as ``m:ss``, or ``h:mm:ss``."""
+    minutes, seconds = divmod(max(0, int(time_s)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+class Screen:
+    """Shows a session until it is left: a picture in place on a terminal, else a line now and then."""
+
+    def __init__(self, console: Console, player: Player, hands: Hands) -> None:
+        self._console, self._player, self._hands = console, player, hands
+        self._marks = UNICODE if console.encoding.lower().startswith("utf") else ASCII
+        self._live = None
+        if console.is_terminal and not console.is_dumb_terminal:
+            self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
+        self._next_line_s = 0.0
+
+    def __enter__(self) -> Screen:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def show(self) -> None:
+        """Show how things stand now."""
+        if self._live is not None:
+            width = self._console.width
+            self._live.update(draw(self._player, self._hands, width, self._marks), refresh=True)
+        elif time.monotonic() >= self._next_line_s:
+            self._console.print(plain_line(self._player), markup=False, highlight=False, soft_wrap=True)
+            self._next_line_s = time.monotonic() + PLAIN_LINE_EVERY_S

@@ -1,0 +1,133 @@
+"""What a control surface sees of a running session; the host has this shape.
+
+A surface (keys, screen, later MIDI, OSC and the web) is a thin view: it reads a `Status` and moves the
+`Mix` and the `Transport`, and knows nothing of threads and tapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from rtsep.stream import Latency
+
+
+class Strip(Protocol):
+    """Where one stem's fader and buttons stand."""
+
+    @property
+    def gain_db(self) -> float:
+        """The fader, in dB; -inf is silence."""
+
+    @property
+    def mute(self) -> bool:
+        """Whether the stem is muted."""
+
+    @property
+    def solo(self) -> bool:
+        """Whether the stem is soloed."""
+
+
+class Mix(Protocol):
+    """The faders and buttons of all stems."""
+
+    @property
+    def state(self) -> Mapping[str, Strip]:
+        """Stem to strip."""
+
+    def set_gain_db(self, stem: str, gain_db: float, /) -> None:
+        """Move a fader."""
+
+    def set_mute(self, stem: str, mute: bool, /) -> None:
+        """Press a mute button."""
+
+    def set_solo(self, stem: str, solo: bool, /) -> None:
+        """Press a solo button."""
+
+
+class Transport(Protocol):
+    """The tape machine of a file; a card has none."""
+
+    @property
+    def position_s(self) -> float:
+        """What is heard now, from the start of the file."""
+
+    @property
+    def duration_s(self) -> float:
+        """The length of the file."""
+
+    @property
+    def paused(self) -> bool:
+        """Whether it stands still."""
+
+    def pause(self, paused: bool, /) -> None:
+        """Stand still, or go on."""
+
+    def seek(self, delta_s: float, /) -> None:
+        """Jump forwards or backwards."""
+
+    def loop(self, start_s: float | None, end_s: float | None, /) -> None:
+        """Repeat from start to end; two times none: play on."""
+
+
+class Status(Protocol):
+    """One look at the session: levels in dBFS, load = work / deadline, what was late and what was lost."""
+
+    @property
+    def position_s(self) -> float:
+        """Time since the start of the session."""
+
+    @property
+    def load(self) -> float:
+        """Work / deadline of the engine, 1.0 is full."""
+
+    @property
+    def n_late_blocks(self) -> int:
+        """Blocks in which the mixture was heard in place of stems."""
+
+    @property
+    def n_late_samples(self) -> int:
+        """Samples of the same."""
+
+    @property
+    def n_xruns(self) -> int:
+        """Times that the card lost sound."""
+
+    @property
+    def peak_dbfs(self) -> Mapping[str, float]:
+        """Stem to peak."""
+
+    @property
+    def rms_dbfs(self) -> Mapping[str, float]:
+        """Stem to RMS."""
+
+    @property
+    def main_dbfs(self) -> float:
+        """Peak of the main bus."""
+
+
+class Player(Protocol):
+    """A running session."""
+
+    @property
+    def stems(self) -> tuple[str, ...]:
+        """The stems, in the model's order."""
+
+    @property
+    def model_name(self) -> str:
+        """The model that makes them."""
+
+    @property
+    def latency(self) -> Latency:
+        """From input to output, by parts."""
+
+    @property
+    def mix(self) -> Mix:
+        """The faders."""
+
+    @property
+    def transport(self) -> Transport | None:
+        """The tape machine, if the input is a file."""
+
+    def status(self) -> Status:
+        """What there is to see now."""
