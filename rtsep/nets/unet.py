@@ -166,7 +166,13 @@ class SeparationNet(nn.Module):
         super().__init__()
         self.instruments = tuple(instruments)
         self.spec = spec
-        self.unets = nn.ModuleDict({name: UNet(spec) for name in instruments})
+        for name in instruments:  # with a prefix: torch refuses a module that is called "keys" or "type"
+            self.add_module(f"unet_{name}", UNet(spec))
+
+    @property
+    def unets(self) -> dict[str, UNet]:
+        """The network of each instrument, in the model's order."""
+        return {name: getattr(self, f"unet_{name}") for name in self.instruments}
 
     def forward(self, magnitude: Tensor, instruments: Sequence[str] | None = None) -> Tensor:
         """The networks' own masks, before any ratio between them.
@@ -184,7 +190,8 @@ class SeparationNet(nn.Module):
             ``(instruments, batch, 2, frames, bins)`` in [0, 1].
         """
         wanted = self.instruments if instruments is None else tuple(instruments)
-        logits = torch.stack([self.unets[name](magnitude) for name in wanted])
+        unets = self.unets
+        logits = torch.stack([unets[name](magnitude) for name in wanted])
         if self.spec.output == "softmax":
             return torch.softmax(logits, dim=0)
         return torch.sigmoid(logits)

@@ -6,9 +6,10 @@ checkpoint or by training, and read wherever the model is used.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -18,6 +19,8 @@ from rtsep.nets.unet import SPLEETER_N_FILTERS, Activation, UNetSpec
 
 Extension = Literal["zeros", "average", "top_band"]
 Mask = Literal["ratio", "direct"]
+# A stem's name becomes a file name, a command-line argument and a part of a tensor's name.
+StemName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "card.yaml"
@@ -27,8 +30,8 @@ class NetworkCard(Strict):
     """The networks of a model, in the words of Spleeter's JSON."""
 
     type: Literal["unet.unet", "unet.softmax_unet"] = "unet.unet"
-    instruments: tuple[str, ...] = Field(min_length=1, description="stems that own a network, in order")
-    conv_n_filters: tuple[int, ...] = SPLEETER_N_FILTERS
+    instruments: tuple[StemName, ...] = Field(min_length=1, description="stems that own a network, in order")
+    conv_n_filters: tuple[Annotated[int, Field(gt=0)], ...] = Field(default=SPLEETER_N_FILTERS, min_length=1)
     conv_activation: Activation = "LeakyReLU"
     deconv_activation: Activation = "ReLU"
 
@@ -48,17 +51,17 @@ class ModelCard(Strict):
 
     name: str
     separator: str = "spleeter"
-    stems: tuple[str, ...] = Field(min_length=1)
-    sample_rate_hz: int = Field(44100, gt=0)
-    frame_samples: int = Field(4096, gt=0)
-    hop_samples: int = Field(1024, gt=0)
-    n_frames: int = Field(512, gt=0, description="T: frames that the network sees at once")
-    n_bins: int = Field(1024, gt=0, description="F: bins that the network sees, from 0 Hz up")
-    exponent: float = Field(2.0, gt=0)
+    stems: tuple[StemName, ...] = Field(min_length=1)
+    sample_rate_hz: int = Field(default=44100, gt=0)
+    frame_samples: int = Field(default=4096, gt=0)
+    hop_samples: int = Field(default=1024, gt=0)
+    n_frames: int = Field(default=512, gt=0, description="T: frames that the network sees at once")
+    n_bins: int = Field(default=1024, gt=0, description="F: bins that the network sees, from 0 Hz up")
+    exponent: float = Field(default=2.0, gt=0)
     mask: Mask = "ratio"
     extension: Extension = "zeros"
     network: NetworkCard
-    sha256: str = Field("", description="of model.safetensors")
+    sha256: str = Field(default="", description="of model.safetensors")
     licence: str = ""
     source: str = ""
     credits: tuple[str, ...] = ()
@@ -66,17 +69,41 @@ class ModelCard(Strict):
 
     @model_validator(mode="after")
     def _stems_fit_networks(self) -> ModelCard:
+        for names in (self.stems, self.network.instruments):
+            if repeated(names):
+                raise ValueError(f"{repeated(names)} is named twice")
         missing = [name for name in self.network.instruments if name not in self.stems]
         if missing:
             raise ValueError(f"network.instruments {missing} are not among the stems {list(self.stems)}")
         if len(self.stems) - len(self.network.instruments) > 1:
             raise ValueError("at most one stem may be without a network (the complement)")
+        if self.network.type == "unet.softmax_unet" and (self.complement or self.mask == "direct"):
+            raise ValueError(
+                "a softmax joins the networks of all stems: no complement and no direct masks with it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _spectrogram_fits_network(self) -> ModelCard:
+        multiple = self.network.unet.time_multiple
+        for key, value in (("n_frames", self.n_frames), ("n_bins", self.n_bins)):
+            if value % multiple:
+                raise ValueError(
+                    f"{key} is {value}, but the network halves it to a whole number: {multiple} · n"
+                )
+        if self.n_bins > self.frame_samples // 2 + 1:
+            raise ValueError(f"n_bins is {self.n_bins}, but a frame has {self.frame_samples // 2 + 1} bins")
         return self
 
     @property
     def complement(self) -> str | None:
         """The stem without a network, if there is one."""
         return next((name for name in self.stems if name not in self.network.instruments), None)
+
+
+def repeated(names: Sequence[str]) -> str | None:
+    """The first name that comes twice."""
+    return next((name for n, name in enumerate(names) if name in names[:n]), None)
 
 
 @dataclass(frozen=True)
