@@ -1,0 +1,280 @@
+"""Files that appear when they are whole.
+
+Everything is written to a hidden file beside the target and renamed at the end, so that what stands under the
+target's name is always a whole file: the old one until then, the new one from then on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import soxr
+
+from rtsep.errors import AudioFileError, RtsepError, UsageError
+from rtsep.io.encode import CODECS, choose_encoding, open_encoder
+from rtsep.stream import Audio
+
+
+class PartFile:
+    """The hidden file. It keeps its first error: the libraries that write to it would lose or distort it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.error: OSError | None = None
+        self._file = path.open("xb")
+
+    def write(self, data: bytes | memoryview) -> int:
+        """Write, or pretend to once something went wrong."""
+        if self.error is None:
+            try:
+                self._file.write(data)
+            except OSError as error:
+                self.error = error
+        return len(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a byte."""
+        try:
+            return self._file.seek(offset, whence)
+        except OSError as error:  # seeking writes what is buffered
+            self.error = self.error or error
+            return offset
+
+    def tell(self) -> int:
+        """The byte to be written next."""
+        return self._file.tell()
+
+    def close(self) -> None:
+        """Bring everything to the disk."""
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())  # some file systems tell only now that they are full
+            self._file.close()
+        except OSError as error:
+            self.error = self.error or error
+            with contextlib.suppress(OSError):
+                self._file.close()
+
+
+class AudioWriter:
+    """An audio file in the making.
+
+    As a context manager it closes at the end, or leaves nothing behind after an exception.
+
+    Parameters
+    ----------
+    path
+        The file to be; its folder must exist. What is there stays until the new file is whole.
+    sample_rate_hz
+        The rate of the blocks. A codec that does not have it (Opus: only 48 kHz) gets the next one that it
+        has, `file_rate_hz`.
+    n_channels
+        Channels of the blocks.
+    codec
+        ``wav, flac, mp3, ogg, opus, m4a, wma``; None takes the ending of `path`.
+    subtype
+        ``PCM_16`` (default), ``PCM_24`` or ``FLOAT`` (WAV only), for WAV and FLAC. Integers clip.
+    bitrate
+        Like ``192k`` (default), for the others.
+    n_samples
+        How many samples will come, if known: to say how much room is missing when a disk is full.
+
+    Attributes
+    ----------
+    n_clipped_samples : int
+        Values that lay beyond full scale and were clipped.
+
+    Raises
+    ------
+    UsageError
+        The codec is not known or does not have what is asked of it.
+    AudioFileError
+        The file cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        sample_rate_hz: int,
+        n_channels: int,
+        *,
+        codec: str | None = None,
+        subtype: str | None = None,
+        bitrate: str | None = None,
+        n_samples: int | None = None,
+    ) -> None:
+        self.path, self.sample_rate_hz, self.n_channels = Path(path), sample_rate_hz, n_channels
+        self._encoding = choose_encoding(codec or _codec_of(self.path), subtype=subtype, bitrate=bitrate)
+        limits = CODECS[self._encoding.codec]
+        if sample_rate_hz <= 0:
+            raise UsageError(f"sample_rate_hz={sample_rate_hz} must be a positive number")
+        if not 1 <= n_channels <= limits.n_channels_max:
+            allowed = f"1 to {limits.n_channels_max}"
+            raise UsageError(
+                f"{n_channels} channels do not go into {self._encoding.codec}; it takes {allowed}"
+            )
+        self.file_rate_hz = limits.nearest_rate_hz(sample_rate_hz)
+        self._n_expected_samples = n_samples
+        self._part = self._open_part()
+        self._encoder = open_encoder(self._part, self._encoding, self.file_rate_hz, n_channels)
+        self._resampler = None
+        if self.file_rate_hz != sample_rate_hz:
+            self._resampler = soxr.ResampleStream(
+                sample_rate_hz, self.file_rate_hz, n_channels, dtype="float32"
+            )
+        self._is_open = True
+
+    def _open_part(self) -> PartFile:
+        if self.path.is_dir():
+            raise AudioFileError(f"{self.path} is a folder. Give the path of a file.")
+        if not self.path.parent.is_dir():
+            raise AudioFileError(f"{self.path}: the folder {self.path.parent} does not exist. Make it first.")
+        try:
+            return PartFile(self.path.with_name(f".rtsep-{secrets.token_hex(6)}.part"))
+        except OSError as error:
+            raise AudioFileError(f"{self.path} cannot be written: {error.strerror or error}.") from error
+
+    @property
+    def n_clipped_samples(self) -> int:
+        """Values that lay beyond full scale and were clipped; every channel counts."""
+        return self._encoder.n_clipped_samples
+
+    def write(self, block: Audio) -> None:
+        """Append float32 ``(n_channels, samples)``.
+
+        Raises
+        ------
+        AudioFileError
+            The disk is full, or failed. Nothing is left behind.
+        """
+        if block.ndim != 2 or block.shape[0] != self.n_channels:
+            raise UsageError(
+                f"a block of shape {block.shape} was given; it must be ({self.n_channels}, samples)"
+            )
+        if not self._is_open:
+            raise UsageError(f"{self.path} is closed: nothing can be added")
+        self._encode(block)
+        self._check_part()
+
+    def _encode(self, block: Audio, *, last: bool = False) -> None:
+        if self._resampler is not None:
+            block = self._resampler.resample_chunk(np.ascontiguousarray(block.T, np.float32), last=last).T
+        if block.shape[1]:
+            self._encoder.write(np.ascontiguousarray(block, np.float32))
+
+    def finish(self) -> None:
+        """Bring the last byte to the disk, still under the hidden name."""
+        if not self._is_open:
+            return
+        self._encode(np.zeros((self.n_channels, 0), np.float32), last=True)
+        self._encoder.close()
+        self._part.close()
+        self._is_open = False
+        self._check_part()
+
+    def _check_part(self) -> None:
+        if (error := self._part.error) is None:
+            return
+        n_written = self._part.tell() if self._is_open else None
+        self.abort()
+        raise AudioFileError(self._explain(error, n_written)) from error
+
+    def _explain(self, error: OSError, n_written: int | None) -> str:
+        """What stopped the disk, and how much room there is and would be needed."""
+        parts = [f"{self.path} cannot be written: {error.strerror or error}"]
+        if self._n_expected_samples is not None:
+            duration_s = self._n_expected_samples / self.sample_rate_hz
+            needed = duration_s * self._encoding.bytes_per_s(self.file_rate_hz, self.n_channels)
+            parts.append(f"it needs about {_megabytes(needed)}")
+        elif n_written is not None:
+            parts.append(f"it had grown to {_megabytes(n_written)}")
+        free = shutil.disk_usage(self.path.parent).free
+        parts.append(f"{_megabytes(free)} are free in {self.path.parent}")
+        return "; ".join(parts) + ". Make room or write elsewhere. Nothing was left behind."
+
+    def close(self) -> None:
+        """Finish the file and give it its name."""
+        commit_together([self])
+
+    def abort(self) -> None:
+        """Leave nothing behind; an older file of this name stays as it is."""
+        if self._is_open:
+            self._is_open = False
+            with contextlib.suppress(Exception):  # whatever the encoder says of its half file does not matter
+                self._encoder.close()
+            self._part.close()
+        self.part_path.unlink(missing_ok=True)
+
+    @property
+    def part_path(self) -> Path:
+        """The hidden file."""
+        return self._part.path
+
+    def __enter__(self) -> AudioWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abort()
+
+
+def commit_together(writers: Sequence[AudioWriter]) -> None:
+    """Finish files and give all of them their names, or none.
+
+    Raises
+    ------
+    AudioFileError
+        One of them cannot be finished or renamed. Every target is as it was before.
+    """
+    replaced: list[tuple[Path, Path | None]] = []
+    try:
+        for writer in writers:
+            writer.finish()
+        for writer in writers:
+            old = _put_aside(writer.path)
+            replaced.append((writer.path, old))
+            writer.part_path.replace(writer.path)
+    except BaseException as error:
+        for target, old in reversed(replaced):
+            target.unlink(missing_ok=True)
+            if old is not None:
+                old.replace(target)
+        for writer in writers:
+            writer.abort()
+        if isinstance(error, OSError) and not isinstance(error, RtsepError):
+            raise AudioFileError(f"{error.filename} cannot be renamed: {error.strerror or error}.") from error
+        raise
+    for _, old in replaced:
+        if old is not None:
+            old.unlink(missing_ok=True)
+
+
+def _put_aside(target: Path) -> Path | None:
+    """Give an existing file a hidden name, so that it can come back."""
+    if not target.exists():
+        return None
+    old = target.with_name(f".rtsep-{secrets.token_hex(6)}.old")
+    return target.replace(old)
+
+
+def _codec_of(path: Path) -> str:
+    codec = path.suffix.lower().removeprefix(".")
+    if codec not in CODECS:
+        endings = ", ".join("." + name for name in CODECS)
+        raise UsageError(f"{path}: the ending {path.suffix!r} names no codec; there are {endings}")
+    return codec
+
+
+def _megabytes(n_bytes: float) -> str:
+    return f"{n_bytes / 1e6:.1f} MB"
