@@ -6,8 +6,8 @@ leads elsewhere, a link, or more data than a checkpoint can have condemns the wh
 
 from __future__ import annotations
 
-import fnmatch
 import gzip
+import re
 import shutil
 import tarfile
 import zlib
@@ -20,7 +20,8 @@ from rtsep.errors import DownloadError
 MAX_UNPACKED_BYTES = 1 << 30
 MAX_MEMBERS = 1000
 
-_WANTED = ("checkpoint", "*.index", "*.data-?????-of-?????")
+# Archives made on a Mac carry a shadow "._NAME" of every file, which this passes over.
+_WANTED = re.compile(r"checkpoint|[A-Za-z0-9][A-Za-z0-9._-]*\.(index|data-\d{5}-of-\d{5})", re.ASCII)
 
 
 def unpack_checkpoint(archive: Path, into: Path, *, max_bytes: int = MAX_UNPACKED_BYTES) -> Path:
@@ -52,9 +53,15 @@ def unpack_checkpoint(archive: Path, into: Path, *, max_bytes: int = MAX_UNPACKE
             with tarfile.open(fileobj=limited, mode="r|") as tar:
                 for n_members, member in enumerate(tar, start=1):
                     _check_member(member, n_members, archive)
-                    if member.isfile() and _is_wanted(member.name):
+                    if member.isfile() and _WANTED.fullmatch(PurePosixPath(member.name).name):
                         _write(tar, member, into)
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (
+        tarfile.TarError,
+        EOFError,
+        zlib.error,
+        gzip.BadGzipFile,
+        ValueError,
+    ) as error:  # as tarfile has it
         raise DownloadError(f"{archive} is no whole .tar.gz archive: {error}. Fetch it anew.") from error
     except OSError as error:
         raise DownloadError(f"{archive} cannot be unpacked: {error.strerror or error}.") from error
@@ -96,12 +103,6 @@ def _check_member(member: tarfile.TarInfo, n_members: int, archive: Path) -> Non
         raise DownloadError(
             f"{archive} is not to be trusted: it holds {reason} ({member.name!r}). Nothing of it was kept."
         )
-
-
-def _is_wanted(name: str) -> bool:
-    base = PurePosixPath(name).name
-    # Archives made on a Mac carry a shadow "._NAME" of every file.
-    return not base.startswith("._") and any(fnmatch.fnmatchcase(base, pattern) for pattern in _WANTED)
 
 
 def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, into: Path) -> None:

@@ -31,6 +31,8 @@ def read_varint(data: bytes, at: int) -> tuple[int, int]:
         if byte < 0x80:
             if value >= 1 << 64:
                 break
+            if byte == 0 and n > 0:  # no writer does this; a flipped bit does
+                raise WireError(f"a number at byte {at} is longer than it need be")
             return value, at + n + 1
     raise WireError(f"a number at byte {at} is longer than 64 bits")
 
