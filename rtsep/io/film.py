@@ -203,6 +203,7 @@ class FfmpegDecoder:
         except av.FFmpegError:
             return False
         self._pieces = self._decode()
+        next(self._pieces, None)  # after a seek, too, FFmpeg takes priming off the first frame
         piece = next(self._pieces, None)
         if piece is None or piece.position_samples is None:
             return False

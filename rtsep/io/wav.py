@@ -53,9 +53,9 @@ def quantise(block: Audio, n_bits: int) -> tuple[NDArray[np.int32], int]:
         How many values had a magnitude above 1.
     """
     full_scale = 1 << (n_bits - 1)
-    scaled = np.rint(np.nan_to_num(block.astype(np.float64)) * full_scale)
+    scaled = np.rint(np.clip(np.nan_to_num(block), -1, 1).astype(np.float64) * full_scale)
     n_clipped = int(np.count_nonzero(np.abs(block) > 1.0))
-    return np.clip(scaled, -full_scale, full_scale - 1).astype(np.int32), n_clipped
+    return np.minimum(scaled, full_scale - 1).astype(np.int32), n_clipped
 
 
 class WavEncoder:
