@@ -26,7 +26,7 @@ from rtsep.demo.sound import (
     to_samples,
 )
 
-# Sixteenth, length in sixteenths, step: r root, o octave, f fifth, p passing note into the next bar, n nothing new.
+# Sixteenth, length in sixteenths, step: r root, o octave, f fifth, p passing note to the next bar.
 _BASS = {
     "intro": ((0, 6, "r"), (6, 8, "r"), (14, 2, "p")),
     "verse": ((0, 5, "r"), (6, 2, "r"), (8, 3, "f"), (11, 2, "o"), (14, 2, "p")),
@@ -45,7 +45,7 @@ _LAST = len(SECTIONS) - 1
 
 
 def play_bass(score: Score, n_samples: int, rng: np.random.Generator) -> Samples:
-    """The bass stem, mono ``(samples,)``: a sawtooth and a sine through a low-pass that opens at every note."""
+    """The bass stem, mono ``(samples,)``: saw and sine through a low-pass that opens at every note."""
     n = n_frames(n_samples)
     pitch, level, bright = np.full(n, float(_root(score, 1))), np.zeros(n), np.zeros(n)
     for bar in range(1, len(SECTIONS)):
@@ -69,14 +69,14 @@ def play_bass(score: Score, n_samples: int, rng: np.random.Generator) -> Samples
 
 
 def play_keys(score: Score, n_samples: int, rng: np.random.Generator) -> Samples:
-    """The stem of all else, ``(2, samples)``: electric piano, a pad in the chorus, an arpeggio, their hall."""
+    """The stem of all else, ``(2, samples)``: electric piano, pad, arpeggio and their hall."""
     voicings = _voice_led(score)
     piano = _ensemble(_piano(score, voicings, n_samples, rng), rng)
     pad = _pad(score, voicings, n_samples, rng)
     arpeggio = _plucks(score, voicings, n_samples, rng)
     dry = piano + 0.55 * pad + 0.6 * arpeggio
     wet = reverberated(0.6 * piano + 0.7 * pad + arpeggio, rng, 1.9, 0.02)
-    return equalised(dry + 0.3 * wet, 110, 14_000)
+    return equalised(dry + 0.3 * wet, 110, 16_000, tilt_db=0.8)
 
 
 def _root(score: Score, bar: int) -> int:
@@ -97,11 +97,11 @@ def _bass_pitch(score: Score, bar: int, kind: str) -> int:
 def _voice_led(score: Score) -> list[tuple[int, ...]]:
     """Four notes a bar, each chord in the inversion nearest to the one before."""
     voicings: list[tuple[int, ...]] = []
-    before = (57, 61, 64, 68)
+    before: tuple[int, ...] = (57, 61, 64, 68)
     for chord in score.chords:
         classes = [score.midi(chord + third) % 12 for third in ((0, 2, 4, 8) if chord == 0 else (0, 2, 4, 6))]
         choices = [tuple(sorted(low + (c - low) % 12 for c in classes)) for low in range(52, 61)]
-        before = min(choices, key=lambda notes: sum(abs(a - b) for a, b in zip(notes, before, strict=True)))  # noqa: B023
+        before = min(choices, key=lambda notes: sum(abs(a - b) for a, b in zip(notes, before, strict=True)))
         voicings.append(before)
     return voicings
 
@@ -126,10 +126,10 @@ def _piano(
 
 def _tine(midi: int, length_s: float, velocity: float, brightness: float) -> Samples:
     """One note of an electric piano by frequency modulation (Chowning 1973)."""
-    t = seconds(to_samples(length_s + 0.15))
+    t = seconds(to_samples(length_s + 0.15)).astype(np.float32)
     turn = 2 * np.pi * float(midi_to_hz(midi)) * t
     index = (0.5 + 1.3 * brightness) * velocity * np.exp(-t / 0.5) + 0.15
-    bell = 0.10 * velocity * np.exp(-t / 0.12) * np.sin(14 * turn)
+    bell = 0.22 * velocity * np.exp(-t / 0.12) * np.sin(14 * turn)
     sound = np.sin(turn + index * np.sin(turn) + bell) * np.exp(-t / 1.4)
     return faded(0.2 * velocity * sound, 0.003, 0.12)
 
@@ -142,11 +142,11 @@ def _pad(score: Score, voicings: list[tuple[int, ...]], n_samples: int, rng: np.
     for bar in [k for k, name in enumerate(SECTIONS) if name in ("chorus", "outro")]:
         level = np.zeros(len(hz))
         for midi in voicings[bar]:
-            for harmonic in range(1, 24):
+            for harmonic in range(1, 40):
                 centre = float(midi_to_hz(midi)) * harmonic
                 width = 0.006 * centre
                 near = slice(*np.searchsorted(hz, (centre - 4 * width, centre + 4 * width)))
-                fall = harmonic ** -(2.1 - 0.7 * score.brightness)
+                fall = harmonic ** -(1.8 - 0.7 * score.brightness)
                 level[near] += fall / np.sqrt(width) * np.exp(-(((hz[near] - centre) / width) ** 2))
         phases = np.exp(2j * np.pi * rng.uniform(size=(2, len(hz))))
         sound = np.fft.irfft(level * phases)[:, : to_samples(score.bar_s + 0.4)]
@@ -176,13 +176,13 @@ def _plucks(
 def _pluck(midi: int, brightness: float) -> Samples:
     t = seconds(to_samples(0.5))
     hz = float(midi_to_hz(midi))
-    slope = 1.6 - 0.5 * brightness
-    tones = (np.sin(2 * np.pi * k * hz * t) * np.exp(-t * (5 + 4 * k)) / k**slope for k in range(1, 9))
+    slope = 1.2 - 0.5 * brightness
+    tones = (np.sin(2 * np.pi * k * hz * t) * np.exp(-t * (5 + 3 * k)) / k**slope for k in range(1, 11))
     return faded(0.09 * np.sum(list(tones), axis=0), 0.002, 0.1)
 
 
 def _ensemble(sound: Samples, rng: np.random.Generator) -> Samples:
-    """A stereo chorus: each side joined by itself, delayed by 12 ms give or take 2.5, sides in opposite phase."""
+    """A stereo chorus: each side and itself 12 ms later, give or take 2.5, sides in opposite phase."""
     at = np.arange(sound.shape[1], dtype=float)
     swing = 2.5 * np.sin(2 * np.pi * (0.7 * at / SAMPLE_RATE_HZ + rng.uniform()))
     delayed = [

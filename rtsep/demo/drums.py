@@ -7,7 +7,17 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from rtsep.demo.score import Hit
-from rtsep.demo.sound import Samples, equalised, faded, panned, place, reverberated, seconds, to_samples
+from rtsep.demo.sound import (
+    SAMPLE_RATE_HZ,
+    Samples,
+    equalised,
+    faded,
+    panned,
+    place,
+    reverberated,
+    seconds,
+    to_samples,
+)
 
 Stroke = Callable[[float, np.random.Generator], Samples]  # velocity 0..1 -> mono sound
 
@@ -34,7 +44,7 @@ def drum(hits: Sequence[Hit], n_samples: int, rng: np.random.Generator) -> Sampl
         place(dry, sound, start)
         if hit.piece not in ("kick", "hat", "shaker"):
             place(send, sound, start)
-    return equalised(dry + 0.16 * reverberated(send, rng, 0.55, 0.008), 30, 17_000)
+    return dry + 0.16 * reverberated(send, rng, 0.55, 0.008)
 
 
 def _noise(length_s: float, low_hz: float, high_hz: float, rng: np.random.Generator) -> Samples:
@@ -45,20 +55,20 @@ def _noise(length_s: float, low_hz: float, high_hz: float, rng: np.random.Genera
 def _kick(velocity: float, rng: np.random.Generator) -> Samples:
     t = seconds(to_samples(0.38))
     pitch_hz = 49 + 95 * np.exp(-t / 0.022) + 190 * np.exp(-t / 0.004)
-    body = np.sin(2 * np.pi * np.cumsum(pitch_hz) / 44_100) * np.exp(-t / 0.13)
+    body = np.sin(2 * np.pi * np.cumsum(pitch_hz) / SAMPLE_RATE_HZ) * np.exp(-t / 0.13)
     beater = _noise(0.38, 1200, 6000, rng) * np.exp(-t / 0.003)
-    return faded(np.tanh(1.6 * velocity * body) + 0.16 * velocity**2 * beater, 0.0005, 0.06)
+    return faded(np.tanh(1.6 * velocity * body) + 0.3 * velocity**2 * beater, 0.0005, 0.06)
 
 
 def _snare(velocity: float, rng: np.random.Generator) -> Samples:
     t = seconds(to_samples(0.3))
     bend = 1 + 0.25 * np.exp(-t / 0.008)
     shell = sum(
-        level * np.sin(2 * np.pi * np.cumsum(hz * bend) / 44_100) * np.exp(-t / decay_s)
+        level * np.sin(2 * np.pi * np.cumsum(hz * bend) / SAMPLE_RATE_HZ) * np.exp(-t / decay_s)
         for hz, level, decay_s in ((187, 0.6, 0.06), (332, 0.35, 0.045), (516, 0.12, 0.03))
     )
     wires = _noise(0.3, 900, 7500, rng) * (0.7 * np.exp(-t / 0.016) + 0.45 * np.exp(-t / 0.075))
-    return faded(velocity * (shell + 0.33 * velocity**0.5 * wires), 0.0005, 0.05)
+    return faded(velocity * (shell + 0.55 * velocity**0.5 * wires), 0.0005, 0.05)
 
 
 def _clap(velocity: float, rng: np.random.Generator) -> Samples:
@@ -78,22 +88,22 @@ def _cymbal(length_s: float, rng: np.random.Generator) -> Samples:
 
 def _closed_hat(velocity: float, rng: np.random.Generator) -> Samples:
     t = seconds(to_samples(0.11))
-    return faded(0.13 * velocity * _cymbal(0.11, rng) * np.exp(-t / (0.012 + 0.018 * velocity)), 0.0005, 0.02)
+    return faded(0.26 * velocity * _cymbal(0.11, rng) * np.exp(-t / (0.012 + 0.018 * velocity)), 0.0005, 0.02)
 
 
 def _open_hat(velocity: float, rng: np.random.Generator) -> Samples:
     t = seconds(to_samples(0.3))
-    return faded(0.12 * velocity * _cymbal(0.3, rng) * np.exp(-t / 0.17), 0.001, 0.05)
+    return faded(0.22 * velocity * _cymbal(0.3, rng) * np.exp(-t / 0.17), 0.001, 0.05)
 
 
 def _shaker(velocity: float, rng: np.random.Generator) -> Samples:
-    return faded(0.07 * velocity * _noise(0.075, 5000, 12_000, rng), 0.025, 0.045)
+    return faded(0.12 * velocity * _noise(0.075, 5000, 12_000, rng), 0.025, 0.045)
 
 
 def _tom(velocity: float, rng: np.random.Generator) -> Samples:
     t = seconds(to_samples(0.4))
     pitch_hz = (150 - 55 * velocity) * (1 + 0.5 * np.exp(-t / 0.03))
-    skin = np.sin(2 * np.pi * np.cumsum(pitch_hz) / 44_100) * np.exp(-t / 0.14)
+    skin = np.sin(2 * np.pi * np.cumsum(pitch_hz) / SAMPLE_RATE_HZ) * np.exp(-t / 0.14)
     stick = 0.12 * _noise(0.4, 800, 5000, rng) * np.exp(-t / 0.008)
     return faded(0.75 * velocity * (skin + stick), 0.0005, 0.08)
 
@@ -101,4 +111,4 @@ def _tom(velocity: float, rng: np.random.Generator) -> Samples:
 def _crash(velocity: float, rng: np.random.Generator) -> Samples:
     t = seconds(to_samples(2.6))
     wash = _noise(2.6, 2500, 12_000, rng) * np.exp(-t / 0.75) + _cymbal(2.6, rng) * np.exp(-t / 0.4)
-    return faded(0.12 * velocity * wash, 0.002, 0.5)
+    return faded(0.14 * velocity * wash, 0.002, 0.5)

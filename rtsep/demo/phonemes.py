@@ -1,8 +1,8 @@
 """What a mouth does for each phoneme: formants, voice, breath and hiss.
 
-Vowels: the men of Peterson and Barney, *Control methods used in a study of the vowels*, JASA 24 (1952), table II;
-schwa: the even tube of Fant, *Acoustic theory of speech production* (1960). Consonants: Klatt, *Software for a
-cascade/parallel formant synthesizer*, JASA 67 (1980), table III, with lengths and levels set by ear and eye.
+Vowels: the men of Peterson and Barney, *Control methods used in a study of the vowels*, JASA 24 (1952), table
+II; schwa: the even tube of Fant, *Acoustic theory of speech production* (1960). Consonants: Klatt, *Software for
+a cascade/parallel formant synthesizer*, JASA 67 (1980), table III; lengths and levels set by eye and measurement.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Phone:
 
 
 def _vowel(f1: float, f2: float, f3: float, voice: float = 1.0) -> tuple[Phone, ...]:
-    return (Phone((f1, f2, f3), voice),)
+    return (Phone((f1, f2, f3), voice, hiss=0.008),)  # a little air
 
 
 def _sonorant(
@@ -67,8 +67,7 @@ VOWELS: dict[str, tuple[Phone, ...]] = {
     "ah": _vowel(640, 1190, 2390),  # hud
     "er": _vowel(490, 1350, 1690),  # heard
     "ax": _vowel(500, 1500, 2500),  # the a of about
-    "ow": _vowel(500, 880, 2400)
-    + (Phone((380, 850, 2300), 0.85, length_s=0.12),),  # hoed, gliding to the u of put
+    "ow": (*_vowel(500, 880, 2400), Phone((380, 850, 2300), 0.85, length_s=0.12)),  # hoed, closing
     "el": _vowel(420, 950, 2700, 0.8),  # bottle
 }
 
@@ -80,12 +79,12 @@ CONSONANTS: dict[str, tuple[Phone, ...]] = {
     "r": _sonorant(310, 1060, 1380, 0.6, 0.06),
     "w": _sonorant(290, 610, 2150, 0.55, 0.06),
     "y": _sonorant(260, 2070, 3020, 0.55, 0.06),
-    "s": _fricative((320, 1390, 2530), 0.30, 7000, 3000, 0.11),
-    "sh": _fricative((300, 1840, 2750), 0.34, 3600, 1800, 0.11),
+    "s": _fricative((320, 1390, 2530), 0.19, 7000, 3000, 0.11),
+    "sh": _fricative((300, 1840, 2750), 0.24, 3600, 1800, 0.11),
     "f": _fricative((340, 1100, 2080), 0.10, 6500, 7000, 0.09),
     "v": _fricative((220, 1100, 2080), 0.05, 6000, 7000, 0.06, voice=0.35),
     "dh": _fricative((270, 1290, 2540), 0.05, 6500, 6000, 0.05, voice=0.4),
-    "z": _fricative((240, 1390, 2530), 0.17, 7000, 3000, 0.08, voice=0.3),
+    "z": _fricative((240, 1390, 2530), 0.12, 7000, 3000, 0.08, voice=0.3),
     "hh": (Phone((500, 1500, 2500), 0.05, 0.30, length_s=0.07),),
     "b": _plosive((200, 1100, 2150), 0.25, 900, 900, voiced=True),
     "d": _plosive((200, 1600, 2600), 0.30, 3800, 2500, voiced=True),
@@ -96,4 +95,4 @@ CONSONANTS: dict[str, tuple[Phone, ...]] = {
 }
 
 SILENCE = Phone((500, 1500, 2500), 0.0, 0.0)
-INHALE = Phone((600, 1700, 2700), 0.0, 0.16)
+INHALE = Phone((600, 1700, 2700), 0.0, 0.10, 0.02)

@@ -6,7 +6,8 @@ steps and meets the chord on long notes), so that a few songs differ in everythi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -32,10 +33,11 @@ CHORUS = """
 26.00 0.50  7 w iy       | 26.5 0.50  7 w ih l | 27.0 0.50  8 b iy   | 27.5 1.50 9 hh ow m
 29.00 0.50  8 t uw       | 29.5 2.40  7 n aa ih t
 """
-SYLLABLES = (
-    "s ih l,m uw n,ah,dh ah,s iy,l ih,s ao ng,f ao r,m iy,ow,r ah n,w eh ih,t uw,l aa ih t,hh ow m,n aa ih t,d eh ih,"
-    "sh aa ih n,g ow,k ah m,b ae k,t ae l,y uw,hh aa r t,f iy l,n ow,l ah v,d aa n s,sh iy,p l eh ih,s t aa r,z ow n"
-).split(",")
+SYLLABLES = """
+s ih l, m uw n, ah, dh ah, s iy, l ih, s ao ng, f ao r, m iy, ow, r ah n, w eh ih, t uw, l aa ih t, hh ow m, n ow
+n aa ih t, d eh ih, sh aa ih n, g ow, k ah m, b ae k, t ae l, y uw, hh aa r t, f iy l, l ah v, d aa n s, sh iy
+p l eh ih, s t aa r, z ow n, w er, s uh n, k ax n
+"""
 # Beats at which the syllables of a phrase of two bars start, and the beat at which the last one ends.
 RHYTHMS = (
     (0.5, 1.0, 1.5, 2.5, 3.0, 3.75, 4.5, 6.5),
@@ -142,8 +144,8 @@ class Score:
 def compose(seed: int) -> Score:
     """The score of a seed; 0 is the demo song."""
     if seed == 0:
-        verse, chorus = (5, 3, 0, 4), (3, 4, 2, 5, 3, 4, 0, 0)
-        score = Score(0, 108.0, 0.12, 50, MAJOR, verse + verse + chorus + (3, 0), 0, 1.0, 0.5)
+        chords = (5, 3, 0, 4) * 2 + (3, 4, 2, 5, 3, 4, 0, 0) + (3, 0)
+        score = Score(0, 108.0, 0.12, 50, MAJOR, chords, groove=0, tract=1.0, brightness=0.5)
         return _sung(score, _written(VERSE, 4) + _written(CHORUS, 8))
     rng = np.random.default_rng((seed, 1))
     verse, chorus = (PROGRESSIONS[k] for k in rng.permutation(len(PROGRESSIONS))[:2])
@@ -172,6 +174,7 @@ def _written(text: str, first_bar: int) -> list[Line]:
 
 
 def _improvised(score: Score, rng: np.random.Generator) -> list[Line]:
+    syllables = [tuple(s.split()) for line in SYLLABLES.strip().splitlines() for s in line.split(",")]
     lines: list[Line] = []
     degree = int(rng.integers(3, 6))
     for bar in range(4, 16, 2):
@@ -179,11 +182,12 @@ def _improvised(score: Score, rng: np.random.Generator) -> list[Line]:
             pair = rng.permutation(len(RHYTHMS))[:2]
         rhythm = RHYTHMS[pair[bar // 2 % 2]]
         centre = 4 if bar < 8 else 7
-        for start, end in zip(rhythm, rhythm[1:], strict=False):
+        for start, end in pairwise(rhythm):
             chord = score.chords[bar + int(start >= BEATS_PER_BAR)]
             degree = _next_degree(degree, chord, centre, end - start, rng)
-            syllable = tuple(SYLLABLES[rng.integers(len(SYLLABLES))].split())
-            lines.append((bar * BEATS_PER_BAR + start, end - start, degree, syllable))
+            lines.append(
+                (bar * BEATS_PER_BAR + start, end - start, degree, syllables[rng.integers(len(syllables))])
+            )
     return lines
 
 
@@ -207,4 +211,4 @@ def _sung(score: Score, lines: list[Line]) -> Score:
         )
         for beat, length, degree, phonemes in lines
     )
-    return Score(**{**vars(score), "melody": melody})
+    return replace(score, melody=melody)

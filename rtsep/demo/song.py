@@ -43,6 +43,7 @@ _LEVELS_DB = {
     "other": -5.5,
 }  # RMS while sounding, against the voice
 _HEADROOM = 4.5  # where the soft limit of a stem lies, above its RMS
+_ENDING = np.cos(np.linspace(0, np.pi / 2, to_samples(1.5))) ** 2  # the last chord's way to silence
 _SILENCE = 1e-6  # rounding noise of the convolutions, -120 dBFS
 
 
@@ -103,11 +104,12 @@ def _played(score: Score, n_samples: int) -> dict[str, Samples]:
 
 
 def _finished(stems: dict[str, Samples]) -> dict[str, Samples]:
+    stems = {name: stem.astype(np.float32) for name, stem in stems.items()}
     for name, stem in stems.items():
         loud = _loudness(stem)
         limit = _HEADROOM * loud
-        stem[...] = limit * np.tanh(stem / limit) * 10 ** (_LEVELS_DB[name] / 20) / loud
-        stem *= _ending(stem.shape[1])
+        stem[...] = np.tanh(stem / limit) * (10 ** (_LEVELS_DB[name] / 20) * _HEADROOM)
+        stem[:, -len(_ENDING) :] *= _ENDING
     gain = 10 ** (PEAK_DBFS / 20) / np.max(np.abs(np.sum(list(stems.values()), axis=0)))
     for stem in stems.values():
         stem *= gain
@@ -120,12 +122,6 @@ def _loudness(stem: Samples) -> float:
     n = stem.shape[1] // 4410 * 4410
     power = np.mean(stem[:, :n].reshape(2, -1, 4410) ** 2, axis=(0, 2))
     return float(np.sqrt(np.mean(power[power > 0.01 * power.max()])))
-
-
-def _ending(n_samples: int) -> Samples:
-    """1, falling to 0 over the last 1.5 s."""
-    left_s = (n_samples - 1 - np.arange(n_samples)) / SAMPLE_RATE_HZ
-    return np.sin(np.clip(left_s / 1.5, 0, 1) * np.pi / 2) ** 2
 
 
 def _pumping(hits: Sequence[Hit], n_samples: int) -> Samples:
@@ -143,14 +139,14 @@ def _vocals(score: Score, n_samples: int, rng: np.random.Generator) -> Samples:
     """The lead in the middle; in the chorus itself again at both sides, and a third below; a plate."""
     chorus = [note for note in score.melody if SECTIONS[note.bar] == "chorus"]
     low = [replace(note, midi=_third_below(score, note.midi)) for note in chorus]
-    dry = np.zeros((2, n_samples))
+    dry: Samples = np.zeros((2, n_samples))
     lead, start = sing(score.melody, score.tract, rng)
     place(dry, panned(lead, 0.0), start)
     for line, position, level in ((chorus, -0.7, 0.22), (chorus, 0.7, 0.22), (low, 0.35, 0.28)):
         double, start = sing([_late(note, rng) for note in line], score.tract * rng.uniform(0.97, 1.03), rng)
         place(dry, panned(level * double, position), start)
-    dry = equalised(dry, 95, 15_000)
-    return dry + 0.2 * reverberated(equalised(dry, 250, 9000), rng, 1.3, 0.03)
+    dry = equalised(dry, 95, 17_000, tilt_db=0.7)
+    return dry + 0.2 * reverberated(dry, rng, 1.3, 0.03)
 
 
 def _late(note: Note, rng: np.random.Generator) -> Note:

@@ -66,22 +66,17 @@ def oscillate(
     ``harmonics[k]`` is the complex amplitude of harmonic ``k + 1``. For every half octave of pitch a table
     holds the harmonics that stay under 19 kHz.
     """
-    cycles = start_cycles + np.cumsum(pitch_hz) / SAMPLE_RATE_HZ
-    position = (cycles % 1.0) * _TABLE_SAMPLES
+    position = (start_cycles + np.cumsum(pitch_hz) / SAMPLE_RATE_HZ) % 1.0 * _TABLE_SAMPLES
     index = position.astype(np.int32)
-    fraction = position - index
-    half_octave = np.ceil(2 * np.log2(pitch_hz)).astype(np.int32)
-    wave = np.empty_like(cycles)
-    for band in np.unique(half_octave):
-        kept = harmonics[: max(int(_TOP_HZ / 2 ** (band / 2)), 1)]
-        spectrum = np.zeros(_TABLE_SAMPLES // 2 + 1, np.complex128)
+    band = np.ceil(2 * np.log2(pitch_hz)).astype(np.int32)
+    lowest = band.min()
+    spectra = np.zeros((band.max() - lowest + 1, _TABLE_SAMPLES // 2 + 1), np.complex128)
+    for k, spectrum in enumerate(spectra):
+        kept = harmonics[: max(int(_TOP_HZ / 2 ** ((lowest + k) / 2)), 1)]
         spectrum[1 : len(kept) + 1] = kept * _TABLE_SAMPLES / 2
-        table = np.fft.irfft(spectrum)
-        table = np.append(table, table[:2])
-        here = half_octave == band
-        left = table[index[here]]
-        wave[here] = left + fraction[here] * (table[index[here] + 1] - left)
-    return wave
+    tables = np.pad(np.fft.irfft(spectra), ((0, 0), (0, 1)), mode="wrap").ravel()
+    left = (band - lowest) * (_TABLE_SAMPLES + 1) + index
+    return np.asarray(tables[left] + (position - index) * (tables[left + 1] - tables[left]))
 
 
 def sawtooth(n_harmonics: int = 400) -> npt.NDArray[np.complexfloating]:
@@ -111,16 +106,16 @@ def filter_moving(
     ----------
     denominators, numerator
         Polynomials in 1/z, ``(frames, taps)``, or ``(1, taps)`` for one that stays. Frame ``m`` is centred on
-        sample ``m * HOP_SAMPLES``, so there are ``n_frames(len(sound))`` of them. More than seven resonators in
-        one polynomial cancel in rounding: take two. The whole must ring for less than 35 ms.
+        sample ``m * HOP_SAMPLES``, so there are ``n_frames(len(sound))`` of them. More than seven resonators
+        in one polynomial cancel in rounding: take two. The whole must ring for less than 35 ms.
     """
     n_hops = n_frames(len(sound))
     padded = np.pad(sound, (HOP_SAMPLES, (n_hops + 1) * HOP_SAMPLES - len(sound)))
     cut = np.lib.stride_tricks.sliding_window_view(padded, 2 * HOP_SAMPLES)[::HOP_SAMPLES][:n_hops]
     window = np.hanning(2 * HOP_SAMPLES + 1)[:-1]
     out = np.zeros((n_hops + _N_FFT // HOP_SAMPLES, HOP_SAMPLES))
-    for start in range(0, n_hops, 256):  # as many frames as the cache holds
-        some = slice(start, min(start + 256, n_hops))
+    for start in range(0, n_hops, 64):  # as many frames as the cache holds; silence costs nothing
+        some = slice(start, min(start + 64, n_hops))
         if not cut[some].any():
             continue
         spectrum = np.fft.rfft(cut[some] * window, _N_FFT)
@@ -140,7 +135,7 @@ def n_frames(n_samples: int) -> int:
 
 
 def smooth(track: Samples, width_s: float) -> Samples:
-    """Hann-weighted moving mean along axis 0 of a track at the frame rate; ``width_s`` is the whole window."""
+    """Hann-weighted moving mean, ``width_s`` in all, along axis 0 of a track at the frame rate."""
     n = max(round(width_s * SAMPLE_RATE_HZ / HOP_SAMPLES) | 1, 3)
     kernel = np.hanning(n + 2)[1:-1]
     kernel /= kernel.sum()
@@ -171,9 +166,9 @@ def equalised(sound: Samples, low_cut_hz: float, high_cut_hz: float, tilt_db: fl
 def reverberated(
     sound: Samples, rng: np.random.Generator, decay_s: float, before_s: float, top_hz: float = 7000.0
 ) -> Samples:
-    """The sound of a room alone, ``(2, samples)``: convolution with stereo noise that dies by 60 dB in ``decay_s``.
+    """The sound of a room alone, ``(2, samples)``: convolution with noise that dies by 60 dB in ``decay_s``.
 
-    The highs die twice as fast as the lows, as air and walls do (Moorer, *About this reverberation business*, 1979).
+    The highs die twice as fast as the lows, as in air (Moorer, *About this reverberation business*, 1979).
     """
     n = to_samples(decay_s)
     t = seconds(n)

@@ -29,7 +29,7 @@ from rtsep.demo.sound import (
 )
 
 _BANDWIDTHS_HZ = (80.0, 95.0, 150.0, 220.0, 300.0)  # Klatt 1980, a little wider
-# The fourth and fifth are close to the third, as in trained singers (Sundberg 1974); then one a kilohertz (Fant).
+# The fourth and fifth lie close to the third, as in singers (Sundberg 1974); then one a kilohertz (Fant 1960).
 _HIGH_HZ = (3300.0, 3850.0, *np.arange(5000.0, 16_000.0, 1000.0))
 _OPEN_QUOTIENT = 0.62
 _INHALE_S = 0.28
@@ -45,7 +45,8 @@ class Segment:
     note: Note
 
 
-Track = Callable[[Callable[[Segment], float]], Samples]  # a value of each segment -> its value at each frame
+Posture = Callable[[Segment], "float | tuple[float, ...]"]
+Track = Callable[[Posture], Samples]  # a value of each segment -> its value at each frame
 
 
 def sing(melody: Sequence[Note], tract: float, rng: np.random.Generator) -> tuple[Samples, int]:
@@ -59,7 +60,7 @@ def sing(melody: Sequence[Note], tract: float, rng: np.random.Generator) -> tupl
     time_s = (start + np.arange(n_frames(n_samples)) * HOP_SAMPLES) / SAMPLE_RATE_HZ
     which = np.maximum(np.searchsorted([s.start_s for s in segments], time_s, side="right") - 1, 0)
 
-    def track(value: Callable[[Segment], float]) -> Samples:
+    def track(value: Posture) -> Samples:
         return np.array([value(segment) for segment in segments])[which]
 
     voice = smooth(track(lambda s: s.phone.voice), 0.035) * _swell(track, time_s, rng)
@@ -142,8 +143,7 @@ def _pitch(track: Track, time_s: Samples, rng: np.random.Generator) -> Samples:
     """MIDI pitch at each frame: glides between notes, a scoop, late vibrato, drift and jitter."""
     age_s = time_s - track(lambda s: s.note.start_s)
     left_s = track(lambda s: s.note.end_s) - time_s
-    is_long = track(lambda s: float(s.note.end_s - s.note.start_s > 0.4))
-    depth = 0.38 * is_long * np.clip((age_s - 0.22) / 0.35, 0, 1) * np.clip(left_s / 0.1, 0, 1)
+    depth = 0.38 * track(_is_long) * np.clip((age_s - 0.22) / 0.35, 0, 1) * np.clip(left_s / 0.1, 0, 1)
     rate_hz = 5.5 + 3.0 * smooth(rng.standard_normal(len(time_s)), 0.5) / np.sqrt(2)
     vibrato = smooth(depth, 0.1) * np.sin(2 * np.pi * np.cumsum(rate_hz) * HOP_SAMPLES / SAMPLE_RATE_HZ)
     scoop = -0.5 * np.exp(-np.maximum(age_s + 0.03, 0) / 0.045)
@@ -152,21 +152,27 @@ def _pitch(track: Track, time_s: Samples, rng: np.random.Generator) -> Samples:
     return smooth(track(lambda s: float(s.note.midi)) + scoop, 0.09) + vibrato + drift + jitter
 
 
+def _is_long(segment: Segment) -> float:
+    return float(segment.note.end_s - segment.note.start_s > 0.4)
+
+
 def _swell(track: Track, time_s: Samples, rng: np.random.Generator) -> Samples:
     """Loudness of the voice: each note its own, long ones swell and yield; shimmer on top."""
-    place = (time_s - track(lambda s: s.note.start_s)) / track(lambda s: s.note.end_s - s.note.start_s)
+    left_s = track(lambda s: s.note.end_s) - time_s
+    place = 1 - left_s / track(lambda s: s.note.end_s - s.note.start_s)
     arch = 0.82 + 0.18 * np.sin(np.pi * np.clip(place, 0, 1) ** 0.8)
+    arch *= 1 - 0.6 * track(_is_long) * np.clip(1 - left_s / 0.16, 0, 1)  # lets go, does not cut off
     stress = track(lambda s: 0.85 + 0.15 * min(s.note.end_s - s.note.start_s, 1.0))
     return smooth(arch * stress, 0.08) * (1 + 0.03 * rng.standard_normal(len(time_s)))
 
 
 def _throat(track: Track, tract: float, voice: Samples) -> tuple[list[Samples], Samples]:
     """Denominators and numerator of the vocal tract at each frame; loud voices are bright."""
-    low = smooth(np.stack([track(lambda s, k=k: s.phone.formants_hz[k]) for k in range(3)], axis=1), 0.07)  # type: ignore[misc]
+    low = smooth(track(lambda s: s.phone.formants_hz), 0.07)
     n = len(low)
     high = tract * np.array([_HIGH_HZ])
     high_widths = np.array([_BANDWIDTHS_HZ[3:] + tuple(0.1 * hz for hz in _HIGH_HZ[2:])])
-    tilt_hz = 2 * (1800.0 + 3200.0 * voice)
+    tilt_hz = 2 * (3500.0 + 5000.0 * voice)
     nasal_hz = 270 + 180 * smooth(track(lambda s: float(s.phone.nasal)), 0.05)  # Klatt's moving zero
     frequency = np.column_stack((low * tract, np.full(n, 270.0), np.zeros(n)))
     bandwidth = np.column_stack((np.tile(_BANDWIDTHS_HZ[:3], (n, 1)), np.full(n, 100.0), tilt_hz))
@@ -175,10 +181,11 @@ def _throat(track: Track, tract: float, voice: Samples) -> tuple[list[Samples], 
 
 
 def _even(voice: Samples) -> Samples:
-    """Level the line to about 0.1 RMS, halving its dynamics in dB, as every engineer does."""
+    """Level the line to about 0.1 RMS, with a quarter of its dynamics in dB, as every engineer does."""
     power = smooth(np.add.reduceat(voice**2, np.arange(0, len(voice), HOP_SAMPLES)) / HOP_SAMPLES, 0.12)
-    rms = np.sqrt(power / np.mean(power[power > 1e-2 * power.max()]))
-    return voice * to_audio_rate(0.1 / np.sqrt(power.max()) * 2.2 / np.sqrt(rms + 0.15), len(voice))
+    mean = np.mean(power[power > 1e-2 * power.max()])
+    gain = 0.1 / np.sqrt(mean) * (power / mean + 0.02) ** -0.38
+    return voice * to_audio_rate(gain, len(voice))
 
 
 def _hiss(track: Track, n_samples: int, rng: np.random.Generator) -> Samples:

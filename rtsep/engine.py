@@ -1,0 +1,125 @@
+"""The loop of the engine thread: input tape to stem tape.
+
+The engine takes whatever is on the input tape and not yet separated, and appends the stems where they belong: stem
+sample n is the same instant as input sample n, however late it was made.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import deque
+
+import numpy as np
+
+from rtsep.stream import N_CHANNELS, Audio, StemStream
+from rtsep.tape import Tape
+
+POLL_S = 0.001  # how long the engine sleeps when there is nothing to do
+STEP_SAMPLES = 4096  # the most that it takes at once, so that what is done is published soon
+SKIP_AFTER_S = 1.0  # a backlog of this much beyond the offset cannot be heard any more
+N_LOADS_KEPT = 16384
+
+
+class Engine:
+    """Separates the input tape onto the stem tape.
+
+    Parameters
+    ----------
+    stream
+        What separates, fresh.
+    input_tape, stem_tape
+        From where, to where; the stem tape has two rows a stem.
+    sample_rate_hz
+        The rate of both.
+    offset_samples
+        How late the stems are played.
+    may_skip
+        Whether a backlog too old to be heard is given up. Without a clock nothing is ever too old.
+    """
+
+    def __init__(
+        self,
+        stream: StemStream,
+        input_tape: Tape,
+        stem_tape: Tape,
+        sample_rate_hz: int,
+        offset_samples: int,
+        *,
+        may_skip: bool,
+    ) -> None:
+        self._stream, self._input, self._stems = stream, input_tape, stem_tape
+        self._rate_hz = sample_rate_hz
+        self._skip_samples = offset_samples + SKIP_AFTER_S * sample_rate_hz if may_skip else math.inf
+        self._position = 0  # of the next input sample
+        self._n_zeros = (
+            stream.latency_samples
+        )  # that the stream still has to return before the first stem sample
+        self._work_s, self._worked_samples = 0.0, 0
+        self.loads: deque[float] = deque(maxlen=N_LOADS_KEPT)
+        self.n_skips = 0
+        self.n_skipped_samples = 0
+        self.error: Exception | None = None
+
+    @property
+    def load(self) -> float:
+        """Work over deadline, the mean of the last ten updates; 1 is full."""
+        recent = list(self.loads)[-10:]
+        return float(np.mean(recent)) if recent else 0.0
+
+    def step(self) -> bool:
+        """Separate what is there, up to `STEP_SAMPLES`; whether there was anything."""
+        backlog = self._input.written - self._position
+        if backlog <= 0:
+            return False
+        if backlog > self._skip_samples:
+            self._skip()
+            return True
+        block = self._input.read(self._position, min(backlog, STEP_SAMPLES))
+        if block is None:
+            self._skip()
+            return True
+        started_s = time.perf_counter()
+        stems = self._stream.process(block)
+        self._count(time.perf_counter() - started_s, block.shape[1])
+        self._append(stems)
+        self._position += block.shape[1]
+        return True
+
+    def run(self, stop: threading.Event) -> None:
+        """Step until told to stop."""
+        try:
+            while not stop.is_set():
+                if not self.step():
+                    time.sleep(POLL_S)
+        except Exception as error:  # the callback plays the mixture; whoever watches the host is told
+            self.error = error
+
+    def _append(self, stems: Audio) -> None:
+        """Publish stems, less the zeros that a fresh stream begins with."""
+        rows = stems.reshape(len(stems) * N_CHANNELS, -1)
+        n = min(self._n_zeros, rows.shape[1])
+        self._n_zeros -= n
+        self._stems.append(rows[:, n:])
+
+    def _skip(self) -> None:
+        """Give up the backlog and go on from the present; what is missing is marked, and played as the mixture."""
+        present = self._input.written
+        lost = present - self._stems.written
+        # Not-a-number is the mark: the callback takes stems that are not finite for late ones.
+        hole = np.full((self._stems.n_channels, min(lost, STEP_SAMPLES)), np.nan, np.float32)
+        while self._stems.written < present:
+            self._stems.append(hole[:, : present - self._stems.written])
+        self._stream.reset()
+        self._n_zeros = self._stream.latency_samples
+        self._position = present
+        self.n_skips += 1
+        self.n_skipped_samples += lost
+
+    def _count(self, work_s: float, n_samples: int) -> None:
+        self._work_s += work_s
+        self._worked_samples += n_samples
+        if self._worked_samples >= self._stream.update_samples:
+            self.loads.append(self._work_s * self._rate_hz / self._worked_samples)
+            self._work_s, self._worked_samples = 0.0, 0

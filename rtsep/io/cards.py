@@ -1,0 +1,246 @@
+"""Sound cards, through PortAudio. The only room that sees sounddevice.
+
+- find out what there is: `list_cards`, `find_card`, `has_output`
+- choose a rate: `choose_rate_hz`
+- run a compiled callback on a card: `CardDriver`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from rtsep.errors import DeviceError
+
+Direction = Literal["input", "output"]
+PREFERRED_RATE_HZ = 44100  # the models' own: nothing need be converted
+
+
+@dataclass(frozen=True)
+class Card:
+    """A device as PortAudio names it.
+
+    `latency_s` are its own default (low, high) latencies, input then output where it has them.
+    """
+
+    index: int
+    name: str
+    host_api: str
+    n_inputs: int
+    n_outputs: int
+    sample_rate_hz: int
+    input_latency_s: float
+    output_latency_s: float
+    is_default_input: bool
+    is_default_output: bool
+
+    @property
+    def full_name(self) -> str:
+        """Name and host API, which together are unique more often than the name."""
+        return f"{self.name}, {self.host_api}"
+
+    def n_channels(self, direction: Direction) -> int:
+        """Channels in one direction."""
+        return self.n_inputs if direction == "input" else self.n_outputs
+
+
+def _portaudio() -> Any:
+    try:
+        import sounddevice
+    except OSError as error:
+        raise DeviceError(
+            f"PortAudio is missing ({error}). Install it: apt install libportaudio2, dnf install portaudio, "
+            f"or brew install portaudio. Or run without a card: --output FILE --clock real."
+        ) from error
+    return sounddevice
+
+
+def list_cards() -> list[Card]:
+    """All devices of all host APIs.
+
+    Raises
+    ------
+    DeviceError
+        PortAudio is not there, or fails.
+    """
+    sd = _portaudio()
+    try:
+        default_in, default_out = sd.default.device
+        apis, devices = sd.query_hostapis(), sd.query_devices()
+    except sd.PortAudioError as error:
+        raise DeviceError(f"PortAudio cannot list the sound cards: {error}") from error
+    api = next(iter(apis), None)
+    if api is not None and default_in < 0 and default_out < 0:
+        default_in, default_out = api["default_input_device"], api["default_output_device"]
+    return [
+        Card(
+            index,
+            device["name"],
+            apis[device["hostapi"]]["name"],
+            device["max_input_channels"],
+            device["max_output_channels"],
+            round(device["default_samplerate"]),
+            device["default_low_input_latency"],
+            device["default_low_output_latency"],
+            index == default_in,
+            index == default_out,
+        )
+        for index, device in enumerate(devices)
+    ]
+
+
+def has_output() -> bool:
+    """Whether there is any card to play on."""
+    try:
+        return any(card.n_outputs for card in list_cards())
+    except DeviceError:
+        return False
+
+
+def find_card(name: str, direction: Direction) -> Card:
+    """The card that is meant by an index, a name, or a part of ``name, host API``.
+
+    Parameters
+    ----------
+    name
+        ``default`` is the system's choice.
+    direction
+        What it must be able to do.
+
+    Raises
+    ------
+    DeviceError
+        None or several fit; the message lists the candidates.
+    """
+    cards = [card for card in list_cards() if card.n_channels(direction)]
+    if not cards:
+        raise DeviceError(
+            f"there is no sound card with {direction}s. Without one: a file, and --clock real or free."
+        )
+    if name == "default":
+        flag = f"is_default_{direction}"
+        return next((card for card in cards if getattr(card, flag)), cards[0])
+    if name.isdigit():
+        fits = [card for card in cards if card.index == int(name)]
+    else:
+        wanted = name.casefold()
+        exact = [card for card in cards if wanted in (card.name.casefold(), card.full_name.casefold())]
+        fits = exact or [card for card in cards if wanted in card.full_name.casefold()]
+    if len(fits) == 1:
+        return fits[0]
+    problem = (
+        f"{len(fits)} {direction} devices fit {name!r}" if fits else f"no {direction} device fits {name!r}"
+    )
+    candidates = "\n".join(f"  {card.index}: {card.full_name}" for card in fits or cards)
+    raise DeviceError(f"{problem}. Name one by its index or more of its name:\n{candidates}")
+
+
+def choose_rate_hz(inputs: Card | None, outputs: Card | None, preferred: Sequence[int]) -> int:
+    """The first rate of `preferred` that the cards take, else the card's own."""
+    sd = _portaudio()
+    for rate_hz in preferred:
+        try:
+            if inputs is not None:
+                sd.check_input_settings(device=inputs.index, samplerate=rate_hz)
+            if outputs is not None:
+                sd.check_output_settings(device=outputs.index, samplerate=rate_hz)
+        except (sd.PortAudioError, ValueError):
+            continue
+        return rate_hz
+    card = outputs or inputs
+    return card.sample_rate_hz if card else preferred[0]
+
+
+class CardDriver:
+    """A card that runs a compiled callback.
+
+    Parameters
+    ----------
+    inputs, outputs
+        The cards, None for none; one of them must be there.
+    n_inputs, n_outputs
+        Channels to open.
+    sample_rate_hz
+        The rate.
+    block_samples
+        Samples a block; 0: as the card likes it, which costs the least latency.
+    function_address, state_address
+        The C callback (``PaStreamCallback``) and its user data. Both must live until `stop` has returned.
+
+    Raises
+    ------
+    DeviceError
+        A card has not that many channels, or refuses.
+    """
+
+    def __init__(
+        self,
+        inputs: Card | None,
+        outputs: Card | None,
+        n_inputs: int,
+        n_outputs: int,
+        sample_rate_hz: int,
+        block_samples: int,
+        function_address: int,
+        state_address: int,
+    ) -> None:
+        self._sd = sd = _portaudio()
+        _check_channels(inputs, "input", n_inputs)
+        _check_channels(outputs, "output", n_outputs)
+        ends = [(inputs, n_inputs), (outputs, n_outputs)]
+        used = [(card.index, n) for card, n in ends if card is not None]
+        kind = "duplex" if len(used) == 2 else "input" if inputs is not None else "output"
+        device: Any = tuple(index for index, _ in used) if kind == "duplex" else used[0][0]
+        channels: Any = tuple(n for _, n in used) if kind == "duplex" else used[0][1]
+        ffi = sd._ffi
+        try:
+            # As rtmixer does: PortAudio calls the compiled function itself, Python is not in between.
+            self._stream = sd._StreamBase(
+                kind=kind,
+                samplerate=sample_rate_hz,
+                blocksize=block_samples,
+                device=device,
+                channels=channels,
+                dtype="float32",
+                latency="low",
+                callback=ffi.cast("PaStreamCallback*", function_address),
+                userdata=ffi.cast("void*", state_address),
+                prime_output_buffers_using_stream_callback=False,
+            )
+        except (sd.PortAudioError, ValueError) as error:
+            names = " and ".join(card.full_name for card, _ in ends if card is not None)
+            raise DeviceError(
+                f"{names} cannot be opened with {n_inputs} inputs and {n_outputs} outputs at {sample_rate_hz} Hz: "
+                f"{error}. `rtsep devices` shows what each can do; both ends must be of one host API."
+            ) from error
+        latency = self._stream.latency
+        pair = latency if kind == "duplex" else (latency, 0.0) if kind == "input" else (0.0, latency)
+        self.input_latency_samples = round(pair[0] * sample_rate_hz)
+        self.output_latency_samples = round(pair[1] * sample_rate_hz)
+        self.error: Exception | None = None
+
+    def start(self) -> None:
+        """Begin to play."""
+        try:
+            self._stream.start()
+        except self._sd.PortAudioError as error:
+            raise DeviceError(f"the sound card does not start: {error}") from error
+
+    def stop(self) -> None:
+        """Stop, and return when the callback is not called any more."""
+        self._stream.stop(ignore_errors=True)
+        self._stream.close(ignore_errors=True)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the card still calls."""
+        return bool(self._stream.active)
+
+
+def _check_channels(card: Card | None, direction: Direction, n_wanted: int) -> None:
+    if card is not None and card.n_channels(direction) < n_wanted:
+        raise DeviceError(
+            f"{card.full_name} has {card.n_channels(direction)} {direction} channels; "
+            f"channel {n_wanted} was asked for. Choose others with --route, or another card."
+        )

@@ -1,0 +1,64 @@
+"""A driver without hardware: calls the audio callback block by block, by the wall's clock or as fast as it can."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+BLOCK_SAMPLES = 512
+
+
+class ClockedDriver:
+    """Plays the sound card's part.
+
+    Parameters
+    ----------
+    call
+        Moves one block of so many samples.
+    sample_rate_hz
+        The rate of the clock.
+    block_samples
+        Samples a block; 0: `BLOCK_SAMPLES`.
+    between
+        Called before each block with its length: the in-line work of a run without a clock.
+    is_paced
+        True: by the wall's clock. False: as fast as `between` allows.
+    """
+
+    def __init__(
+        self,
+        call: Callable[[int], None],
+        sample_rate_hz: int,
+        block_samples: int,
+        between: Callable[[int], None],
+        *,
+        is_paced: bool,
+    ) -> None:
+        self._call, self._between = call, between
+        self._rate_hz, self._is_paced = sample_rate_hz, is_paced
+        self.block_samples = block_samples or BLOCK_SAMPLES
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="rtsep-clock", daemon=True)
+        self.error: Exception | None = None
+
+    def start(self) -> None:
+        """Begin to call."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Return when no call is under way any more."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        next_s = time.perf_counter()
+        try:
+            while not self._stop.is_set():
+                self._between(self.block_samples)
+                self._call(self.block_samples)
+                next_s += self.block_samples / self._rate_hz
+                if self._is_paced:
+                    time.sleep(max(0.0, next_s - time.perf_counter()))
+        except Exception as error:
+            self.error = error

@@ -1,0 +1,198 @@
+"""The front door: a model's name to a separator, for whole recordings and for streams, at any sample rate.
+
+>>> separator = rtsep.load("2stems")                         # doctest: +SKIP
+>>> stems = separator.separate(mixture, 44100)               # {"vocals": (2, samples), ...}
+>>> stream = separator.stream(48000, update_hops=2)          # stream.process(block), ..., stream.flush()
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+import numpy as np
+
+from rtsep.errors import ModelError, UsageError
+from rtsep.resampled import ResampledStream
+from rtsep.stream import N_CHANNELS, Audio, Options, Schedule, SeparatorCore, StemStream
+from rtsep.zoo.card import ModelFolder
+from rtsep.zoo.find import find
+
+ENTRY_POINTS = "rtsep.separators"
+BLOCK_SAMPLES = 65536  # of a recording that is separated in one call
+
+
+def load(
+    model: str | os.PathLike[str] | ModelFolder | None = None,
+    *,
+    device: str = "auto",
+    mask: str = "card",
+    extension: str = "card",
+    stems: tuple[str, ...] | None = None,
+) -> Separator:
+    """Open a model.
+
+    Parameters
+    ----------
+    model
+        A name (``2stems``), a model folder, or the name of a separator that needs no model; None: the default.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+    mask
+        ``card``, ``ratio`` or ``direct`` (each stem's own mask: only the wanted networks run).
+    extension
+        Above the network's top bin: ``card``, ``zeros``, ``average`` or ``top_band``.
+    stems
+        The stems that are wanted; None: all.
+
+    Raises
+    ------
+    UsageError
+        A value that is not among those above.
+    ModelError
+        There is no such model, or it cannot be used.
+    """
+    options = _checked(device, mask, extension, stems)
+    known = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+    if isinstance(model, str) and model in known and not Path(model).exists():
+        return Separator(_open(known[model], None, options), model)
+    folder = model if isinstance(model, ModelFolder) else find(model)
+    kind = folder.card.separator
+    if kind not in known:
+        raise ModelError(
+            f"{folder.path}: its card names the separator {kind!r}; installed are {', '.join(sorted(known))}"
+        )
+    return Separator(_open(known[kind], folder, options), folder.card.name)
+
+
+def _open(point: EntryPoint, folder: ModelFolder | None, options: Options) -> SeparatorCore:
+    core: SeparatorCore = point.load()(folder, options)
+    return core
+
+
+def _checked(device: str, mask: str, extension: str, stems: tuple[str, ...] | None) -> Options:
+    """The options, each value among those that are known."""
+    allowed = {
+        "device": (device, ("auto", "cpu", "cuda")),
+        "mask": (mask, ("card", "ratio", "direct")),
+        "extension": (extension, ("card", "zeros", "average", "top_band")),
+    }
+    for key, (value, values) in allowed.items():
+        if value not in values:
+            raise UsageError(f"{key}={value!r}: choose one of {', '.join(values)}")
+    return Options(device, mask, extension, stems)  # type: ignore[arg-type]
+
+
+class Separator:
+    """Mixture to stems: whole recordings and streams.
+
+    Parameters
+    ----------
+    core
+        What separates, at its own rate.
+    name
+        The model's name, for messages.
+    """
+
+    def __init__(self, core: SeparatorCore, name: str) -> None:
+        self._core = core
+        self.name = name
+
+    @property
+    def stems(self) -> tuple[str, ...]:
+        """Names of the stems, in their order."""
+        return self._core.stems
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """The model's own rate; others are converted both ways."""
+        return self._core.sample_rate_hz
+
+    @property
+    def summary(self) -> str:
+        """A line that says how it separates."""
+        return self._core.summary
+
+    def separate(self, mixture: Audio, sample_rate_hz: int) -> dict[str, Audio]:
+        """Separate a whole recording.
+
+        Parameters
+        ----------
+        mixture
+            ``(channels, samples)``, one channel (doubled) or two, floating point.
+        sample_rate_hz
+            Its rate; the stems have it too.
+
+        Returns
+        -------
+        dict
+            Stem name to float32 ``(2, samples)``.
+
+        Raises
+        ------
+        UsageError
+            The array has another shape or is not of floats.
+        """
+        block = as_stereo(mixture)
+        stream = self.offline_stream(sample_rate_hz)
+        parts = [stream.process(part) for part in _blocks(block)]
+        stems = np.concatenate([*parts, stream.flush()], axis=2)[:, :, stream.latency_samples :]
+        return {name: np.ascontiguousarray(row) for name, row in zip(self.stems, stems, strict=True)}
+
+    def offline_stream(self, sample_rate_hz: int) -> StemStream:
+        """A stream that separates as `separate` does, in constant memory, with the latency of a segment."""
+        return self._at_rate(None, sample_rate_hz)
+
+    def stream(
+        self,
+        sample_rate_hz: int,
+        *,
+        context_frames: int | None = None,
+        update_hops: int = 2,
+        lookahead_frames: int = 0,
+    ) -> StemStream:
+        """A stream for live use.
+
+        Parameters
+        ----------
+        sample_rate_hz
+            The rate of the blocks.
+        context_frames
+            Frames that the model sees; None: as trained.
+        update_hops
+            Hops from one run of the model to the next: more costs latency and saves work.
+        lookahead_frames
+            Future frames to wait for: more costs latency and gives better masks.
+        """
+        return self._at_rate(Schedule(context_frames, update_hops, lookahead_frames), sample_rate_hz)
+
+    def _at_rate(self, schedule: Schedule | None, sample_rate_hz: int) -> StemStream:
+        if not 8000 <= sample_rate_hz <= 384000:
+            raise UsageError(f"sample_rate_hz={sample_rate_hz} must lie between 8000 and 384000")
+        stream = self._core.open_stream(schedule)
+        if sample_rate_hz == self.sample_rate_hz:
+            return stream
+        return ResampledStream(stream, self.sample_rate_hz, sample_rate_hz)
+
+
+def as_stereo(mixture: Audio) -> Audio:
+    """Float32 ``(2, samples)`` of one or two channels, or an error that says what is wrong with the array."""
+    array = np.asarray(mixture)
+    if array.ndim != 2 or not np.issubdtype(array.dtype, np.floating):
+        raise UsageError(
+            f"the mixture is an array of {array.dtype} with shape {array.shape}; "
+            f"it must be of floats, shape (channels, samples)"
+        )
+    if array.shape[0] > N_CHANNELS and array.shape[1] <= N_CHANNELS:
+        raise UsageError(f"the mixture has shape {array.shape}; it must be (channels, samples): transpose it")
+    if array.shape[0] not in (1, N_CHANNELS):
+        raise UsageError(f"the mixture has {array.shape[0]} channels; it must have one or two")
+    return np.ascontiguousarray(np.broadcast_to(array, (N_CHANNELS, array.shape[1])), dtype=np.float32)
+
+
+def _blocks(block: Audio) -> Iterator[Audio]:
+    """A recording in pieces."""
+    for start in range(0, block.shape[1], BLOCK_SAMPLES):
+        yield block[:, start : start + BLOCK_SAMPLES]

@@ -1,0 +1,48 @@
+"""Which files a live session writes: the sink file and the recording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rtsep.chain import Chain
+from rtsep.errors import AudioFileError
+from rtsep.recorder import Recorder, Track
+from rtsep.settings import LiveSettings
+from rtsep.stream import N_CHANNELS
+
+MIXTURE, MIX = "mixture", "mix"
+
+
+def open_recorder(settings: LiveSettings, stems: tuple[str, ...], chain: Chain) -> Recorder | None:
+    """A recorder for the sink file and for ``--record``, or None if nothing is to be written.
+
+    A recording is ``mixture.wav``, a file for each stem, and ``mix.wav`` (the main bus): 24 bits.
+
+    Raises
+    ------
+    AudioFileError
+        A folder cannot be made or a file not be written.
+    """
+    tracks = []
+    sink = settings.output.endpoint
+    if sink.is_file:
+        tracks.append(Track(sink.path, chain.sink_tape, slice(None), chain.offset_samples))
+    if settings.output.record is not None:
+        tracks += _recording(settings, stems, chain)
+    return Recorder(tracks, chain.sample_rate_hz, "PCM_24") if tracks else None
+
+
+def _recording(settings: LiveSettings, stems: tuple[str, ...], chain: Chain) -> list[Track]:
+    folder = Path(settings.output.record or ".")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AudioFileError(f"{folder}: the folder cannot be made: {error.strerror or error}") from error
+    tracks = [Track(folder / f"{MIXTURE}.wav", chain.input_tape, slice(None))]
+    for i, stem in enumerate(stems):
+        rows = slice(N_CHANNELS * i, N_CHANNELS * (i + 1))
+        tracks.append(Track(folder / f"{stem}.wav", chain.stem_tape, rows))
+    first, last = min(settings.output.channels) - 1, max(settings.output.channels)
+    main = slice(first, last, max(1, last - first - 1))
+    tracks.append(Track(folder / f"{MIX}.wav", chain.sink_tape, main, chain.offset_samples))
+    return tracks

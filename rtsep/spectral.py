@@ -1,0 +1,296 @@
+"""Spleeter's way of separating, as a stream: frames, STFT, context window, masks, overlap-add.
+
+Offline and live are this one path. With U = `update_hops` and L = `lookahead_frames`, the networks run whenever U new
+frames are there, and their masks are used for the U frames that end L frames back::
+
+    frame k ends at sample 1024 k;  update g runs when frame n = (g + 1) U − 1 is there
+    masks wanted:      frames  n − L − U + 1 .. n − L
+    stems then whole:  samples before  1024 (n − L + 1) − 4096
+    next update:       sample  1024 ((g + 2) U − 1)
+    so the latency is  4096  (synthesis window) + 1024 (U − 1) + 1024 L
+
+Offline is U = T, L = 0: the segments of T frames that Spleeter cuts, in constant memory. Live is a small U.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from rtsep.dsp import masks as mask_math
+from rtsep.dsp import stft
+from rtsep.errors import UsageError
+from rtsep.nets.runner import Window, WindowRunner, choose_device
+from rtsep.nets.unet import SeparationNet
+from rtsep.stream import N_CHANNELS, Audio, Latency, Options, Schedule
+from rtsep.zoo.card import ModelCard, ModelFolder
+from rtsep.zoo.weights import load_network
+
+
+def open_separator(folder: ModelFolder | None, options: Options) -> SpectralSeparator:
+    """Entry point ``rtsep.separators``: a U-Net model from its folder."""
+    if folder is None:
+        raise UsageError("the separator 'spleeter' needs a model: name one with -m, see `rtsep models list`")
+    return SpectralSeparator(folder.card, load_network(folder), options)
+
+
+@dataclass(frozen=True)
+class MaskPlan:
+    """Which networks run, and what becomes of their masks.
+
+    Parameters
+    ----------
+    card
+        The model.
+    mask
+        ``ratio`` or ``direct``.
+    extension
+        Masks above the network's top bin.
+    stems
+        The stems that are wanted.
+
+    Raises
+    ------
+    UsageError
+        Direct masks of a softmax model.
+    """
+
+    card: ModelCard
+    mask: mask_math.Kind
+    extension: mask_math.Extension
+    stems: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.mask == "direct" and self.card.network.type == "unet.softmax_unet":
+            raise UsageError(
+                f"direct masks are not to be had of {self.card.name}: it is a softmax model, whose masks need the "
+                f"networks of all {len(self.card.stems)} stems together. Use --mask ratio."
+            )
+
+    @property
+    def complement(self) -> str | None:
+        """The stem that is the mixture less the others.
+
+        A card may say so; and of a two-stem model with direct masks it is the second stem, whose network then
+        need not run.
+        """
+        two_direct = self.mask == "direct" and len(self.card.stems) == 2
+        return self.card.complement or (self.card.stems[1] if two_direct else None)
+
+    @property
+    def instruments(self) -> tuple[str, ...]:
+        """The networks that must run for the stems that are wanted."""
+        owners = tuple(name for name in self.card.network.instruments if name != self.complement)
+        if self.mask == "direct" and self.complement not in self.stems:
+            return tuple(name for name in owners if name in self.stems)
+        return owners
+
+    def masks(self, network_masks: mask_math.Masks, magnitude: Audio) -> mask_math.Masks:
+        """The networks' masks as masks of the wanted stems over all bins.
+
+        Parameters
+        ----------
+        network_masks
+            ``(instruments, channels, frames, bins)``.
+        magnitude
+            ``(channels, frames, bins)`` of the mixture.
+
+        Returns
+        -------
+        ndarray
+            ``(stems, channels, frames, frame_samples // 2 + 1)``.
+        """
+        rows = dict(zip(self.instruments, network_masks, strict=True))
+        if self.complement is not None and (self.mask == "ratio" or self.complement in self.stems):
+            rows[self.complement] = np.maximum(1 - network_masks.sum(axis=0), 0)
+        if self.mask == "ratio":
+            every = np.stack([rows[name] for name in self.card.stems])
+            ratios = mask_math.ratio_masks(every, magnitude, self.card.exponent)
+            rows = dict(zip(self.card.stems, ratios, strict=True))
+        chosen = np.stack([rows[name] for name in self.stems])
+        bin_hz = self.card.sample_rate_hz / self.card.frame_samples
+        n_top = mask_math.top_band_bins(self.card.n_bins, bin_hz)
+        return mask_math.extend(chosen, self.extension, self.card.frame_samples // 2 + 1, n_top)
+
+
+class SpectralSeparator:
+    """A model of U-Nets over the short-time Fourier transform.
+
+    Parameters
+    ----------
+    card
+        The model's card.
+    net
+        Its networks.
+    options
+        Device, masks, extension, stems.
+    """
+
+    def __init__(self, card: ModelCard, net: SeparationNet, options: Options) -> None:
+        self._card, self._net = card, net
+        self._device = choose_device(options.device)
+        mask = card.mask if options.mask == "card" else options.mask
+        extension = card.extension if options.extension == "card" else options.extension
+        self._plan = MaskPlan(card, mask, extension, options.choose(card.stems))
+
+    @property
+    def stems(self) -> tuple[str, ...]:
+        """What comes out."""
+        return self._plan.stems
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """The model's own rate."""
+        return self._card.sample_rate_hz
+
+    @property
+    def summary(self) -> str:
+        """Masks, extension and device, in a line."""
+        top_khz = self._card.n_bins * self.sample_rate_hz / self._card.frame_samples / 1000
+        return (
+            f"{self._card.name}: {self._plan.mask} masks up to {top_khz:.0f} kHz, above it "
+            f"{self._plan.extension}, on {self._device.type}"
+        )
+
+    def open_stream(self, schedule: Schedule | None) -> SpectralStream:
+        """A stream; without a schedule, the offline one: whole segments."""
+        if schedule is None:
+            window = Window(self._card.n_frames, self._card.n_frames)
+        else:
+            context = schedule.context_frames or self._card.n_frames
+            window = Window(context, schedule.update_hops, schedule.lookahead_frames)
+        plan, card = self._plan, self._card
+        runner = WindowRunner(self._net, plan.instruments, window, card.n_bins, self._device)
+        return SpectralStream(card, plan, window, runner)
+
+
+class SpectralStream:
+    """Mixture to stems, block by block (see the module's docstring for the grid).
+
+    Parameters
+    ----------
+    card
+        Frame, hop, bins.
+    plan
+        From the networks' masks to the stems'.
+    window
+        Context, update and lookahead.
+    runner
+        What evaluates the networks.
+    """
+
+    def __init__(self, card: ModelCard, plan: MaskPlan, window: Window, runner: WindowRunner) -> None:
+        self._card, self._plan, self._window, self._runner = card, plan, window, runner
+        self.prepare()
+
+    @property
+    def stems(self) -> tuple[str, ...]:
+        """Names of the rows of what `process` returns."""
+        return self._plan.stems
+
+    @property
+    def latency(self) -> Latency:
+        """Synthesis window, update and lookahead."""
+        hop, window = self._card.hop_samples, self._window
+        parts = {
+            "synthesis window": self._card.frame_samples,
+            "update": (window.update_hops - 1) * hop,
+            "lookahead": window.lookahead_frames * hop,
+        }
+        return Latency(self._card.sample_rate_hz, parts)
+
+    @property
+    def latency_samples(self) -> int:
+        """The delay from input to output."""
+        return self.latency.total_samples
+
+    @property
+    def update_samples(self) -> int:
+        """Samples from one run of the networks to the next."""
+        return self._window.update_hops * self._card.hop_samples
+
+    def prepare(self) -> None:
+        """Make all buffers."""
+        frame, hop = self._card.frame_samples, self._card.hop_samples
+        n_new, n_stems = self._window.update_hops, len(self.stems)
+        span = frame + (n_new - 1) * hop
+        self._analysis = stft.hann(frame)
+        self._synthesis = self._analysis * np.float32(stft.overlap_add_gain(self._analysis, hop))
+        self._input = np.zeros((N_CHANNELS, span), np.float32)
+        n_kept = n_new + self._window.lookahead_frames
+        self._spectra = np.zeros((N_CHANNELS, n_kept, frame // 2 + 1), np.complex64)
+        self._sum = np.zeros((n_stems, N_CHANNELS, span), np.float32)
+        self._ready = np.zeros((n_stems, N_CHANNELS, 3 * n_new * hop), np.float32)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all input: the past is silence."""
+        for array in (self._input, self._spectra, self._sum, self._ready):
+            array[...] = 0
+        self._runner.reset()
+        self._n_input = self._card.frame_samples  # the frame of zeros in front
+        self._n_ready = (self._window.update_hops - 1) * self._card.hop_samples
+        if self._n_input == self._input.shape[1]:  # frame 0 is an update by itself
+            self._update()
+
+    def process(self, block: Audio) -> Audio:
+        """Take ``(2, n)``, return ``(stems, 2, n)`` of `latency_samples` ago."""
+        n_samples = block.shape[1]
+        out = np.empty((len(self.stems), N_CHANNELS, n_samples), np.float32)
+        done = 0
+        while done < n_samples:
+            n = min(n_samples - done, self._input.shape[1] - self._n_input)
+            self._input[:, self._n_input : self._n_input + n] = block[:, done : done + n]
+            self._n_input += n
+            if self._n_input == self._input.shape[1]:
+                self._update()
+            out[:, :, done : done + n] = self._take(n)
+            done += n
+        return out
+
+    def flush(self) -> Audio:
+        """End the input: the last ``(stems, 2, latency_samples)``; then `reset` starts anew."""
+        return self.process(np.zeros((N_CHANNELS, self.latency_samples), np.float32))
+
+    def close(self) -> None:
+        """Nothing is held that memory management would not find."""
+
+    def _take(self, n_samples: int) -> Audio:
+        """The oldest samples that are ready."""
+        taken = self._ready[:, :, :n_samples].copy()
+        rest = self._n_ready - n_samples
+        self._ready[:, :, :rest] = self._ready[:, :, n_samples : self._n_ready].copy()
+        self._n_ready = rest
+        return taken
+
+    def _update(self) -> None:
+        """U new frames are there: transform, mask, add up, and make room for the next U."""
+        n_new, hop, n_bins = self._window.update_hops, self._card.hop_samples, self._card.n_bins
+        spectrum = stft.analyse(self._input, self._analysis, hop)
+        _shift(self._spectra, n_new, axis=1)
+        self._spectra[:, -n_new:] = spectrum
+        network_masks = self._runner.push(np.abs(spectrum[..., :n_bins]))
+        wanted = self._spectra[:, :n_new]
+        masks = self._plan.masks(network_masks, np.abs(wanted[..., :n_bins]))
+        stft.overlap_add(masks * wanted, self._synthesis, hop, self._sum)
+        n_whole = n_new * hop
+        self._ready[:, :, self._n_ready : self._n_ready + n_whole] = self._sum[:, :, :n_whole]
+        self._n_ready += n_whole
+        _shift(self._sum, n_whole, axis=2)
+        _shift(self._input, n_whole, axis=1)
+        self._n_input -= n_whole
+
+
+def _shift(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]], n: int, axis: int) -> None:
+    """Move everything `n` places towards the start of `axis`; zeros come in at its end."""
+    moved = np.moveaxis(array, axis, 0)
+    if n < len(moved):
+        moved[:-n] = moved[n:].copy()
+    moved[-n:] = 0
+
+
+def use_threads(n_threads: int) -> None:
+    """How many threads the networks may use on a CPU."""
+    torch.set_num_threads(n_threads)
