@@ -153,12 +153,10 @@ def equalised(sound: Samples, low_cut_hz: float, high_cut_hz: float, tilt_db: fl
     n = sound.shape[-1]
     n_fft = 1 << (n - 1).bit_length()  # whole powers of two are many times faster than primes
     hz = np.maximum(np.fft.rfftfreq(n_fft, 1 / SAMPLE_RATE_HZ), 1.0).astype(np.float32)
-    gain = (
-        1
-        / (1 + (low_cut_hz / hz) ** 2)
-        / (1 + (hz / high_cut_hz) ** 2)
-        * 10 ** (tilt_db * np.log2(hz / 1000) / 20)
-    )
+    cuts = (
+        1 / ((1 - 1j * low_cut_hz / hz) * (1 + 1j * hz / high_cut_hz)) ** 2
+    )  # minimum phase: nothing sounds early
+    gain = (cuts * 10 ** (tilt_db * np.log2(hz / 1000) / 20)).astype(np.complex64)
     gain[0] = 0.0
     return np.asarray(np.fft.irfft(np.fft.rfft(sound.astype(np.float32), n_fft) * gain, n_fft)[..., :n])
 
