@@ -104,7 +104,9 @@ class Host:
             may_skip=self._ends.clock != "free",
         )
         self.transport = self._make_transport()
-        self._recorder: Recorder | None = open_recorder(settings, self._separator.stems, self._chain)
+        self._recorder: Recorder | None = open_recorder(
+            settings, self._separator.stems, self._chain, self._heard_samples
+        )
         self._driver = self._make_driver()
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -194,7 +196,7 @@ class Host:
         if self.transport is not None:
             self.transport.close()
         if self._recorder is not None:
-            self._recorder.close(self._heard_samples())
+            self._recorder.close()
 
     def __enter__(self) -> Host:
         self.start()
@@ -300,7 +302,7 @@ class Host:
         return lines
 
     def _heard_samples(self) -> int:
-        """How much of the input was played, which is how long all files are."""
+        """How much of the input was played by now, which is how long all files are."""
         heard = max(0, self._chain.position - self._chain.offset_samples)
         end = self.transport.end if self.transport is not None else None
         return heard if end is None else min(heard, end)

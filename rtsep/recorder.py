@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,12 +46,16 @@ class Recorder:
         What to write where.
     sample_rate_hz
         The tapes' rate.
+    limit
+        Gives how many samples of every file are certain by now: what was heard, up to the input's end.
     subtype
         Of lossless files; None: the codec's own default.
     """
 
-    def __init__(self, tracks: list[Track], sample_rate_hz: int, subtype: str | None = None) -> None:
-        self._tracks = tracks
+    def __init__(
+        self, tracks: list[Track], sample_rate_hz: int, limit: Callable[[], int], subtype: str | None = None
+    ) -> None:
+        self._tracks, self._limit = tracks, limit
         self._writers: list[AudioWriter] = []
         self._n_written = [0] * len(tracks)
         self.n_lost_samples = 0  # overtaken, or never separated: silent in the files
@@ -64,11 +69,11 @@ class Recorder:
             self.abort()
             raise
 
-    def step(self, limit: int | None = None) -> None:
-        """Write what is new on all tapes, up to `limit` samples of every file."""
+    def step(self) -> None:
+        """Write what is new on all tapes."""
+        limit = self._limit()
         for i, track in enumerate(self._tracks):
-            there = track.tape.written - track.offset_samples
-            end = there if limit is None else min(there, limit)
+            end = min(track.tape.written - track.offset_samples, limit)
             while self._n_written[i] < end:
                 n = min(CHUNK_SAMPLES, end - self._n_written[i])
                 self._writers[i].write(self._read(track, self._n_written[i] + track.offset_samples, n))
@@ -83,10 +88,10 @@ class Recorder:
             self.error = error
             self.abort()
 
-    def close(self, n_samples: int) -> None:
-        """Write the rest, make all files `n_samples` long where there is as much, and give them their names."""
+    def close(self) -> None:
+        """Write the rest, and give the files their names."""
         if self.error is None:
-            self.step(n_samples)
+            self.step()
             commit_together(self._writers)
 
     def abort(self) -> None:

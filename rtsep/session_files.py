@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from rtsep.chain import Chain
@@ -13,10 +14,13 @@ from rtsep.stream import N_CHANNELS
 MIXTURE, MIX = "mixture", "mix"
 
 
-def open_recorder(settings: LiveSettings, stems: tuple[str, ...], chain: Chain) -> Recorder | None:
+def open_recorder(
+    settings: LiveSettings, stems: tuple[str, ...], chain: Chain, heard: Callable[[], int]
+) -> Recorder | None:
     """A recorder for the sink file and for ``--record``, or None if nothing is to be written.
 
     A recording is ``mixture.wav``, a file for each stem, and ``mix.wav`` (the main bus): 24 bits.
+    `heard` gives how many samples were played by now, which is how long the files may be.
 
     Raises
     ------
@@ -29,7 +33,7 @@ def open_recorder(settings: LiveSettings, stems: tuple[str, ...], chain: Chain) 
         tracks.append(Track(sink.path, chain.sink_tape, slice(None), chain.offset_samples))
     if settings.output.record is not None:
         tracks += _recording(settings, stems, chain)
-    return Recorder(tracks, chain.sample_rate_hz, "PCM_24") if tracks else None
+    return Recorder(tracks, chain.sample_rate_hz, heard, "PCM_24") if tracks else None
 
 
 def _recording(settings: LiveSettings, stems: tuple[str, ...], chain: Chain) -> list[Track]:
