@@ -18,7 +18,7 @@ import httpx
 from rtsep.errors import DownloadError, ModelError, UsageError
 from rtsep.zoo.archive import MAX_UNPACKED_BYTES, unpack_checkpoint
 from rtsep.zoo.bundle import Bundle
-from rtsep.zoo.card import WEIGHTS_FILE, ModelFolder, read_folder
+from rtsep.zoo.card import WEIGHTS_FILE, ModelCard, ModelFolder, read_folder
 from rtsep.zoo.convert import checkpoint_prefix
 from rtsep.zoo.mapping import state_from_bundle
 from rtsep.zoo.spleeter import CONFIGS, PREFIX, SpleeterConfig
@@ -31,6 +31,12 @@ BASE_URL = "https://github.com/deezer/spleeter/releases/download/v1.4.0"
 LICENCE = (
     "MIT, for code and pre-trained models alike, according to Spleeter's paper (Hennequin et al., JOSS 5(50), 2020, "
     "2154); the repository's README says so of the code only."
+)
+
+# What stands on the card instead of a figure that nobody here could measure.
+MEASURED = (
+    "The separation equals that of Deezer's own program within 1e-5, shown on random weights; "
+    "no figure was measured with these weights.",
 )
 
 Progress = Callable[[int, "int | None"], None]
@@ -131,7 +137,7 @@ def pull(
 
 
 def _install(unpacked: Path, archive: Archive, dest: Path) -> ModelFolder:
-    card = archive.config.card(dest.name, source=archive.source, licence=LICENCE)
+    card = _card(dest.name, archive)
     bundle = Bundle(checkpoint_prefix(unpacked))
     return write_folder(dest, card, state_from_bundle(bundle, card.network))
 
@@ -168,9 +174,14 @@ def _same_weights(archive: Archive) -> ModelFolder | None:
     return None
 
 
+def _card(name: str, archive: Archive) -> ModelCard:
+    card = archive.config.card(name, source=archive.source, licence=LICENCE)
+    return card.model_copy(update={"measured": MEASURED})
+
+
 def _reuse(sister: ModelFolder, archive: Archive, dest: Path) -> ModelFolder:
     """Install the weights of a model under the configuration of another."""
-    card = archive.config.card(dest.name, source=archive.source, licence=LICENCE)
+    card = _card(dest.name, archive)
     with new_folder(dest) as made:
         try:
             os.link(

@@ -86,6 +86,16 @@ def test_any_flipped_bit_of_the_index_is_found(spoilt: Path, data: st.DataObject
         Bundle(spoilt / "flipped")
 
 
+def test_every_bit_of_the_footer_counts(golden: Path) -> None:
+    whole = (golden / "official-2stems-index" / "model.index").read_bytes()
+    for at in range(len(whole) - 48, len(whole)):
+        for bit in range(8):
+            flipped = bytearray(whole)
+            flipped[at] ^= 1 << bit
+            with pytest.raises(CheckpointError):
+                read_table(bytes(flipped), "flipped")
+
+
 @given(data=st.data())
 @settings(max_examples=200, deadline=None)
 def test_an_index_cut_anywhere_is_found(spoilt: Path, data: st.DataObject) -> None:

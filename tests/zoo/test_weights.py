@@ -129,6 +129,14 @@ def test_an_interrupted_replacement_leaves_the_old_folder(tmp_path: Path, error:
     assert [p.name for p in tmp_path.rglob("*")] == ["m", "new"]
 
 
+def test_a_last_step_that_fails_leaves_the_old_folder(tmp_path: Path) -> None:
+    with new_folder(tmp_path / "m") as made:
+        (made / "old").write_text("")
+    with pytest.raises(ModelError, match="cannot be written"), new_folder(tmp_path / "m") as made:
+        made.rmdir()  # so that it cannot take its place
+    assert [p.name for p in tmp_path.rglob("*")] == ["m", "old"]
+
+
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
