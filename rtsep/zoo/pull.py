@@ -23,7 +23,14 @@ from rtsep.zoo.convert import checkpoint_prefix
 from rtsep.zoo.mapping import state_from_bundle
 from rtsep.zoo.spleeter import CONFIGS, PREFIX, SpleeterConfig
 from rtsep.zoo.store import list_models, store_folder
-from rtsep.zoo.weights import finish_folder, new_folder, sha256_of, verify_weights, write_folder
+from rtsep.zoo.weights import (
+    finish_folder,
+    new_folder,
+    refuse_strangers,
+    sha256_of,
+    verify_weights,
+    write_folder,
+)
 
 BASE_URL = "https://github.com/deezer/spleeter/releases/download/v1.4.0"
 
@@ -126,6 +133,7 @@ def pull(
     existing = _usable(dest)
     if existing is not None and from_file is None:
         return existing
+    refuse_strangers(dest)
     sister = None if from_file is not None else _same_weights(archive)
     if sister is not None:
         return _reuse(sister, archive, dest)
@@ -183,10 +191,8 @@ def _reuse(sister: ModelFolder, archive: Archive, dest: Path) -> ModelFolder:
     """Install the weights of a model under the configuration of another."""
     card = _card(dest.name, archive)
     with new_folder(dest) as made:
-        try:
-            os.link(
-                sister.weights, made / WEIGHTS_FILE
-            )  # no second copy on the disk, where the disk can do that
+        try:  # a second name for the same bytes, where the disk can do that
+            os.link(sister.weights, made / WEIGHTS_FILE)
         except OSError:
             shutil.copyfile(sister.weights, made / WEIGHTS_FILE)
         return finish_folder(made, card, dest)

@@ -18,6 +18,7 @@ import platformdirs
 from rtsep.errors import ModelError, UsageError
 from rtsep.zoo.card import CARD_FILE, WEIGHTS_FILE, ModelCard, ModelFolder, read_folder
 from rtsep.zoo.spleeter import CONFIGS
+from rtsep.zoo.weights import refuse_strangers
 
 STORE_VARIABLE = "RTSEP_MODELS"
 SHIPPED = Path(__file__).parent / "shipped"
@@ -137,12 +138,7 @@ def remove(name: str) -> Path:
 
 def _delete(path: Path) -> None:
     """Delete a model folder, unless somebody keeps other files in it."""
-    strangers = sorted(file.name for file in path.iterdir() if file.name not in (CARD_FILE, WEIGHTS_FILE))
-    if strangers:
-        raise ModelError(
-            f"{path} holds files that rtsep did not write ({', '.join(strangers[:3])}): "
-            f"move them away, or delete the folder yourself."
-        )
+    refuse_strangers(path)
     try:
         # Moved first: a deletion that is interrupted leaves no half model under the old name.
         with tempfile.TemporaryDirectory(

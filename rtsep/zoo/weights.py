@@ -173,8 +173,9 @@ def new_folder(dest: Path) -> Iterator[Path]:
     Raises
     ------
     ModelError
-        The folder cannot be made, or the disk is full.
+        The folder cannot be made, the disk is full, or `dest` is something else than an older model.
     """
+    refuse_strangers(dest)
     parent = dest.absolute().parent
     try:
         parent.mkdir(parents=True, exist_ok=True)
@@ -193,6 +194,25 @@ def new_folder(dest: Path) -> Iterator[Path]:
     finally:
         _put_back(scratch / "replaced", dest)
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def refuse_strangers(path: Path) -> None:
+    """Refuse to replace or delete what is there, unless it is a model folder with nothing else in it.
+
+    Raises
+    ------
+    ModelError
+        `path` is a file, or holds files that rtsep did not write.
+    """
+    if not path.exists():
+        return
+    names = sorted(p.name for p in path.iterdir()) if path.is_dir() else [path.name]
+    strangers = [name for name in names if name not in (CARD_FILE, WEIGHTS_FILE)]
+    if strangers:
+        raise ModelError(
+            f"{path} holds files that rtsep did not write ({', '.join(strangers[:3])}): "
+            f"move them away, or delete the folder yourself."
+        )
 
 
 def _put_back(replaced: Path, dest: Path) -> None:

@@ -259,6 +259,18 @@ def test_a_store_that_cannot_be(
         pull("2stems", from_file=tmp_path / "a.tar.gz", archives=archives)
 
 
+def test_somebody_elses_folder_is_left_alone(
+    server: Server, store: Path, body: bytes, archives: dict[str, Archive]
+) -> None:
+    server.offer("/2stems.tar.gz", body)
+    (store / "2stems").mkdir(parents=True)
+    (store / "2stems" / "vocals.wav").write_text("music")
+    with pytest.raises(ModelError, match=r"did not write \(vocals\.wav\)"):
+        pull("2stems", base_url=server.url, archives=archives)
+    assert (store / "2stems" / "vocals.wav").read_text() == "music"
+    assert server.asked == []
+
+
 def test_what_is_not_published() -> None:
     with pytest.raises(UsageError, match="'3stems' is not among the published models: 2stems, 4stems"):
         pull("3stems")

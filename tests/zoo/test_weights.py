@@ -120,21 +120,31 @@ def test_an_interrupted_replacement_leaves_the_old_folder(tmp_path: Path, error:
         replace_and_fail()
     assert list(tmp_path.iterdir()) == []
     with new_folder(tmp_path / "m") as made:
-        (made / "old").write_text("")
+        (made / "card.yaml").write_text("")
     with pytest.raises(error):
         replace_and_fail()
-    assert [p.name for p in tmp_path.rglob("*")] == ["m", "old"]
+    assert [p.name for p in tmp_path.rglob("*")] == ["m", "card.yaml"]
     with new_folder(tmp_path / "m") as made:
-        (made / "new").write_text("")
-    assert [p.name for p in tmp_path.rglob("*")] == ["m", "new"]
+        (made / "model.safetensors").write_text("")
+    assert [p.name for p in tmp_path.rglob("*")] == ["m", "model.safetensors"]
 
 
 def test_a_last_step_that_fails_leaves_the_old_folder(tmp_path: Path) -> None:
     with new_folder(tmp_path / "m") as made:
-        (made / "old").write_text("")
+        (made / "card.yaml").write_text("")
     with pytest.raises(ModelError, match="cannot be written"), new_folder(tmp_path / "m") as made:
         made.rmdir()  # so that it cannot take its place
-    assert [p.name for p in tmp_path.rglob("*")] == ["m", "old"]
+    assert [p.name for p in tmp_path.rglob("*")] == ["m", "card.yaml"]
+
+
+def test_what_is_no_model_is_never_replaced(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "vocals.wav").write_text("music")
+    (tmp_path / "file").write_text("text")
+    for name, named in (("m", "vocals.wav"), ("file", "file")):
+        with pytest.raises(ModelError, match=rf"did not write \({named}\)"):
+            write_folder(tmp_path / name, CARD, state)
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["file", "m", "vocals.wav"]
 
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
