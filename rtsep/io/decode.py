@@ -17,9 +17,8 @@ import soundfile
 from rtsep.errors import AudioFileError
 from rtsep.stream import Audio
 
-PREROLL_S = (
-    0.5  # lossy decoders need some of the past before what they give is right; MP3's reservoir is the longest
-)
+#: Lossy decoders need some of the past before what they give is right; the reservoir of MP3 is the longest.
+PREROLL_S = 0.5
 READ_SAMPLES = 1 << 16  # what is dropped on the way to a position is read in such blocks
 DAMAGED = "the file is damaged"
 
