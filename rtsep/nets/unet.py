@@ -33,6 +33,7 @@ Output = Literal["sigmoid", "softmax"]
 SPLEETER_N_FILTERS = (16, 32, 64, 128, 256, 512)
 BATCH_NORM_EPSILON = 1e-3  # Keras' default, with which Spleeter was trained
 N_CHANNELS = 2
+_TINY_MAGNITUDE = 1e-8  # keeps the slope of the power finite at 0
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,16 @@ class UNetSpec:
     output
         ``sigmoid``: every stem's mask by itself (``unet.unet``); ``softmax``: the masks of
         all stems sum to one (``unet.softmax_unet``).
+    input_exponent
+        What magnitudes are raised to before the first layer: 1 in Spleeter; less brings quiet bins nearer to
+        loud ones, which a small network needs.
     """
 
     conv_n_filters: tuple[int, ...] = SPLEETER_N_FILTERS
     conv_activation: Activation = "LeakyReLU"
     deconv_activation: Activation = "ReLU"
     output: Output = "sigmoid"
+    input_exponent: float = 1.0
 
     @property
     def time_multiple(self) -> int:
@@ -191,6 +196,8 @@ class SeparationNet(nn.Module):
         """
         wanted = self.instruments if instruments is None else tuple(instruments)
         unets = self.unets
+        if self.spec.input_exponent != 1:
+            magnitude = (magnitude + _TINY_MAGNITUDE) ** self.spec.input_exponent
         logits = torch.stack([unets[name](magnitude) for name in wanted])
         if self.spec.output == "softmax":
             return torch.softmax(logits, dim=0)

@@ -34,12 +34,15 @@ class NetworkCard(Strict):
     conv_n_filters: tuple[Annotated[int, Field(gt=0)], ...] = Field(default=SPLEETER_N_FILTERS, min_length=1)
     conv_activation: Activation = "LeakyReLU"
     deconv_activation: Activation = "ReLU"
+    input_exponent: float = Field(1.0, gt=0, le=1, description="what magnitudes are raised to at the input")
 
     @property
     def unet(self) -> UNetSpec:
         """The same as the network's constructor takes it."""
         output: Literal["sigmoid", "softmax"] = "softmax" if self.type == "unet.softmax_unet" else "sigmoid"
-        return UNetSpec(self.conv_n_filters, self.conv_activation, self.deconv_activation, output)
+        return UNetSpec(
+            self.conv_n_filters, self.conv_activation, self.deconv_activation, output, self.input_exponent
+        )
 
 
 class ModelCard(Strict):
