@@ -34,7 +34,9 @@ class NetworkCard(Strict):
     conv_n_filters: tuple[Annotated[int, Field(gt=0)], ...] = Field(default=SPLEETER_N_FILTERS, min_length=1)
     conv_activation: Activation = "LeakyReLU"
     deconv_activation: Activation = "ReLU"
-    input_exponent: float = Field(1.0, gt=0, le=1, description="what magnitudes are raised to at the input")
+    input_exponent: float = Field(
+        default=1.0, gt=0, le=1, description="what magnitudes are raised to at the input"
+    )
 
     @property
     def unet(self) -> UNetSpec:
