@@ -24,7 +24,7 @@ FLOOR_DBFS = -60.0
 ZONES_DBFS = ((-18.0, "green"), (-6.0, "yellow"), (0.0, "red"))
 PLAIN_LINE_EVERY_S = 1.0
 
-NAME_COLUMNS = 12
+NAME_COLUMNS = 13
 GAIN_COLUMNS = 9
 FLAG_COLUMNS = 4
 #: Marker, number, spaces between the columns.

@@ -12,6 +12,7 @@ from types import TracebackType
 import blessed
 
 from rtsep.control.player import Player, Transport
+from rtsep.errors import UsageError
 
 GAIN_STEP_DB = 1.0
 LOWEST_GAIN_DB = -60.0  # one step below is silence
@@ -101,11 +102,8 @@ def _loop_start(hands: Hands, player: Player, key: str) -> None:
 def _loop_end(hands: Hands, player: Player, key: str) -> None:
     transport = _transport(player)
     start_s, end_s = hands.loop_start_s or 0.0, transport.position_s
-    if end_s <= start_s:
-        hands.message = "the end of a loop must come after its start: press a first"
-        return
-    hands.loop_start_s, hands.loop_end_s = start_s, end_s
     transport.loop(start_s, end_s)
+    hands.loop_start_s, hands.loop_end_s = start_s, end_s
     hands.message = f"loop of {end_s - start_s:.1f} s; c ends it"
 
 
@@ -157,7 +155,10 @@ def press(key: str, hands: Hands, player: Player) -> None:
     if binding.needs_file and player.transport is None:
         hands.message = f"{binding.label} is for files: a card cannot be paused or wound"
         return
-    binding.action(hands, player, key if len(key) > 1 else key.lower())
+    try:
+        binding.action(hands, player, key if len(key) > 1 else key.lower())
+    except UsageError as error:  # a loop of no length, say: the music goes on
+        hands.message = str(error)
 
 
 def stepped_gain_db(gain_db: float, step_db: float) -> float:
@@ -177,10 +178,16 @@ class Keyboard:
     """Single keys from the terminal, without Enter; outside of a terminal there are none.
 
     Used as a context manager, which gives the terminal back as it was.
+
+    Parameters
+    ----------
+    wanted
+        False for a keyboard that is left alone.
     """
 
-    def __init__(self) -> None:
-        self._terminal = blessed.Terminal() if sys.stdin.isatty() else None
+    def __init__(self, wanted: bool = True) -> None:
+        # Without styling blessed does not ask the terminal what it can, and wait for its answer: seconds, on some.
+        self._terminal = blessed.Terminal(force_styling=None) if wanted and sys.stdin.isatty() else None
         self._stack = ExitStack()
 
     def __enter__(self) -> Keyboard:

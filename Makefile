@@ -1,0 +1,58 @@
+# make demo            the live engine takes a song apart while it plays (make demo SONG=song.mp3: your own)
+# make test            lint, types and tests
+# make bench           the measured figures of the README (make bench BENCH=bench/NAME.py: one of them)
+# make lint            ruff and mypy alone
+# make clean           removes what make made
+#
+# The first run builds .venv: about 250 MB to download on macOS and Windows; on Linux PyTorch brings NVIDIA's
+# libraries, about 2.5 GB, which TORCH_INDEX=https://download.pytorch.org/whl/cpu leaves out.
+# SYSTEM=no installs nothing outside of .venv.
+
+PYTHON ?= python3
+SONG ?=
+BENCH ?= $(wildcard bench/*.py)
+TORCH_INDEX ?=
+SYSTEM ?= yes
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install -c constraints.txt \
+       $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+
+.PHONY: demo test bench lint clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.runs
+	$(BIN)/rtsep demo $(if $(SONG),"$(SONG)")
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.tests
+	@set -e; for file in $(BENCH); do echo "== $$file"; $(BIN)/python "$$file"; done
+
+clean:
+	rm -rf $(VENV) build dist demo-out .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@sh tools/system.sh $(SYSTEM) venv "$(PYTHON)"
+	$(PYTHON) -m venv $(VENV)
+
+# Without PortAudio or its card the demo still runs, on a clock of its own.
+$(VENV)/.runs: pyproject.toml constraints.txt | $(VENV)/bin/python
+	-@sh tools/system.sh $(SYSTEM) portaudio
+	@echo "Installing rtsep into $(VENV) (the first time, this takes minutes) ..."
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.tests: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@sh tools/system.sh $(SYSTEM) portaudio jack
+	@echo "Installing rtsep and its test tools into $(VENV) (the first time, this takes minutes) ..."
+	$(PIP) -e '.[test]'
+	@touch $@

@@ -1,0 +1,96 @@
+"""The command line: parse, call, print; nothing else.
+
+A command imports what is heavy (torch, numba) when it runs, so that ``rtsep --help`` answers at once.
+Exit codes: 0 done, 1 failed, 2 used wrongly, 130 interrupted (`live` and `demo` end with 0 then: that
+is how one leaves them).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from rtsep.cli import demo, devices, live, models, separate, train
+from rtsep.cli.console import err, out
+from rtsep.errors import RtsepError
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+EPILOG = """
+**First steps**
+
+`rtsep demo` takes a song apart while it plays; no model, no file and no card are needed.
+
+`rtsep live song.mp3 --karaoke` plays a song without its voice.
+
+`rtsep models pull 2stems` fetches the real model; from then on it is the default.
+
+`rtsep separate song.mp3` writes its stems to files.
+
+`rtsep COMMAND --help` has examples.
+"""
+
+
+class Commands(TyperGroup):
+    """Commands whose mendable errors are one message and an exit code, not a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except RtsepError as error:
+            err.print(f"[bold red]error:[/] {_plain(error)}")
+            raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt as error:
+            err.print("interrupted")
+            raise typer.Exit(INTERRUPTED) from error
+
+
+def _plain(error: RtsepError) -> str:
+    """A message in which rich finds no markup."""
+    return str(error).replace("[", "\\[")
+
+
+app = typer.Typer(
+    cls=Commands,
+    help="Takes music apart into stems, offline or while it plays, and mixes them.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(epilog=demo.EPILOG)(demo.demo)
+app.command(epilog=live.EPILOG)(live.live)
+app.command(epilog=separate.EPILOG)(separate.separate)
+app.command(epilog=devices.EPILOG)(devices.devices)
+app.command(epilog=train.EPILOG)(train.train)
+app.add_typer(models.app, name="models")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        import rtsep
+
+        out.print(f"rtsep {rtsep.__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version and leave.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; ends the process with its exit code."""
+    app(prog_name="rtsep")

@@ -1,0 +1,35 @@
+"""The two places to print to, and the words that several commands say.
+
+`out` is for what was asked for, `err` for what is said about it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from rtsep.separator import Separator
+
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """Tell something beside the result, with no markup in it."""
+    err.print(text, markup=False, highlight=False)
+
+
+def open_model(
+    model: str | None, *, device: str, mask: str, extension: str, stems: tuple[str, ...] | None
+) -> Separator:
+    """The model that was named, or the default one and the line that says which that is."""
+    from rtsep.separator import load
+    from rtsep.zoo import default_model
+
+    if model is not None:
+        return load(model, device=device, mask=mask, extension=extension, stems=stems)
+    folder, notice = default_model()
+    say(notice)
+    return load(folder, device=device, mask=mask, extension=extension, stems=stems)

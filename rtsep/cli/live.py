@@ -1,0 +1,230 @@
+"""``rtsep live``: stems while the music plays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rtsep.cli.console import say
+from rtsep.cli.options import ModelOption, read_gains, read_names, read_routes
+from rtsep.cli.play import play, write_stats
+from rtsep.config import read_yaml
+from rtsep.errors import UsageError
+from rtsep.settings import LiveSettings, overlay, stem_overrides
+
+EPILOG = """
+**Examples**
+
+`rtsep live song.mp3 --karaoke` plays a song without its voice.
+
+`rtsep live --input "USB Audio" --output "USB Audio" -m 2stems --gain vocals=-12`
+
+`rtsep live configs/four-stems-eight-outputs.yaml --input device:system`
+
+`rtsep live song.flac --clock free --record takes --output mix.wav` runs as fast as it can.
+
+A path that exists or ends like an audio file is a file, anything else a device; `file:` and `device:` decide.
+`rtsep devices` shows the devices. Keys are shown while it runs; q or Ctrl-C ends it.
+"""
+
+MIX = "Mix"
+PLACES = "Places"
+
+SourcesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="SONG|CONFIG.yaml", help="A file to play, settings, or one of each."),
+]
+InputOption = Annotated[
+    str | None,
+    typer.Option("-i", "--input", metavar="DEVICE|FILE", help="What is taken apart.", rich_help_panel=PLACES),
+]
+OutputOption = Annotated[
+    str | None,
+    typer.Option("-o", "--output", metavar="DEVICE|FILE", help="Where the mix goes.", rich_help_panel=PLACES),
+]
+KaraokeOption = Annotated[bool, typer.Option("--karaoke", help="Mute the vocals.", rich_help_panel=MIX)]
+AcapellaOption = Annotated[bool, typer.Option("--acapella", help="The vocals alone.", rich_help_panel=MIX)]
+DrumlessOption = Annotated[bool, typer.Option("--drumless", help="Mute the drums.", rich_help_panel=MIX)]
+GainOption = Annotated[
+    list[str] | None,
+    typer.Option("--gain", metavar="STEM=DB", help="Like vocals=-12; -inf is silence.", rich_help_panel=MIX),
+]
+MuteOption = Annotated[
+    list[str] | None, typer.Option("--mute", metavar="STEM", help="Like vocals,drums.", rich_help_panel=MIX)
+]
+SoloOption = Annotated[
+    list[str] | None, typer.Option("--solo", metavar="STEM", help="Only these sound.", rich_help_panel=MIX)
+]
+RouteOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--route",
+        metavar="STEM=CHANNELS",
+        help="To outputs of its own, like vocals=3,4.",
+        rich_help_panel=MIX,
+    ),
+]
+RecordOption = Annotated[
+    str | None,
+    typer.Option(metavar="DIR", help="Keep every stem, the mixture and the mix.", rich_help_panel=PLACES),
+]
+ClockOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="device|real|free",
+        help="Whose time: the card's, the wall's, or as fast as it can. Else the card's if there is one.",
+    ),
+]
+UpdateOption = Annotated[
+    int | None,
+    typer.Option("--update-hops", metavar="N", help="Hops between updates: more saves work, costs latency."),
+]
+LookaheadOption = Annotated[
+    int | None,
+    typer.Option("--lookahead", metavar="FRAMES", help="Future to wait for: better masks, more latency."),
+]
+PlaceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--device", metavar="auto|cpu|cuda", help="Where the networks run; auto takes a GPU if any."
+    ),
+]
+StatsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--stats-json", metavar="FILE", help="Write latency, load and late blocks there at the end."
+    ),
+]
+KeysOption = Annotated[bool, typer.Option("--no-keys", help="Leave the keyboard alone.")]
+
+
+def live(
+    sources: SourcesArgument = None,
+    model: ModelOption = None,
+    input_: InputOption = None,
+    output: OutputOption = None,
+    karaoke: KaraokeOption = False,
+    acapella: AcapellaOption = False,
+    drumless: DrumlessOption = False,
+    gain: GainOption = None,
+    mute: MuteOption = None,
+    solo: SoloOption = None,
+    route: RouteOption = None,
+    record: RecordOption = None,
+    clock: ClockOption = None,
+    update_hops: UpdateOption = None,
+    lookahead: LookaheadOption = None,
+    device: PlaceOption = None,
+    stats_json: StatsOption = None,
+    no_keys: KeysOption = False,
+) -> None:
+    """Take music apart while it plays, and mix it: a file, a card, or both."""
+    song, config = read_sources(sources or [])
+    if song is not None and input_ is not None:
+        raise UsageError(f"two inputs are named, {song!r} and --input {input_!r}; give one of them")
+    schedule = {"update_hops": update_hops, "lookahead_frames": lookahead}
+    options: dict[str, dict[str, Any]] = {
+        "input": {"source": song or input_},
+        "model": {"name": model, "device": device, **schedule},
+        "output": {"sink": output, "record": record, "clock": clock},
+        "control": {"stats_json": stats_json, "keys": False if no_keys else None},
+    }
+    preset = choose_preset(karaoke=karaoke, acapella=acapella, drumless=drumless)
+    mix = read_mix(preset, gain or [], mute or [], solo or [], route or [])
+    settings = read_yaml(config, LiveSettings) if config else LiveSettings()
+    run(settings.with_overrides(overlay(given(options), mix)))
+
+
+def read_mix(
+    preset: str | None,
+    gains: Sequence[str],
+    mutes: Sequence[str],
+    solos: Sequence[str],
+    routes: Sequence[str],
+) -> dict[str, Any]:
+    """What the options say of stems, as a tree of settings."""
+    return stem_overrides(
+        preset=preset,
+        gains_db=read_gains(gains),
+        mutes=read_names(mutes),
+        solos=read_names(solos),
+        routes=read_routes(routes),
+    )
+
+
+def run(settings: LiveSettings) -> None:
+    """Play a session and leave its account."""
+    check_places(settings)
+    from rtsep.host import Host
+
+    if settings.model.name is None:
+        from rtsep.zoo import default_model
+
+        say(default_model()[1])
+    host = Host(settings)
+    play(host, keys=settings.control.keys)
+    if settings.control.stats_json is not None:
+        write_stats(settings.control.stats_json, host.stats())
+    host.check()
+
+
+def given(options: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The options that were given, in groups."""
+    return {
+        group: {key: value for key, value in values.items() if value is not None}
+        for group, values in options.items()
+    }
+
+
+def read_sources(sources: Sequence[str]) -> tuple[str | None, Path | None]:
+    """The song and the settings among the words without an option.
+
+    Raises
+    ------
+    UsageError
+        There are two of a kind.
+    """
+    configs = [text for text in sources if text.lower().endswith((".yaml", ".yml"))]
+    songs = [text for text in sources if text not in configs]
+    for kind, texts in (("songs", songs), ("settings files", configs)):
+        if len(texts) > 1:
+            raise UsageError(f"two {kind} are named, {texts[0]!r} and {texts[1]!r}; `live` plays one")
+    if songs and not songs[0].startswith(("file:", "device:")) and not Path(songs[0]).is_file():
+        raise UsageError(f"there is no file {songs[0]!r}. A device is named with --input {songs[0]!r}.")
+    return (songs[0] if songs else None), (Path(configs[0]) if configs else None)
+
+
+def choose_preset(**wanted: bool) -> str | None:
+    """The one preset that is asked for.
+
+    Raises
+    ------
+    UsageError
+        Two are.
+    """
+    names = [name for name, is_wanted in wanted.items() if is_wanted]
+    if len(names) > 1:
+        raise UsageError(
+            f"--{names[0]} and --{names[1]} are two mixes; give one, and --mute or --solo beside it"
+        )
+    return names[0] if names else None
+
+
+def check_places(settings: LiveSettings) -> None:
+    """Refuse files that are missing or one and the same; warn of the loop that a loudspeaker closes.
+
+    Raises
+    ------
+    UsageError
+        The input file is missing, or the output would overwrite it.
+    """
+    source, sink = settings.input.endpoint, settings.output.endpoint
+    if source.is_file and not source.path.is_file():
+        raise UsageError(f"there is no file {source.name!r}; `device:{source.name}` would mean a device")
+    if source.is_file and sink.is_file and source.path.resolve() == sink.path.resolve():
+        raise UsageError(f"{sink.name!r} is input and output; name another file for --output")
+    if not source.is_file and not sink.is_file:
+        say("A microphone hears loudspeakers: use headphones, or a line input.")

@@ -1,0 +1,106 @@
+"""A live session with its screen and its keys: what `live` and `demo` have in common."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from rtsep.cli.console import out, say
+from rtsep.control.display import Screen
+from rtsep.control.keys import Hands, Keyboard, press
+from rtsep.errors import AudioFileError
+
+if TYPE_CHECKING:
+    from rtsep.host import Host
+
+PICTURES_PER_S = 15
+
+Turn = Callable[[Hands], None]
+
+
+def play(host: Host, *, keys: bool, turn: Turn = lambda hands: None) -> None:
+    """Run a session until its input ends, or until q, Ctrl-C or SIGTERM; all are a good end.
+
+    Parameters
+    ----------
+    host
+        The session, not yet started.
+    keys
+        Whether the keyboard moves the mix.
+    turn
+        Called before every picture; ends the session by ``hands.quit = True``.
+
+    What broke while the music went on is left for the caller to ask for, with ``host.check()``.
+    """
+    hands = Hands()
+    host.start()
+    try:
+        say(f"{host.model_name}: {', '.join(host.stems)}. Latency {host.latency}.")
+        with interruptible(hands), Keyboard(keys) as keyboard, Screen(out, host, hands) as screen:
+            while not hands.quit and not host.wait(0.0 if keyboard.works else 1 / PICTURES_PER_S):
+                turn(hands)
+                screen.show()
+                if (key := keyboard.read(1 / PICTURES_PER_S)) is not None:
+                    press(key, hands, host)
+    finally:
+        host.stop()
+    for line in host.summary():
+        say(line)
+
+
+@contextmanager
+def interruptible(hands: Hands) -> Iterator[None]:
+    """Ctrl-C and SIGTERM ask for the end, once; a second one of them interrupts as ever."""
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in signals}
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        hands.quit = True
+        restore()
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    for number in signals:
+        signal.signal(number, ask)
+    try:
+        yield
+    finally:
+        restore()
+
+
+def write_stats(path: Path, stats: Mapping[str, Any]) -> None:
+    """Write the account of a session as JSON; the file is replaced whole or not at all.
+
+    Raises
+    ------
+    AudioFileError
+        The file cannot be written.
+    """
+    text = json.dumps(_finite(stats), indent=2, allow_nan=False)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text + "\n", encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise AudioFileError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _finite(value: Any) -> Any:
+    """Plain values for JSON, which has no infinity: that becomes text, as people write it in YAML."""
+    if isinstance(value, Mapping):
+        return {str(key): _finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return str(value) if isinstance(value, Path) else value

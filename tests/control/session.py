@@ -1,0 +1,47 @@
+"""A session that stands still: real faders, a real tape machine, and a position that the test sets."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from rtsep.host import Status
+from rtsep.io.files import AudioReader, AudioWriter
+from rtsep.mixer import Mixer, Strip
+from rtsep.stream import Latency
+from rtsep.tape import Tape
+from rtsep.transport import Transport
+
+RATE_HZ = 8000
+FILE_S = 20.0
+STEMS = ("vocals", "drums", "bass", "an instrument with a long name")
+
+
+class StillSession:
+    model_name = "four"
+    latency = Latency(
+        RATE_HZ, {"card input": 64, "synthesis window": 743, "lookahead": 0, "fade": 64, "block": 512}
+    )
+
+    def __init__(self, folder: Path | None, stems: tuple[str, ...] = STEMS) -> None:
+        self.stems = stems
+        self.mix = Mixer(dict.fromkeys(stems, Strip()), (0, 1), 2)
+        self.heard_samples = 0
+        self.transport = None
+        levels_dbfs = dict(zip(stems, (-6.0, -0.5, -math.inf, -40.0), strict=False))
+        self.current = Status(65.0, 0.23, 0, 0, 0, levels_dbfs, levels_dbfs, -3.25, False)
+        if folder is not None:
+            with AudioWriter(folder / "song.wav", RATE_HZ, 2) as writer:
+                writer.write(np.zeros((2, round(FILE_S * RATE_HZ)), np.float32))
+            reader = AudioReader(folder / "song.wav")
+            self.transport = Transport(reader, Tape(2, 1 << 18), RATE_HZ, lambda: self.heard_samples)
+
+    def play_until(self, position_s: float) -> None:
+        assert self.transport is not None
+        self.heard_samples = round(position_s * RATE_HZ)
+        self.transport.fill(self.heard_samples)
+
+    def status(self) -> Status:
+        return self.current

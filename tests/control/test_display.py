@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import dataclasses
+import io
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from session import StillSession
+
+from rtsep.control.display import ASCII, UNICODE, Screen, clock, draw, meter, plain_line
+from rtsep.control.keys import Hands
+
+
+@pytest.mark.parametrize("width", [40, 41, 57, 80, 120, 200])
+@pytest.mark.parametrize("marks", [UNICODE, ASCII])
+def test_no_line_is_wider_than_the_terminal_and_none_is_lost(width: int, marks, song: StillSession) -> None:
+    song.play_until(5.0)
+    hands = Hands(selected=2, loop_start_s=1.0, loop_end_s=19.99, message="loop of 19.0 s; c ends it")
+    text = draw(song, hands, width, marks).plain
+    assert max(len(line.rstrip()) for line in text.splitlines()) <= width
+    for stem in song.stems:
+        assert f" {stem[:13]}" in text
+    for word in (
+        "latency 172.9 ms",
+        "card input 8.0",
+        "synthesis window 92.9",
+        "load 23%",
+        "late 0",
+        "xruns 0",
+    ):
+        assert word in text.replace("\n", " ").replace("  ", " ")
+    assert "0:05" in text
+    assert "0:20" in text
+    if marks is ASCII:
+        assert text.isascii()
+
+
+def test_what_the_mix_is_can_be_read(card: StillSession) -> None:
+    card.mix.set_gain_db("vocals", -12.0)
+    card.mix.set_mute("vocals", True)
+    card.mix.set_solo("bass", True)
+    card.mix.set_gain_db("bass", -math.inf)
+    vocals, drums, bass = draw(card, Hands(selected=1), 80).plain.splitlines()[:3]
+    assert vocals.startswith(" 1 vocals ")
+    assert vocals.rstrip().endswith("-12.0 dB M")
+    assert drums.startswith("▸2 drums ")
+    assert drums.rstrip().endswith("+0.0 dB")
+    assert bass.rstrip().endswith("-inf dB   S")
+
+
+def test_a_card_has_neither_a_tape_nor_its_keys(card: StillSession) -> None:
+    text = draw(card, Hands(), 80).plain
+    assert "live   1:05" in text
+    assert "loop" not in text
+    assert "q quit" in text
+
+
+def test_what_hurts_is_red(card: StillSession) -> None:
+    def red_words() -> str:
+        text = draw(card, Hands(), 80)
+        return " ".join(text.plain[span.start : span.end] for span in text.spans if span.style == "red")
+
+    assert "blocks" not in red_words()
+    card.current = dataclasses.replace(card.current, load=1.5, n_late_blocks=7, n_xruns=3)
+    assert "150%" in red_words()
+    assert "7 blocks" in red_words()
+    assert red_words().endswith("3")
+
+
+@given(
+    peak_dbfs=st.one_of(st.just(-math.inf), st.floats(-120, 20)),
+    below_db=st.floats(0, 40),
+    width=st.integers(4, 180),
+)
+def test_a_meter_fills_its_width_and_shows_peak_beyond_rms(
+    peak_dbfs: float, below_db: float, width: int
+) -> None:
+    text = meter(peak_dbfs, peak_dbfs - below_db, width, ASCII).plain
+    assert len(text) == width
+    assert text == text.rstrip(".=#") + "#" * text.count("#") + "=" * text.count("=") + "." * text.count(".")
+    exact = width * (1 + max(-60.0, min(0.0, peak_dbfs)) / 60)
+    assert abs(width - text.count(".") - exact) <= 0.5 + 1e-9
+
+
+def test_meters_are_coloured_by_zone() -> None:
+    text = meter(0.0, -30.0, 60)
+    colours = {str(text.get_style_at_offset(Console(), column)) for column in (0, 41)}
+    assert colours == {"green"}
+    assert str(text.get_style_at_offset(Console(), 45)) == "yellow"
+    assert str(text.get_style_at_offset(Console(), 59)) == "red"
+
+
+@pytest.mark.parametrize(
+    ("time_s", "text"), [(0, "0:00"), (59.99, "0:59"), (3599, "59:59"), (3661, "1:01:01")]
+)
+def test_clock(time_s: float, text: str) -> None:
+    assert clock(time_s) == text
+
+
+def test_a_pipe_gets_plain_lines(card: StillSession) -> None:
+    pipe = io.StringIO()
+    with Screen(Console(file=pipe), card, Hands()) as screen:
+        for _ in range(3):
+            screen.show()
+    assert pipe.getvalue() == plain_line(card) + "\n", "one line in the first second"
+    assert "\x1b" not in pipe.getvalue()
+    assert "vocals -6" in pipe.getvalue()
+    assert "bass -60" in pipe.getvalue()
+
+
+def test_a_terminal_gets_a_picture_in_place(card: StillSession) -> None:
+    terminal = io.StringIO()
+    console = Console(file=terminal, force_terminal=True, width=80, height=30, _environ={"TERM": "xterm"})
+    with Screen(console, card, Hands()) as screen:
+        screen.show()
+        screen.show()
+    assert terminal.getvalue().count("vocals") >= 2
+    assert "\x1b[1A" in terminal.getvalue(), "the cursor goes back up"

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import os
+import pty
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from session import StillSession
+
+from rtsep.control.keys import BINDINGS, HIGHEST_GAIN_DB, Hands, Keyboard, format_db, press, stepped_gain_db
+
+KEYS = [key for binding in BINDINGS for key in binding.keys]
+
+
+def type_keys(session: StillSession, hands: Hands, *keys: str) -> None:
+    for key in keys:
+        press(key, hands, session)
+
+
+def test_every_key_has_one_meaning() -> None:
+    assert len(KEYS) == len(set(KEYS))
+
+
+def test_stems_are_selected_in_a_circle_or_by_number(card: StillSession) -> None:
+    hands = Hands()
+    type_keys(card, hands, "KEY_UP")
+    assert hands.selected == 3
+    type_keys(card, hands, "KEY_DOWN", "KEY_DOWN")
+    assert hands.selected == 1
+    type_keys(card, hands, "3")
+    assert hands.selected == 2
+    type_keys(card, hands, "9")
+    assert hands.selected == 2, "there is no ninth stem"
+
+
+def test_buttons_and_fader_move_the_selected_stem_alone(card: StillSession) -> None:
+    hands = Hands(selected=1)
+    type_keys(card, hands, "m", "S", "KEY_RIGHT", "+", "=", "-")
+    strips = card.mix.state
+    assert (strips["drums"].mute, strips["drums"].solo, strips["drums"].gain_db) == (True, True, 2.0)
+    assert all(strips[stem] == strips["vocals"] for stem in card.stems if stem != "drums")
+    type_keys(card, hands, "m", "s", "0")
+    assert card.mix.state["drums"] == strips["vocals"]
+
+
+def test_a_fader_ends_in_silence_and_comes_back(card: StillSession) -> None:
+    hands = Hands()
+    type_keys(card, hands, *["KEY_LEFT"] * 70)
+    assert card.mix.state["vocals"].gain_db == -math.inf
+    type_keys(card, hands, "KEY_RIGHT")
+    assert card.mix.state["vocals"].gain_db == -60.0
+    type_keys(card, hands, *["KEY_RIGHT"] * 100)
+    assert card.mix.state["vocals"].gain_db == HIGHEST_GAIN_DB
+
+
+@given(start=st.floats(-60, 24), steps=st.lists(st.sampled_from([-1.0, 1.0]), max_size=200))
+def test_no_walk_of_the_fader_leaves_its_range(start: float, steps: list[float]) -> None:
+    gain_db = start
+    for step in steps:
+        gain_db = stepped_gain_db(gain_db, step)
+        assert gain_db == -math.inf or -60 <= gain_db <= HIGHEST_GAIN_DB
+        assert len(format_db(gain_db)) <= 8
+
+
+def test_the_tape_machine_answers(song: StillSession) -> None:
+    hands = Hands()
+    assert song.transport is not None
+    song.play_until(4.0)
+    type_keys(song, hands, "]")
+    song.play_until(4.5)
+    assert song.transport.position_s == pytest.approx(9.5, abs=0.01)
+    type_keys(song, hands, ",", ",")
+    song.play_until(5.0)
+    assert song.transport.position_s < 5.0
+    type_keys(song, hands, " ")
+    assert song.transport.paused
+    type_keys(song, hands, " ")
+    assert not song.transport.paused
+
+
+def test_a_loop_is_marked_and_cleared(song: StillSession) -> None:
+    hands = Hands()
+    assert song.transport is not None
+    song.play_until(2.0)
+    type_keys(song, hands, "a")
+    assert (hands.loop_start_s, hands.loop_end_s, song.transport.loop_s) == (2.0, None, None)
+    song.play_until(5.0)
+    type_keys(song, hands, "b")
+    assert song.transport.loop_s == (2.0, 5.0)
+    assert (hands.loop_start_s, hands.loop_end_s) == (2.0, 5.0)
+    type_keys(song, hands, "c")
+    assert (hands.loop_start_s, hands.loop_end_s, song.transport.loop_s) == (None, None, None)
+
+
+def test_a_loop_of_no_length_is_explained_and_the_music_goes_on(song: StillSession) -> None:
+    hands = Hands()
+    song.play_until(2.0)
+    type_keys(song, hands, "a", "b")
+    assert "end must lie" in hands.message
+    assert hands.loop_end_s is None
+
+
+def test_keys_of_the_tape_machine_say_why_they_do_nothing_on_a_card(card: StillSession) -> None:
+    for key in " [].,abc":
+        hands = Hands()
+        press(key, hands, card)
+        assert "for files" in hands.message
+
+
+@given(keys=st.lists(st.one_of(st.sampled_from(KEYS), st.text(max_size=3)), max_size=40))
+def test_no_sequence_of_keys_breaks_anything(keys: list[str]) -> None:
+    session, hands = StillSession(None), Hands()
+    for key in keys:
+        press(key, hands, session)
+    assert hands.quit == any(key in ("q", "Q", "KEY_ESCAPE") for key in keys)
+    assert 0 <= hands.selected < len(session.stems)
+
+
+def test_outside_of_a_terminal_there_are_no_keys() -> None:
+    with Keyboard() as keyboard:
+        assert not keyboard.works
+        assert keyboard.read(0.0) is None
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a pseudo-terminal")
+def test_keys_come_from_a_terminal_without_enter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    ours, theirs = pty.openpty()
+    with contextlib.ExitStack() as stack:
+        stack.callback(os.close, ours)
+        terminal = stack.enter_context(os.fdopen(theirs, "r+b", buffering=0))
+        monkeypatch.setattr(sys, "__stdin__", terminal)
+        monkeypatch.setattr(sys, "stdin", terminal)
+        monkeypatch.setattr(sys, "__stdout__", terminal)
+        with Keyboard() as keyboard:
+            assert keyboard.works
+            os.write(ours, b"m\x1b[A")
+            assert [keyboard.read(5.0), keyboard.read(5.0)] == ["m", "KEY_UP"]
+            assert keyboard.read(0.0) is None
+        with Keyboard(wanted=False) as keyboard:
+            assert not keyboard.works

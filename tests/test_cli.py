@@ -1,0 +1,374 @@
+from __future__ import annotations
+
+import json
+import math
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from rtsep.cli import app
+from rtsep.cli.demo import CYCLE_S, voice_gain_db
+from rtsep.cli.options import read_gains, read_names, read_routes, read_time_s
+from rtsep.cli.play import interruptible, write_stats
+from rtsep.control.keys import Hands
+from rtsep.errors import AudioFileError, UsageError
+from rtsep.io.files import AudioWriter, read_audio
+from rtsep.nets.unet import SeparationNet
+from rtsep.zoo import ModelCard, NetworkCard, write_folder
+
+RATE_HZ = 44100
+PLAIN = {"TERM": "dumb", "COLUMNS": "200", "NO_COLOR": "1"}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of one narrow network with random weights: vocals, and the rest as its complement."""
+    path = tmp_path_factory.mktemp("models") / "narrow"
+    network = NetworkCard(instruments=("vocals",), conv_n_filters=(1, 1, 1, 1, 1, 1))
+    card = ModelCard(name="narrow", stems=("vocals", "accompaniment"), n_frames=64, network=network)
+    write_folder(path, card, SeparationNet(network.instruments, network.unet).state_dict())
+    return path
+
+
+@pytest.fixture(scope="module")
+def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds of noise."""
+    path = tmp_path_factory.mktemp("songs") / "song.wav"
+    noise = np.random.default_rng(1).uniform(-0.3, 0.3, (2, 2 * RATE_HZ)).astype(np.float32)
+    with AudioWriter(path, RATE_HZ, 2) as writer:
+        writer.write(noise)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _own_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("RTSEP_MODELS", str(tmp_path / "models"))
+    monkeypatch.chdir(tmp_path)
+
+
+def rtsep(*words: object) -> Result:
+    result = CliRunner().invoke(app, [str(word) for word in words], env=PLAIN)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+# ------------------------------------------------------------------ help
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["demo"], ["live"], ["separate"], ["devices"], ["train"], ["models"]]
+    + [["models", name] for name in ("list", "info", "pull", "convert", "remove")],
+    ids=" ".join,
+)
+def test_help_is_there(words: list[str]) -> None:
+    result = rtsep(*words, "--help")
+    assert result.exit_code == 0
+    assert "Usage: " in result.stdout
+    assert rtsep(*words, "-h").stdout == result.stdout
+
+
+def test_help_names_what_there_is() -> None:
+    text = rtsep("live", "--help").stdout
+    for option in ("--karaoke", "--gain", "--route", "--record", "--clock", "--stats-json", "-p", "Examples"):
+        assert option in text
+    text = rtsep("separate", "--help").stdout
+    for option in ("--filename-format", "--codec", "--bitrate", "--subtype", "--offset", "--stems", "--mask"):
+        assert option in text
+
+
+def test_help_and_version_load_nothing_heavy() -> None:
+    code = (
+        "import sys; from rtsep.cli import app; app(['--version'], standalone_mode=False);"
+        "heavy = {'torch', 'numba', 'scipy', 'av', 'sounddevice', 'numpy'} & set(sys.modules);"
+        "sys.exit(f'loaded {heavy}' if heavy - {'numpy'} else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("rtsep ")
+
+
+# ------------------------------------------------------------------ used wrongly: 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("live --gian vocals=3", "--gain"),
+        ("live song.wav --gain vocals", "--gain vocals: write stem=value, like --gain vocals=-12"),
+        ("live song.wav --gain vocals=loud", "--gain vocals=loud: write stem=value"),
+        ("live song.wav --gain vocals=nan", "--gain vocals=nan: write stem=value"),
+        ("live song.wav --gain vocals=40", "mixer.stems.vocals.gain_db: must be less than or equal to 24"),
+        ("live song.wav --route vocals=left", "like --route vocals=3,4"),
+        ("live song.wav --route vocals=1,2,3", "mixer.stems.vocals.route"),
+        ("live song.wav --clock fast", "output.clock: must be 'device', 'real' or 'free' (given: 'fast')"),
+        ("live song.wav --input other.wav", "two inputs are named, 'song.wav' and --input 'other.wav'"),
+        ("live song.wav song.wav", "two songs are named"),
+        ("live a.yaml b.yml", "two settings files are named"),
+        ("live missing.mp3", "there is no file 'missing.mp3'"),
+        (
+            "live --input missing.mp3",
+            "there is no file 'missing.mp3'; `device:missing.mp3` would mean a device",
+        ),
+        ("live song.wav --output song.wav", "is input and output"),
+        ("live song.wav --karaoke --drumless", "--karaoke and --drumless are two mixes"),
+        ("live bad.yaml", "unknown key 'mixer.rmap_ms'; did you mean 'ramp_ms'?"),
+        ("live missing.yaml", "missing.yaml: No such file"),
+        (
+            "live song.wav --clock free --drumless -m {model}",
+            "narrow makes no stem 'drums'; it makes vocals, acc",
+        ),
+        ("live song.wav --clock free --solo vocal -m {model}", "Did you mean 'vocals'?"),
+        ("separate", "Missing argument"),
+        ("separate song.wav --mwf", "--mwf: multichannel Wiener filtering comes with a later version"),
+        ("separate song.wav -s soon -m {model}", "'soon' is no time"),
+        ("separate song.wav -c mp5 -m {model}", "mp5"),
+        ("separate song.wav --stems drums -m {model}", "drums"),
+        ("separate song.wav --mask soft -m {model}", "soft"),
+        ("separate song.wav -f {{filename}} -m {model}", "put {instrument} into the format"),
+        ("models pull 2stems --from missing.tar.gz", "missing.tar.gz cannot be read"),
+        ("models pull 3stems", "'3stems' is not among the published models"),
+        ("models remove ../2stems", "not the name of an installed model"),
+        ("models", "Usage"),
+        ("train -p bad.yaml -d . --device tpu", "--device tpu: there are auto, cpu, cuda"),
+        ("train -p bad.yaml -d .", "bad.yaml"),
+        ("train -p bad.yaml", "Missing option"),
+        ("dance", "No such command 'dance'"),
+    ],
+)
+def test_what_is_used_wrongly_is_said_and_exits_with_2(
+    words: str, message: str, model: Path, song: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "song.wav").write_bytes(song.read_bytes())
+    (tmp_path / "bad.yaml").write_text("mixer: {rmap_ms: 3}\n")
+    result = rtsep(*words.format(model=model).split())
+    assert result.exit_code == 2, result.output
+    assert message in result.output
+    assert "Traceback" not in result.output
+    assert not {path.name for path in tmp_path.iterdir()} - {"song.wav", "bad.yaml", "models"}, (
+        "nothing is begun"
+    )
+
+
+# ------------------------------------------------------------------ failed: 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("models info nothing", "there is no model 'nothing'"),
+        ("models remove 2stems", "2stems"),
+        ("models convert . somewhere", "holds no checkpoint of Spleeter"),
+        ("separate -m nothing song.wav", "there is no model 'nothing'"),
+        ("live -m nothing --clock free song.wav", "there is no model 'nothing'"),
+    ],
+)
+def test_what_fails_is_said_and_exits_with_1(words: str, message: str, song: Path, tmp_path: Path) -> None:
+    (tmp_path / "song.wav").write_bytes(song.read_bytes())
+    result = rtsep(*words.split())
+    assert result.exit_code == 1, result.output
+    assert f"error: {message}" in result.output or message in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_messages_with_brackets_are_printed_as_they_are(song: Path) -> None:
+    assert "[red]x[/] does not exist" in rtsep("separate", "-m", "[red]x[/]", song).stderr
+
+
+# ------------------------------------------------------------------ done: 0
+
+
+def test_separate_writes_stems_and_names_them_on_a_pipe(model: Path, song: Path, tmp_path: Path) -> None:
+    result = rtsep("separate", "-m", model, "-o", "stems", "-s", "0:00.5", "-d", "1", "-c", "flac", song)
+    assert result.exit_code == 0, result.output
+    paths = [Path(line) for line in result.stdout.splitlines()]
+    assert [path.as_posix() for path in paths] == ["stems/song/vocals.flac", "stems/song/accompaniment.flac"]
+    assert all(read_audio(tmp_path / path)[0].shape == (2, RATE_HZ) for path in paths)
+    assert "real time" in result.stderr
+
+
+def test_one_bad_file_fails_the_command_but_not_the_others(model: Path, song: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.wav").write_bytes(b"this is not music")
+    result = rtsep("separate", "-m", model, "broken.wav", song)
+    assert result.exit_code == 1
+    assert "error: " in result.stderr
+    assert (tmp_path / "separated" / "song" / "vocals.wav").is_file()
+
+
+def test_live_without_a_clock_writes_the_mix_and_its_account(model: Path, song: Path, tmp_path: Path) -> None:
+    words = [
+        "-p",
+        model,
+        "--clock",
+        "free",
+        "-o",
+        "mix.wav",
+        "--record",
+        "takes",
+        "--stats-json",
+        "stats.json",
+    ]
+    result = rtsep("live", song, *words, "--gain", "vocals=-inf", "--mute", "accompaniment")
+    assert result.exit_code == 0, result.output
+    mix, sample_rate_hz = read_audio(tmp_path / "mix.wav")
+    assert sample_rate_hz == RATE_HZ
+    assert mix.shape[1] == 2 * RATE_HZ
+    assert (tmp_path / "takes" / "vocals.wav").is_file()
+    stats = json.loads((tmp_path / "stats.json").read_text())
+    assert stats["n_late_blocks"] == 0
+    assert stats["settings"]["mixer"]["stems"]["vocals"]["gain_db"] == "-inf"
+    assert stats["latency_total_ms"] == pytest.approx(sum(stats["latency_ms"].values()))
+    assert "Latency " in result.stderr
+
+
+def test_options_go_before_the_settings_file(model: Path, song: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        f"model: {{name: {model}, update_hops: 8}}\noutput: {{clock: free}}\ncontrol: {{stats_json: stats.json}}\n"
+    )
+    result = rtsep("live", "mine.yaml", song, "--update-hops", "4", "--karaoke")
+    assert result.exit_code == 0, result.output
+    settings = json.loads((tmp_path / "stats.json").read_text())["settings"]
+    assert settings["model"]["update_hops"] == 4
+    assert settings["model"]["name"] == str(model)
+    assert settings["mixer"]["stems"]["vocals"]["mute"] is True
+
+
+def test_the_demo_composes_plays_and_keeps(model: Path, tmp_path: Path) -> None:
+    result = rtsep("demo", "-m", model, "--seconds", "2", "--clock", "free")
+    assert result.exit_code == 0, result.output
+    assert {path.name for path in (tmp_path / "demo-out").iterdir()} == {
+        *("demo-song.wav", "mixture.wav", "mix.wav", "vocals.wav", "accompaniment.wav")
+    }
+    assert "mix.wav" in result.stdout
+    assert "Listen" in result.stderr
+
+
+def test_the_demo_takes_the_listeners_song(model: Path, song: Path, tmp_path: Path) -> None:
+    result = rtsep("demo", song, "-m", model, "--clock", "free", "-o", "out")
+    assert result.exit_code == 0, result.output
+    assert not (tmp_path / "out" / "demo-song.wav").exists()
+    assert (tmp_path / "out" / "mix.wav").is_file()
+
+
+def test_models_are_listed_shown_and_removed(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "mine").symlink_to(model)
+    listed = rtsep("models", "list")
+    assert "mine" in listed.stdout
+    assert "vocals, accompaniment" in listed.stdout
+    assert "rtsep models pull" in listed.stderr
+    shown = rtsep("models", "info", "mine")
+    assert shown.exit_code == 0
+    assert "sha256" in shown.stdout
+    assert rtsep("models", "remove", "mine").exit_code == 0
+    assert "mine" not in rtsep("models", "list").stdout
+
+
+def test_damaged_weights_are_found_by_info(model: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "card.yaml").write_bytes((model / "card.yaml").read_bytes())
+    weights = bytearray((model / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (copy / "model.safetensors").write_bytes(weights)
+    result = rtsep("models", "info", copy)
+    assert result.exit_code == 1
+    assert "sha256" in result.stderr
+
+
+def test_devices_are_shown_or_said_to_be_missing() -> None:
+    result = rtsep("devices")
+    assert result.exit_code in (0, 1)
+    assert "host API" in result.stdout or "no sound card" in result.stderr or "PortAudio" in result.stderr
+
+
+# ------------------------------------------------------------------ interrupted
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
+def test_an_interrupted_session_ends_well_and_its_files_are_whole(
+    model: Path, song: Path, tmp_path: Path
+) -> None:
+    words = ["live", song, "-m", model, "--clock", "real", "--record", "takes"]
+    code = "from rtsep.cli import main; main()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert any(line.startswith("0:01") for line in process.stdout), "a second is played"
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    lengths = {read_audio(path)[0].shape[1] for path in (tmp_path / "takes").iterdir()}
+    assert len(lengths) == 1
+    assert lengths.pop() <= 2 * RATE_HZ
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
+def test_signals_ask_for_the_end_once_and_are_given_back() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    hands = Hands()
+    with interruptible(hands):
+        signal.raise_signal(signal.SIGTERM)
+        assert hands.quit
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_interruption_elsewhere_exits_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rtsep.io.cards.list_cards", interrupt)
+    assert rtsep("devices").exit_code == 130
+
+
+# ------------------------------------------------------------------ texts and values
+
+
+def test_gains_routes_names_and_times_are_read() -> None:
+    assert read_gains(["vocals=-12", "drums = +3.5dB", "bass=-inf"]) == {
+        "vocals": -12.0,
+        "drums": 3.5,
+        "bass": -math.inf,
+    }
+    assert read_routes(["vocals=3,4", "click=5"]) == {"vocals": (3, 4), "click": (5,)}
+    assert read_names(["vocals,drums", " bass "]) == ("vocals", "drums", "bass")
+    assert [read_time_s(text) for text in ("90", "1:30", "1:02:03.5", None)] == [90.0, 90.0, 3723.5, None]
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1:-2", "inf", "nan", "1:2:3:4", "1m"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is no time"):
+        read_time_s(text)
+
+
+def test_the_voice_goes_and_comes_back() -> None:
+    here, leaving, away, returning = CYCLE_S
+    assert voice_gain_db(here - 0.01, 100) == 0
+    assert voice_gain_db(here + leaving / 2, 100) == pytest.approx(-30)
+    assert voice_gain_db(here + leaving + away / 2, 100) == -math.inf
+    assert voice_gain_db(here + leaving + away + returning / 2, 100) == pytest.approx(-30)
+    assert voice_gain_db(sum(CYCLE_S) + 1, 100) == 0
+    short = [voice_gain_db(at, 2.0) for at in np.arange(0, 2, 0.01)]
+    assert short[0] == 0
+    assert min(short) == -math.inf, "a short song has the whole cycle"
+
+
+def test_stats_replace_a_file_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "stats.json"
+    write_stats(path, {"gain_db": -math.inf, "levels": (1, math.nan), "path": Path("x")})
+    assert json.loads(path.read_text()) == {"gain_db": "-inf", "levels": [1, "nan"], "path": "x"}
+    with pytest.raises(AudioFileError, match="cannot be written"):
+        write_stats(tmp_path / "missing" / "stats.json", {})
+    assert [file.name for file in tmp_path.iterdir()] == ["stats.json"]

@@ -1,0 +1,126 @@
+"""The shape of the house, read from the imports: they go down only, and every foreign library has one home."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "rtsep"
+
+# From the ground up. A room (a folder or a file) sees itself and what lies below it.
+FLOORS = (
+    {"errors"},
+    {"stream", "config", "atomics"},
+    {"settings", "dsp", "nets", "io", "control", "demo"},
+    {"zoo", "tape", "mixer", "resampled", "output_names", "ends"},
+    {"spectral", "engine", "callback", "recorder", "transport", "offline"},
+    {"separator", "chain", "offset", "train"},
+    {"session_files"},
+    {"rig"},
+    {"account"},
+    {"host"},
+    {"cli"},
+    {"__init__", "__main__"},
+)
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+
+# Limbs do not see one another, except as said here.
+EVERYBODY_SEES = {"errors", "stream", "config"}
+LIMBS: dict[str, set[str]] = {"dsp": set(), "nets": set(), "io": set(), "control": set(), "zoo": {"nets"}}
+
+# Who may use a room that is none of the path's.
+VISITORS = {"train": {"cli"}, "demo": {"cli", "train"}, "control": {"cli"}}
+
+# A foreign library, and the rooms or files that may see it.
+HOMES = {
+    "av": {"io"},
+    "blessed": {"control/keys.py"},
+    "google_crc32c": {"zoo"},
+    "httpx": {"zoo/pull.py"},
+    "llvmlite": {"atomics.py"},
+    "numba": {"atomics.py", "callback.py", "dsp"},
+    "platformdirs": {"zoo"},
+    "pydantic": {"config.py", "settings.py", "train", "zoo"},
+    "rich": {"cli", "control/display.py", "train"},
+    "safetensors": {"train", "zoo"},
+    "sounddevice": {"io/cards.py"},
+    "soundfile": {"io"},
+    "soxr": {"dsp", "io"},
+    "torch": {"nets", "spectral.py", "train", "zoo"},
+    "typer": {"cli"},
+    "yaml": {"config.py"},
+}
+EVERYWHERE = {"numpy"}
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).parts
+    return parts[0].removesuffix(".py")
+
+
+def imports_of(source: str) -> Iterator[str]:
+    """Dotted names of all that is imported, wherever it stands in the file."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            module = node.module or ""
+            yield from (f"rtsep.{alias.name}" for alias in node.names) if module == "rtsep" else (module,)
+
+
+def complaints(path: Path, source: str) -> Iterator[str]:
+    """What is wrong with the imports of a file."""
+    room, name = room_of(path), path.relative_to(PACKAGE).as_posix()
+    if room not in FLOOR:
+        yield f"{name}: the room {room!r} has no floor yet; give it one in FLOORS"
+        return
+    for imported in imports_of(source):
+        top, *rest = imported.split(".")
+        if top == "rtsep":
+            yield from inner_complaints(name, room, rest[0] if rest else "__init__")
+        elif top not in sys.stdlib_module_names and top not in EVERYWHERE:
+            homes = HOMES.get(top, set())
+            if not {room, name} & homes:
+                yield f"{name} imports {top}, whose home is {', '.join(sorted(homes)) or 'nowhere yet'}"
+
+
+def inner_complaints(name: str, room: str, seen: str) -> Iterator[str]:
+    if seen == room or (room == "cli" and seen.startswith("__")):
+        return
+    if seen not in FLOOR or FLOOR[seen] >= FLOOR[room]:
+        yield f"{name} imports rtsep.{seen}, which is not below {room}"
+    elif room in LIMBS and seen not in EVERYBODY_SEES | LIMBS[room]:
+        yield f"{name} imports rtsep.{seen}: limbs do not see one another"
+    elif room not in VISITORS.get(seen, {room}) | {"__init__"}:
+        yield f"{name} imports rtsep.{seen}, which is for {', '.join(sorted(VISITORS[seen]))}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_imports_go_down_and_foreigners_stay_at_home(path: Path) -> None:
+    assert list(complaints(path, path.read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "complaint"),
+    [
+        ("engine.py", "from rtsep.host import Host", "not below"),
+        ("io/files.py", "def f():\n    from rtsep.dsp.stft import stft", "not below"),
+        ("zoo/find.py", "import rtsep.io.files", "do not see one another"),
+        ("host.py", "from rtsep import control", "which is for cli"),
+        ("host.py", "import rtsep.train.loop", "which is for cli"),
+        ("host.py", "import sounddevice as sd", "whose home is io/cards.py"),
+        ("dsp/masks.py", "import torch.nn", "whose home is nets"),
+        ("cli/live.py", "import yaml", "whose home is config.py"),
+        ("io/files.py", "import pandas", "nowhere yet"),
+        ("utils.py", "", "has no floor yet"),
+    ],
+)
+def test_what_the_rules_forbid_is_found(name: str, source: str, complaint: str) -> None:
+    assert [text for text in complaints(PACKAGE / name, source) if complaint in text]

@@ -1,0 +1,103 @@
+#!/bin/sh
+# Installs what pip cannot: PortAudio's library, a JACK server for the tests, Python's venv.
+#
+#   tools/system.sh yes|no PART...      PART: portaudio, jack, venv (followed by the Python that lacks it)
+#
+# Asks the system's package manager, with sudo where that is needed and possible. Where it is not (or with "no")
+# it says what to install and ends with 1. What is there already costs nothing.
+set -eu
+
+allowed=$1
+shift
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+has_library() { # NAME: does the dynamic linker know libNAME?
+    case $(uname -s) in
+        Linux) for ldconfig in ldconfig /sbin/ldconfig; do
+                   # grep reads to the end: with -q it would close the pipe under ldconfig.
+                   if "$ldconfig" -p 2>/dev/null | grep "lib$1\.so" >/dev/null; then return 0; fi
+               done
+               return 1 ;;
+        *) return 0 ;; # sounddevice carries PortAudio on macOS and Windows
+    esac
+}
+
+manager() {
+    for name in apt-get dnf pacman zypper brew; do
+        if has "$name"; then echo "$name"; return; fi
+    done
+}
+
+packages() { # PART: its packages in the words of this system's manager
+    case $1:$(manager) in
+        portaudio:apt-get) echo libportaudio2 ;;
+        portaudio:pacman | portaudio:dnf) echo portaudio ;;
+        portaudio:zypper) echo libportaudio2 ;;
+        jack:apt-get) echo jackd2 ;;
+        jack:dnf) echo jack-audio-connection-kit ;;
+        jack:pacman) echo jack2 ;;
+        jack:zypper | jack:brew) echo jack ;;
+        venv:apt-get) echo python3-venv ;;
+        portaudio:*) echo "PortAudio's library" ;;
+        jack:*) echo "a JACK server (jackd)" ;;
+        venv:*) echo "Python 3.10 or newer with the modules venv and ensurepip" ;;
+    esac
+}
+
+command_for() { # PACKAGES: what a person would type
+    case $(manager) in
+        apt-get) echo "apt-get install -y --no-install-recommends $*" ;;
+        dnf) echo "dnf install -y $*" ;;
+        pacman) echo "pacman -S --noconfirm --needed $*" ;;
+        zypper) echo "zypper --non-interactive install $*" ;;
+        brew) echo "brew install $*" ;;
+    esac
+}
+
+as_root() { # COMMAND...: brew refuses root, all others need it
+    if [ "$(manager)" = brew ] || [ "$(id -u)" = 0 ]; then "$@"
+    elif has sudo && { [ -t 0 ] || sudo -n true 2>/dev/null; }; then sudo "$@"
+    else return 1
+    fi
+}
+
+install_packages() {
+    if [ "$(manager)" = apt-get ]; then
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q || return 1
+        # shellcheck disable=SC2046 # a command is words
+        as_root env DEBIAN_FRONTEND=noninteractive $(command_for "$@")
+    else
+        # shellcheck disable=SC2046
+        as_root $(command_for "$@")
+    fi
+}
+
+missing=
+while [ $# -gt 0 ]; do
+    part=$1
+    shift
+    case $part in
+        portaudio) has_library portaudio && continue ;;
+        jack) has jackd && continue ;;
+        venv)
+            python=$1
+            shift
+            "$python" -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && continue ;;
+        *) echo "$0: unknown part '$part'; there are portaudio, jack and venv" >&2; exit 2 ;;
+    esac
+    missing="$missing $(packages "$part")"
+done
+
+[ -n "$missing" ] || exit 0
+if [ "$allowed" = yes ] && [ -n "$(manager)" ]; then
+    echo "Installing$missing ..."
+    # shellcheck disable=SC2086 # a list
+    if install_packages $missing; then exit 0; fi
+fi
+echo "Please install$missing." >&2
+if [ -n "$(manager)" ]; then
+    # shellcheck disable=SC2086
+    echo "  $(command_for $missing)" >&2
+fi
+exit 1
