@@ -32,10 +32,15 @@ def load_acquire(typing_context: Any, address: Any) -> Any:
 
 @intrinsic
 def store_release(typing_context: Any, address: Any, value: Any) -> Any:
-    """Put `value` at `address`; all that was written before is seen with it."""
+    """Put `value` at `address`; all that was written before is seen with it, and nothing written after before it.
+
+    The second half is the fence: a bare release lets later writes pass it, and a tape's reader could meet samples
+    whose announcement it has not seen.
+    """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         builder.store_atomic(arguments[1], _pointer(builder, arguments[0]), "release", _ALIGN_BYTES)
+        builder.fence("release")
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64), generate

@@ -68,6 +68,7 @@ STATE = np.dtype(
         # The fade and what is counted.
         ("fade", np.float64),
         ("bypass", np.int64),
+        ("checked", np.int64),
         ("late_now", np.int64),
         ("n_blocks", np.int64),
         ("n_late_blocks", np.int64),
@@ -86,6 +87,12 @@ _inline = njit(error_model="numpy", nogil=True, cache=True)
 
 
 @_inline
+def _finite(value: Any) -> Any:
+    """What is not a number must not reach the tape: one would stay in the networks' window for seconds."""
+    return value if math.isfinite(value) else np.float32(0)
+
+
+@_inline
 def _record(state: Any, inputs: Any, done: int, n: int) -> None:
     """Input to the input tape: from the card, or from the source tape (a file), or silence."""
     mask = state.input_mask
@@ -96,15 +103,15 @@ def _record(state: Any, inputs: Any, done: int, n: int) -> None:
         n_there = min(n, max(0, load_acquire(state.source_written) - p))
         for c in range(N_CHANNELS):
             for i in range(n_there):
-                tape[c, (p + i) & mask] = source[c, (p + i) & state.source_mask]
+                tape[c, (p + i) & mask] = _finite(source[c, (p + i) & state.source_mask])
             for i in range(n_there, n):
                 tape[c, (p + i) & mask] = 0
         state.n_starved_samples += n - n_there
     elif state.n_card_inputs > 0:
         block = carray(inputs, (done + n, state.n_card_inputs))
         for i in range(n):
-            tape[0, (p + i) & mask] = block[done + i, state.left_input]
-            tape[1, (p + i) & mask] = block[done + i, state.right_input]
+            tape[0, (p + i) & mask] = _finite(block[done + i, state.left_input])
+            tape[1, (p + i) & mask] = _finite(block[done + i, state.right_input])
     else:
         for c in range(N_CHANNELS):
             for i in range(n):
@@ -129,16 +136,20 @@ def _take_coefficients(state: Any) -> None:
 
 @_inline
 def _is_ready(state: Any, start: int, n: int) -> bool:
-    """Whether the stems are written and finite from `start` to `n` samples on, and as far as a fade reaches."""
+    """Whether the stems are written and finite from `start` to `n` samples on, and as far as a fade reaches.
+
+    `start` only ever moves forward, so that what was once found good is not looked at again.
+    """
     end = start + n + FADE_SAMPLES
     if load_acquire(state.stem_written) < end:
         return False
     n_rows = N_CHANNELS * state.n_stems
     stems = carray(float_pointer(state.stem_samples), (n_rows, state.stem_mask + 1))
     for r in range(n_rows):
-        for q in range(max(start, 0), end):
+        for q in range(max(start, 0, state.checked), end):
             if not math.isfinite(stems[r, q & state.stem_mask]):
                 return False
+    state.checked = end
     return True
 
 
@@ -152,15 +163,21 @@ def _fill_rows(state: Any, n: int) -> None:
     mixture = carray(float_pointer(state.input_samples), (N_CHANNELS, state.input_mask + 1))
     ready = _is_ready(state, start, n)
     step = (1.0 if ready and state.bypass == 0 else -1.0) / FADE_SAMPLES
+    if state.bypass != 0:
+        state.late_now = 0  # the mixture is what is wanted
+    elif not ready:
+        state.late_now = 1
     for i in range(n):
         q = start + i
         a = min(1.0, max(0.0, state.fade + step))
         state.fade = a
+        if a == 1.0:
+            state.late_now = 0  # a late span ends when the stems are back in full
         if q < 0:  # before the first sample there is silence
             for r in range(n_stem_rows + N_EXTRA_ROWS):
                 rows[r, i] = 0
             continue
-        state.n_late_samples += 1 if a < 1.0 and state.bypass == 0 else 0
+        state.n_late_samples += state.late_now
         gain = np.float32(a)
         for c in range(N_CHANNELS):
             x = mixture[c, q & state.input_mask]
@@ -173,7 +190,6 @@ def _fill_rows(state: Any, n: int) -> None:
             fallback = (np.float32(1) - gain) * x
             rows[n_stem_rows + c, i] = x - fallback - total
             rows[n_stem_rows + N_CHANNELS + c, i] = fallback
-    state.late_now = 0 if ready else 1
 
 
 @_inline
@@ -191,12 +207,10 @@ def _mix(state: Any, n: int) -> None:
         for i in range(n):
             buses[c, i] = 0
         for r in range(n_rows):
-            gain, step = gains[r, c], steps[r, c]
-            for i in range(n_ramp):
-                gain += step
-                buses[c, i] += gain * rows[r, i]
-            if 0 < n_ramp == state.ramp_left:  # arrived: no rounding is left over
-                gain = slots[state.front, r, c]
+            target, step = slots[state.front, r, c], steps[r, c]
+            for i in range(n_ramp):  # counted back from where it ends, so that no rounding adds up
+                buses[c, i] += (target - step * np.float32(state.ramp_left - 1 - i)) * rows[r, i]
+            gain = target - step * np.float32(state.ramp_left - n_ramp)
             gains[r, c] = gain
             if gain != 0:
                 for i in range(n_ramp, n):

@@ -63,13 +63,11 @@ class ResampledStream:
         self._inner.reset()
         self._down.reset()
         self._up.reset()
-        self._n_in = 0
         self._n_skip = self._inner.latency_samples  # zeros that the inner stream begins with
         self._ready = np.zeros((self._n_rows, self._lag_samples), np.float32)
 
     def process(self, block: Audio) -> Audio:
         """Take ``(2, n)``, return ``(stems, 2, n)`` of `latency_samples` ago."""
-        self._n_in += block.shape[1]
         self._convert(self._inner.process(self._down.process(block)))
         return self._take(block.shape[1])
 

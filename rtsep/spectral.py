@@ -17,7 +17,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from rtsep.dsp import masks as mask_math
 from rtsep.dsp import stft
@@ -232,6 +231,10 @@ class SpectralStream:
         self._runner.reset()
         self._n_input = self._card.frame_samples  # the frame of zeros in front
         self._n_ready = (self._window.update_hops - 1) * self._card.hop_samples
+        self._n_taken = 0
+        self._n_silent = (
+            self.latency_samples - self._n_ready
+        )  # a frame rings before its sound; nothing is before 0
         if self._n_input == self._input.shape[1]:  # frame 0 is an update by itself
             self._update()
 
@@ -259,11 +262,9 @@ class SpectralStream:
 
     def _take(self, n_samples: int) -> Audio:
         """The oldest samples that are ready."""
-        taken = self._ready[:, :, :n_samples].copy()
-        rest = self._n_ready - n_samples
-        self._ready[:, :, :rest] = self._ready[:, :, n_samples : self._n_ready].copy()
-        self._n_ready = rest
-        return taken
+        first = self._n_taken
+        self._n_taken += n_samples
+        return self._ready[:, :, first : self._n_taken]
 
     def _update(self) -> None:
         """U new frames are there: transform, mask, add up, and make room for the next U."""
@@ -276,6 +277,11 @@ class SpectralStream:
         masks = self._plan.masks(network_masks, np.abs(wanted[..., :n_bins]))
         stft.overlap_add(masks * wanted, self._synthesis, hop, self._sum)
         n_whole = n_new * hop
+        _shift(self._ready, self._n_taken, axis=2)
+        self._n_ready, self._n_taken = self._n_ready - self._n_taken, 0
+        n_silent = min(self._n_silent, n_whole)
+        self._sum[:, :, :n_silent] = 0
+        self._n_silent -= n_silent
         self._ready[:, :, self._n_ready : self._n_ready + n_whole] = self._sum[:, :, :n_whole]
         self._n_ready += n_whole
         _shift(self._sum, n_whole, axis=2)
@@ -286,11 +292,8 @@ class SpectralStream:
 def _shift(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]], n: int, axis: int) -> None:
     """Move everything `n` places towards the start of `axis`; zeros come in at its end."""
     moved = np.moveaxis(array, axis, 0)
+    if n == 0:
+        return
     if n < len(moved):
         moved[:-n] = moved[n:].copy()
     moved[-n:] = 0
-
-
-def use_threads(n_threads: int) -> None:
-    """How many threads the networks may use on a CPU."""
-    torch.set_num_threads(n_threads)

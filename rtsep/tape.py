@@ -68,12 +68,16 @@ class Tape:
         """
         if start + n_samples > self.written:
             raise ValueError(f"position {start + n_samples} is not written yet ({self.written} is)")
-        out = np.empty((self.n_channels, n_samples), np.float32)
-        for here, there in self._spans(start, n_samples):
-            out[:, there] = self.samples[:, here]
-        out[:, : max(0, min(n_samples, -start))] = 0
+        out = np.zeros((self.n_channels, n_samples), np.float32)
+        first = max(start, 0)
+        n_there = start + n_samples - first
+        if n_there <= 0:
+            return out
+        if n_there <= self.capacity_samples:
+            for here, there in self._spans(first, n_there):
+                out[:, first - start :][:, there] = self.samples[:, here]
         oldest = int(reload_word(self.written_address)) - self.capacity_samples + GUARD_SAMPLES
-        return out if max(start, 0) >= oldest or n_samples == 0 else None
+        return out if first >= oldest else None
 
     def _spans(self, start: int, n_samples: int) -> list[tuple[slice, slice]]:
         """Where positions lie in the ring: one span, or two around its end; ``(in the ring, in the block)``."""
