@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+
+# The networks here are tiny: threads that wait for one another would take most of the time, on a busy machine all of
+# it. Set before torch is imported, and passed on to the commands that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

@@ -1,0 +1,73 @@
+"""The window over a stream against the network over frames that lie there whole."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from rtsep.errors import DeviceError, UsageError
+from rtsep.nets.runner import Window, WindowRunner, choose_device
+from rtsep.nets.unet import SeparationNet, UNetSpec
+
+SPEC = UNetSpec(conv_n_filters=(2, 2, 3, 3, 2, 2))
+N_BINS, CONTEXT = 64, 64
+
+
+@pytest.fixture(scope="module")
+def net() -> SeparationNet:
+    torch.manual_seed(0)
+    return SeparationNet(("a", "b", "c"), SPEC).eval()
+
+
+def masks_at_once(net: SeparationNet, frames: np.ndarray, names: tuple[str, ...], end: int) -> np.ndarray:
+    """Masks of the window of frames before `end`; before frame 0 there is silence."""
+    padded = np.concatenate((np.zeros((2, CONTEXT, N_BINS), np.float32), frames), axis=1)
+    window = torch.from_numpy(padded[:, end : end + CONTEXT].copy())[None]
+    with torch.no_grad():
+        return np.asarray(net(window, names)[:, 0])
+
+
+@pytest.mark.parametrize(("update", "ahead"), [(1, 0), (1, 5), (2, 0), (3, 8), (8, 1), (64, 0), (32, 32)])
+def test_columns_are_those_of_the_whole_window(net: SeparationNet, update: int, ahead: int) -> None:
+    frames = np.random.default_rng(1).uniform(0, 5, (2, 3 * 64, N_BINS)).astype(np.float32)
+    names = ("c", "a")
+    runner = WindowRunner(net, names, Window(CONTEXT, update, ahead), N_BINS, torch.device("cpu"))
+    for g in range(min(70, 192 // update)):  # the window has been filled and left behind
+        end = (g + 1) * update
+        got = runner.push(frames[:, end - update : end])
+        if g in (0, 1, 20, 69):
+            last = CONTEXT - ahead
+            expected = masks_at_once(net, frames, names, end)[:, :, last - update : last]
+            np.testing.assert_allclose(got, expected, atol=5e-6)  # another order of sums
+
+
+def test_reset_is_silence(net: SeparationNet) -> None:
+    frames = np.random.default_rng(2).uniform(0, 5, (2, 2, N_BINS)).astype(np.float32)
+    runner = WindowRunner(net, ("a",), Window(CONTEXT, 2), N_BINS, torch.device("cpu"))
+    first = runner.push(frames)
+    assert np.abs(runner.push(frames) - first).max() > 0
+    runner.reset()
+    np.testing.assert_array_equal(runner.push(frames), first)
+
+
+@pytest.mark.parametrize(
+    ("window", "message"),
+    [
+        (Window(64, 0), "update_hops=0 must be 1 or more"),
+        (Window(64, 1, -1), "lookahead_frames=-1 0 or more"),
+        (Window(100), "context_frames=100 must be a multiple of 64"),
+        (Window(0), "context_frames=0 must be a multiple of 64"),
+        (Window(64, 60, 5), r"update_hops \+ lookahead_frames = 65 must fit into context_frames=64"),
+    ],
+)
+def test_a_window_that_cannot_be_is_refused(net: SeparationNet, window: Window, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        WindowRunner(net, ("a",), window, N_BINS, torch.device("cpu"))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="here is a GPU")
+def test_without_a_gpu_auto_is_the_cpu_and_cuda_is_refused() -> None:
+    assert choose_device("auto").type == choose_device("cpu").type == "cpu"
+    with pytest.raises(DeviceError, match=r"torch sees no GPU here. Use --device cpu"):
+        choose_device("cuda")

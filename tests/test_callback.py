@@ -1,0 +1,297 @@
+"""The compiled callback, driven without a card, against a model of it in plain numpy."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rtsep.callback import CHUNK_SAMPLES, FADE_SAMPLES
+from rtsep.chain import Chain, _function
+from rtsep.mixer import Mixer, Strip
+
+RATE_HZ = 8000
+OFFSET = 700
+N_STEMS = 2
+N_SAMPLES = 12_000
+# Every stem goes to outputs of its own, residual and fallback to the first two.
+STRIPS = {"a": Strip(route=(2, 3)), "b": Strip(route=(4, 5))}
+
+
+def make_chain(mixture: np.ndarray, mixer: Mixer, *, offset: int = OFFSET, ramp_samples: int = 80) -> Chain:
+    chain = Chain(N_STEMS, mixer, offset, RATE_HZ, ramp_samples / RATE_HZ, has_source=True)
+    assert chain.source_tape is not None
+    chain.source_tape.append(mixture)
+    return chain
+
+
+def noise(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    return rng.uniform(-0.5, 0.5, shape).astype(np.float32)
+
+
+@dataclass
+class Script:
+    """What happens: which blocks, how far the stems are at each, when the mixture alone is wanted."""
+
+    blocks: list[int]
+    stems_written: list[int]
+    bypass: list[bool]
+    stems: np.ndarray  # (4, samples), with holes
+
+
+def write_script(rng: np.random.Generator, block_samples: int) -> Script:
+    """Spans of all lengths in which stems are late, not finite, or not wanted."""
+    blocks = list(block_lengths(rng, block_samples))
+    positions = np.cumsum([0, *blocks])
+    stems = noise(rng, 2 * N_STEMS, N_SAMPLES)
+    for start in rng.integers(0, N_SAMPLES - 400, 6):
+        length = rng.choice([1, 63, 64, 300])
+        stems[rng.integers(2 * N_STEMS), start : start + length] = rng.choice([np.nan, np.inf, -np.inf])
+    late_samples = spans(rng, N_SAMPLES, lambda: int(rng.choice([0, 0, FADE_SAMPLES - 1, 200, 900])))
+    bypass = spans(rng, N_SAMPLES, lambda: int(rng.random() < 0.2))
+    written, so_far = [], 0
+    for block, position in zip(blocks, positions, strict=False):
+        needed = position + block - OFFSET + FADE_SAMPLES
+        so_far = max(so_far, min(position, int(needed - late_samples[position])))
+        written.append(max(so_far, 0))
+    return Script(blocks, written, [bool(bypass[p]) for p in positions[:-1]], stems)
+
+
+def block_lengths(rng: np.random.Generator, block_samples: int) -> Iterator[int]:
+    left = N_SAMPLES
+    while left:
+        block = min(left, block_samples or int(rng.choice([1, 2, 63, 64, 65, 255, 256, 257, 700])))
+        yield block
+        left -= block
+
+
+def spans(rng: np.random.Generator, n: int, draw: object) -> np.ndarray:
+    out, at = np.zeros(n, int), 0
+    while at < n:
+        length = int(rng.integers(20, 1500))
+        out[at : at + length] = draw()  # type: ignore[operator]
+        at += length
+    return out
+
+
+@dataclass
+class Model:
+    """What the callback promises, one sample at a time."""
+
+    fade: float = 1.0
+    is_late: bool = False
+    n_late: int = 0
+    fades: list[float] = field(default_factory=list)
+
+    def block(self, script: Script, index: int) -> None:
+        left, first = script.blocks[index], sum(script.blocks[:index]) - OFFSET
+        while left:
+            n = min(left, CHUNK_SAMPLES)
+            self.chunk(script, index, first, n)
+            first, left = first + n, left - n
+
+    def chunk(self, script: Script, index: int, first: int, n: int) -> None:
+        end = first + n + FADE_SAMPLES
+        is_there = script.stems_written[index] >= end
+        ready = is_there and bool(np.isfinite(script.stems[:, max(first, 0) : max(end, 0)]).all())
+        wants_stems = ready and not script.bypass[index]
+        self.is_late = not script.bypass[index] and (self.is_late or not ready)
+        for position in range(first, first + n):
+            self.fade = min(1.0, max(0.0, self.fade + (1 if wants_stems else -1) / FADE_SAMPLES))
+            self.is_late = self.is_late and self.fade < 1
+            if position >= 0:
+                self.n_late += self.is_late
+                self.fades.append(self.fade)
+
+
+@pytest.mark.parametrize("block_samples", [1, 64, 65, 512, 513, 0])
+def test_every_sample_is_the_stem_or_inside_a_counted_span_the_mixture(block_samples: int) -> None:
+    rng = np.random.default_rng(block_samples)
+    mixture, script, model = noise(rng, 2, N_SAMPLES), write_script(rng, block_samples), Model()
+    chain = make_chain(mixture, Mixer(STRIPS, (0, 1), 6))
+    n_late_blocks = 0
+    for index, block in enumerate(script.blocks):
+        chain.stem_tape.append(script.stems[:, chain.stem_tape.written : script.stems_written[index]])
+        chain.state["bypass"] = script.bypass[index]
+        before = model.n_late
+        chain.call(block)
+        model.block(script, index)
+        n_late_blocks += model.n_late > before
+        assert chain.state["n_late_samples"] == model.n_late
+        assert chain.state["late_now"] == model.is_late
+    assert chain.state["n_late_blocks"] == n_late_blocks
+    assert chain.state["n_blocks"] == len(script.blocks)
+    assert 0 < model.n_late < N_SAMPLES - OFFSET
+    check_outputs(chain, mixture, script.stems, np.array(model.fades, np.float32))
+
+
+def check_outputs(chain: Chain, mixture: np.ndarray, stems: np.ndarray, fades: np.ndarray) -> None:
+    outputs = chain.sink_tape.read(0, N_SAMPLES)
+    assert outputs is not None
+    assert not outputs[:, :OFFSET].any()
+    main, stem_outputs = outputs[:2, OFFSET:], outputs[2:, OFFSET:]
+    mixture, stems = mixture[:, :-OFFSET], stems[:, :-OFFSET]
+    whole = fades == 1
+    assert 0.05 < whole.mean() < 0.95
+    np.testing.assert_array_equal(stem_outputs[:, whole], stems[:, whole])
+    np.testing.assert_array_equal(main[:, fades == 0], mixture[:, fades == 0])
+    np.testing.assert_array_equal(stem_outputs[:, fades == 0], 0)
+    expected = np.where(fades > 0, stems, 0) * fades  # a stem that is not finite is never touched
+    np.testing.assert_allclose(stem_outputs, expected, rtol=0, atol=1e-7)
+    total = main.astype(np.float64) + stem_outputs[:2] + stem_outputs[2:]
+    np.testing.assert_allclose(total, mixture, rtol=0, atol=1.2e-7)
+
+
+def test_stems_that_are_there_from_the_start_are_never_late() -> None:
+    rng = np.random.default_rng(1)
+    chain = make_chain(noise(rng, 2, N_SAMPLES), Mixer(STRIPS, (0, 1), 6))
+    chain.stem_tape.append(noise(rng, 4, N_SAMPLES))
+    for _ in range(20):
+        chain.call(500)
+    assert chain.state["n_late_samples"] == chain.state["n_late_blocks"] == 0
+
+
+def test_what_is_not_a_number_does_not_get_in() -> None:
+    mixture = np.ones((2, 1000), np.float32)
+    mixture[:, 100:103] = np.array([np.nan, np.inf, -np.inf])
+    chain = make_chain(mixture, Mixer(STRIPS, (0, 1), 6), offset=0)
+    chain.call(1000)
+    mixture[:, 100:103] = 0
+    np.testing.assert_array_equal(chain.input_tape.read(0, 1000), mixture)
+    assert np.isfinite(chain.levels_dbfs()).all()
+
+
+def test_a_source_that_runs_dry_is_silent_and_counted() -> None:
+    chain = make_chain(np.ones((2, 300), np.float32), Mixer(STRIPS, (0, 1), 6), offset=0)
+    chain.call(1000)
+    assert chain.state["n_starved_samples"] == 700
+    assert chain.sink_tape.written == chain.position == 1000
+    heard = chain.sink_tape.read(0, 1000)
+    assert heard is not None
+    assert not heard[:, 300:].any()
+
+
+def test_a_card_is_read_from_and_written_to() -> None:
+    chain = Chain(
+        1, Mixer({"a": Strip()}, (2, 0), 3), 64, RATE_HZ, 0.0, card_inputs=(3, 1, 4), n_card_outputs=5
+    )
+    block = np.arange(4 * 600, dtype=np.float32).reshape(600, 4) / 4096
+    played = np.full((600, 5), np.nan, np.float32)
+    flags = 0x2  # the card says: input overflow
+    _function(block.ctypes.data, played.ctypes.data, 600, None, flags, chain.state_address)
+    np.testing.assert_array_equal(chain.input_tape.read(0, 600), block[:, [3, 1]].T)
+    expected = np.zeros((600, 5), np.float32)
+    expected[64:, [2, 0]] = block[:-64, [3, 1]]  # no stem was made: the mixture, to the main bus 3, 1
+    np.testing.assert_array_equal(played, expected)
+    assert chain.state["n_xruns"] == 1
+
+
+def play_constant_stem(mixer: Mixer, chain: Chain, gains_db: list[float], blocks: list[int]) -> np.ndarray:
+    """A stem of ones while its fader moves: what is heard is the gain."""
+    chain.stem_tape.append(
+        np.array([[1], [1], [0], [0]], np.float32).repeat(sum(blocks) + FADE_SAMPLES, axis=1)
+    )
+    for gain_db, block in zip(gains_db, blocks, strict=True):
+        mixer.set_gain_db("a", gain_db)
+        chain.call(block)
+    heard = chain.sink_tape.read(0, sum(blocks))
+    assert heard is not None
+    return heard[2]
+
+
+@pytest.mark.parametrize("ramp_samples", [1, 80, 400])
+def test_gains_never_step(ramp_samples: int) -> None:
+    rng = np.random.default_rng(ramp_samples)
+    mixer = Mixer(STRIPS, (0, 1), 6)
+    n_total = 40_000
+    chain = make_chain(np.ones((2, n_total), np.float32), mixer, offset=0, ramp_samples=ramp_samples)
+    blocks = [int(n) for n in rng.choice([1, 64, 65, 512], 200)]
+    gains_db = [float(db) for db in rng.choice([-math.inf, -12, -3, 0, 6], 200)]
+    heard = play_constant_stem(mixer, chain, gains_db, blocks).astype(np.float64)
+    largest_gain = 10 ** (6 / 20)
+    assert np.abs(np.diff(heard)).max() <= largest_gain / ramp_samples + 1e-6
+    assert np.ptp(heard) == pytest.approx(largest_gain, rel=1e-5)
+
+
+def test_a_ramp_is_a_line_that_ends_exactly_where_it_should() -> None:
+    mixer = Mixer(STRIPS, (0, 1), 6)
+    chain = make_chain(np.ones((2, 2000), np.float32), mixer, offset=0, ramp_samples=300)
+    heard = play_constant_stem(mixer, chain, [0.0, -7.3, -7.3], [100, 150, 500])
+    target = np.float32(10 ** (-7.3 / 20))
+    # The third block begins a ramp anew, from where the second had got to.
+    half_way = 1 + (target - 1) * 150 / 300
+    np.testing.assert_allclose(heard[100:250], np.linspace(1, half_way, 151)[1:], atol=2e-6)
+    np.testing.assert_allclose(heard[250:550], np.linspace(half_way, target, 301)[1:], atol=2e-6)
+    np.testing.assert_array_equal(heard[549:], target)
+
+
+@pytest.mark.parametrize("block_samples", [1, 64, 513])
+def test_meters_agree_with_a_plain_model(block_samples: int) -> None:
+    n_samples, amplitude = 2 * RATE_HZ, 0.25
+    tone = amplitude * np.sin(2 * np.pi * 441 * np.arange(n_samples) / RATE_HZ)
+    chain = make_chain(np.tile(tone.astype(np.float32), (2, 1)), Mixer(STRIPS, (0, 1), 6), offset=0)
+    stems = np.stack([tone, tone / 10, np.zeros(n_samples), np.zeros(n_samples)]).astype(np.float32)
+    chain.stem_tape.append(stems)
+    for _ in range((n_samples - FADE_SAMPLES) // block_samples):
+        chain.call(block_samples)
+    peak_dbfs, rms_dbfs = chain.levels_dbfs()
+    level_dbfs = 20 * math.log10(amplitude)
+    sine_dbfs = -10 * math.log10(2)
+    assert peak_dbfs[:2] == pytest.approx([level_dbfs, level_dbfs - 20], abs=0.1)
+    assert rms_dbfs[:2] == pytest.approx([level_dbfs + sine_dbfs, level_dbfs - 20 + sine_dbfs], abs=0.1)
+    assert (peak_dbfs[2:4] <= -119).all()
+    residual, main = 4, 8  # both hold the tone less stem a: 0 on the left, 0.9 on the right
+    right_dbfs = level_dbfs + 20 * math.log10(0.9)
+    for first in (residual, main):
+        assert peak_dbfs[first] <= -119
+        assert peak_dbfs[first + 1] == pytest.approx(right_dbfs, abs=0.1)
+
+
+def test_the_callback_runs_while_the_interpreter_is_busy() -> None:
+    chain = make_chain(np.zeros((2, 100), np.float32), Mixer(STRIPS, (0, 1), 6))
+    interval_s = sys.getswitchinterval()
+    thread = threading.Thread(target=chain.call, args=(20_000_000,))  # one call of several seconds
+    thread.start()
+    while chain.state["position"] == 0:
+        pass
+    sys.setswitchinterval(1000)  # from here on no other thread gets the interpreter
+    try:
+        before = int(chain.state["position"])
+        for _ in range(2_000_000):
+            if chain.state["position"] > before + 100_000:
+                break
+        after = int(chain.state["position"])
+    finally:
+        sys.setswitchinterval(interval_s)
+    thread.join()
+    assert before < after < 20_000_000
+    assert after > before + 100_000
+
+
+INSPECT = """
+from rtsep.callback import callback
+print(callback.inspect_llvm())
+print(callback._library.get_asm_str())
+"""
+
+
+def test_nothing_is_allocated_and_samples_are_published_in_order(tmp_path: Path) -> None:
+    # In another process with an empty cache: code from the cache cannot be looked into.
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    run = subprocess.run(
+        [sys.executable, "-c", INSPECT], env=environment, capture_output=True, text=True, check=True
+    )
+    code = run.stdout
+    for name in ("NRT_Allocate", "NRT_MemInfo_alloc", "NRT_MemInfo_new", "PyGILState", "PyEval", "PyObject"):
+        assert name not in code
+    assert "store atomic i64" in code
+    assert "load atomic i64" in code
+    assert "atomicrmw xchg" in code

@@ -1,0 +1,142 @@
+"""The spectral stream: transparent, as late as it says, and blind to how the input is cut."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from tiny_separator import Transparent, cut, make_card, make_net, noise
+
+from rtsep.errors import UsageError
+from rtsep.nets.runner import Window
+from rtsep.spectral import MaskPlan, SpectralSeparator, SpectralStream
+from rtsep.stream import Options, Schedule
+from rtsep.zoo import ModelCard, NetworkCard
+
+
+def transparent_stream(update_hops: int, lookahead_frames: int) -> SpectralStream:
+    """Spleeter's frames, and masks of ones."""
+    card = ModelCard(
+        name="glass", stems=("all",), network=NetworkCard(instruments=("all",)), extension="average"
+    )
+    plan = MaskPlan(card, "direct", "average", ("all",))
+    return SpectralStream(card, plan, Window(512, update_hops, lookahead_frames), Transparent())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("update_hops", [1, 2, 3, 4, 8, 64])
+@pytest.mark.parametrize("lookahead_frames", [0, 1, 8])
+def test_a_transparent_model_returns_the_input_as_late_as_declared(
+    update_hops: int, lookahead_frames: int
+) -> None:
+    stream = transparent_stream(update_hops, lookahead_frames)
+    late = 4096 + 1024 * (update_hops - 1) + 1024 * lookahead_frames
+    assert stream.latency_samples == late
+    n_samples = 2 * 1024 * update_hops + 9000
+    mixture = noise(n_samples)
+    got = np.concatenate([*(stream.process(part) for part in cut(mixture, 700)), stream.flush()], axis=2)
+    assert got.shape == (1, 2, n_samples + late)
+    assert not got[0, :, :late].any()
+    np.testing.assert_allclose(got[0, :, late:], mixture, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("update_hops", "lookahead_frames"), [(1, 0), (2, 3), (8, 0)])
+def test_a_click_comes_back_at_the_declared_sample(update_hops: int, lookahead_frames: int) -> None:
+    stream = transparent_stream(update_hops, lookahead_frames)
+    mixture = np.zeros((2, 40_000), np.float32)
+    mixture[:, 5001] = 1
+    got = stream.process(mixture)[0, 0]
+    assert int(np.argmax(np.abs(got))) == 5001 + stream.latency_samples
+    assert stream.latency.parts == {
+        "synthesis window": 4096,
+        "update": 1024 * (update_hops - 1),
+        "lookahead": 1024 * lookahead_frames,
+    }
+    assert stream.update_samples == 1024 * update_hops
+
+
+def tiny_stream(schedule: Schedule | None) -> SpectralStream:
+    card = make_card(("vocals", "rest"), extension="top_band")
+    return SpectralSeparator(card, make_net(card), Options("cpu")).open_stream(schedule)
+
+
+@pytest.mark.parametrize("size", [1, 64, 65, 512, 513, 0])
+@pytest.mark.parametrize("schedule", [Schedule(64, 2, 3), Schedule(64, 5), None])
+def test_how_the_input_is_cut_makes_no_difference(size: int, schedule: Schedule | None) -> None:
+    mixture = noise(2500)
+    at_once = tiny_stream(schedule)
+    expected = np.concatenate((at_once.process(mixture), at_once.flush()), axis=2)
+    stream = tiny_stream(schedule)
+    parts = [stream.process(part) for part in cut(mixture, size)]
+    np.testing.assert_array_equal(np.concatenate([*parts, stream.flush()], axis=2), expected)
+
+
+def test_what_was_returned_stays_as_it_is() -> None:
+    stream = tiny_stream(Schedule(64, 2))
+    returned = [stream.process(part) for part in cut(noise(4000), 100)]
+    copies = [block.copy() for block in returned]
+    stream.process(noise(4000, seed=1))
+    for block, copy in zip(returned, copies, strict=True):
+        np.testing.assert_array_equal(block, copy)
+
+
+def test_reset_is_a_fresh_stream() -> None:
+    stream = tiny_stream(Schedule(64, 2, 1))
+    first = stream.process(noise(3000))
+    stream.process(noise(777, seed=1))
+    stream.reset()
+    np.testing.assert_array_equal(stream.process(noise(3000)), first)
+
+
+@pytest.mark.parametrize(
+    ("all_stems", "wanted", "ran"),
+    [
+        (("vocals", "rest"), ("vocals",), {"vocals"}),
+        (("vocals", "rest"), ("rest",), {"vocals"}),
+        (("vocals", "rest"), ("rest", "vocals"), {"vocals"}),
+        (("vocals", "drums", "bass"), ("drums",), {"drums"}),
+        (("vocals", "drums", "bass"), ("bass", "vocals"), {"bass", "vocals"}),
+    ],
+)
+def test_direct_masks_run_only_what_they_need(
+    all_stems: tuple[str, ...], wanted: tuple[str, ...], ran: set[str]
+) -> None:
+    card = make_card(all_stems)
+    for broken in all_stems:
+        net = make_net(card)
+        for parameter in net.unets[broken].parameters():
+            parameter.data.fill_(torch.nan)  # where it runs, it shows
+        separator = SpectralSeparator(card, net, Options("cpu", mask="direct", stems=wanted))
+        stems = separator.open_stream(Schedule(64, 2)).process(noise(1000))
+        assert np.isnan(stems).any() == (broken in ran)
+        assert separator.stems == wanted
+
+
+def test_ratio_masks_need_every_network() -> None:
+    plan = MaskPlan(make_card(("vocals", "drums", "bass")), "ratio", "zeros", ("drums",))
+    assert plan.instruments == ("vocals", "drums", "bass")
+
+
+def test_direct_masks_of_a_softmax_are_refused_with_the_reason() -> None:
+    card = make_card(("vocals", "rest"), type="unet.softmax_unet")
+    with pytest.raises(UsageError, match="softmax model, whose masks need the networks of all 2 stems"):
+        MaskPlan(card, "direct", "zeros", ("vocals",))
+
+
+@pytest.mark.parametrize("mask", ["ratio", "direct"])
+def test_a_complement_is_what_the_networks_leave(mask: str) -> None:
+    card = make_card(("vocals", "drums", "rest"), ("vocals", "drums"))
+    plan = MaskPlan(card, mask, "zeros", card.stems)  # type: ignore[arg-type]
+    said = np.random.default_rng(0).uniform(0, 0.7, (2, 2, 3, 64)).astype(np.float32)
+    magnitude = np.ones((2, 3, 64), np.float32)
+    left = np.maximum(1 - said.astype(np.float64).sum(axis=0), 0)
+    every = np.concatenate((said, left[None]))
+    expected = every if mask == "direct" else every**2 / (every**2).sum(axis=0)
+    got = plan.masks(said, magnitude)
+    assert got.shape == (3, 2, 3, 129)
+    np.testing.assert_allclose(got[..., :64], expected, atol=1e-6)
+    assert (left == 0).any()
+
+
+def test_the_summary_says_what_is_done() -> None:
+    separator = SpectralSeparator(make_card(("vocals", "rest")), None, Options("cpu", extension="top_band"))  # type: ignore[arg-type]
+    assert separator.summary == "tiny: ratio masks up to 11 kHz, above it top_band, on cpu"
