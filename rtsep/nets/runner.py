@@ -1,19 +1,23 @@
 """The runner: columns of magnitude in, columns of masks out. It owns device, precision and context window.
 
-This one evaluates the whole window for every update. Whatever replaces it has to return the same columns.
+This one evaluates the whole window for every update, the networks side by side. Whatever replaces it has to return
+the same columns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from rtsep.errors import DeviceError, UsageError
+from rtsep.nets.crew import Crew
+from rtsep.nets.layout import LaidOutUNet
 from rtsep.nets.unet import N_CHANNELS, SeparationNet
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -101,11 +105,16 @@ class WindowRunner:
         device: torch.device,
     ) -> None:
         window.check(net.spec.time_multiple)
-        self._net = net.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._instruments = tuple(instruments)
+        self._net = net.to(device)
         self._window = window
-        shape = (1, N_CHANNELS, window.context_frames, n_bins)
-        self._context = torch.zeros(shape, device=device).to(memory_format=torch.channels_last)
+        size = (window.context_frames, n_bins)
+        unets = [self._net.unets[name] for name in instruments]
+        on_cpu = device.type == "cpu"  # elsewhere the modules as they are written are the fast form
+        self._unets: list[Callable[[Tensor], Tensor]] = [
+            LaidOutUNet(unet, *size) if on_cpu else unet for unet in unets
+        ]
+        self._crew = Crew(torch.get_num_threads() if on_cpu else 1, len(unets))
+        self._context = torch.zeros((1, N_CHANNELS, *size), device=device)
 
     def reset(self) -> None:
         """Silence before the first frame."""
@@ -131,7 +140,13 @@ class WindowRunner:
         if n_new < self._window.context_frames:
             context[:, :, :-n_new] = context[:, :, n_new:].clone()
         context[0, :, -n_new:] = torch.from_numpy(magnitude).to(context.device)
-        masks = self._net(context, self._instruments)[:, 0]
         end = self._window.context_frames - ahead
-        wanted: NDArray[np.float32] = masks[:, :, end - n_new : end].float().cpu().numpy()
+        seen = self._net.compressed(context)
+
+        def logits(unet: Callable[[Tensor], Tensor]) -> Tensor:
+            with torch.inference_mode():  # a setting of the thread
+                return unet(seen)[0, :, end - n_new : end]
+
+        masks = self._net.masks(torch.stack(self._crew.map(logits, self._unets)))
+        wanted: NDArray[np.float32] = masks.float().cpu().numpy()
         return wanted

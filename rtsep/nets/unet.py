@@ -196,9 +196,15 @@ class SeparationNet(nn.Module):
         """
         wanted = self.instruments if instruments is None else tuple(instruments)
         unets = self.unets
-        if self.spec.input_exponent != 1:
-            magnitude = (magnitude + _TINY_MAGNITUDE) ** self.spec.input_exponent
-        logits = torch.stack([unets[name](magnitude) for name in wanted])
-        if self.spec.output == "softmax":
-            return torch.softmax(logits, dim=0)
-        return torch.sigmoid(logits)
+        magnitude = self.compressed(magnitude)
+        return self.masks(torch.stack([unets[name](magnitude) for name in wanted]))
+
+    def compressed(self, magnitude: Tensor) -> Tensor:
+        """Magnitudes as the first layers see them."""
+        if self.spec.input_exponent == 1:
+            return magnitude
+        return (magnitude + _TINY_MAGNITUDE) ** self.spec.input_exponent
+
+    def masks(self, logits: Tensor) -> Tensor:
+        """What the networks say, instruments first, as masks in [0, 1]."""
+        return torch.softmax(logits, dim=0) if self.spec.output == "softmax" else torch.sigmoid(logits)
