@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -12,8 +13,9 @@ from rich.console import Console
 if TYPE_CHECKING:
     from rtsep.separator import Separator
 
-out = Console(soft_wrap=True)
-err = Console(stderr=True, soft_wrap=True)
+# A terminal gets lines broken between words; a pipe gets them whole.
+out = Console(soft_wrap=not sys.stdout.isatty())
+err = Console(stderr=True, soft_wrap=not sys.stderr.isatty())
 
 
 def say(text: str) -> None:

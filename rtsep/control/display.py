@@ -152,13 +152,14 @@ def _transport_line(transport: Transport, hands: Hands, width: int, marks: Marks
 
 
 def health_line(status: Status) -> Text:
-    """Load, late blocks and xruns; red where they hurt."""
+    """Load, late blocks, xruns, and whether the mixture is heard in place of stems; red where they hurt."""
     line = Text("load ")
     line.append(f"{status.load:.0%}", style="red" if status.load > 1 else "green")
     line.append("   late ")
     line.append(f"{status.n_late_blocks} blocks", style="red" if status.n_late_blocks else "")
     line.append("   xruns ")
-    return line.append(f"{status.n_xruns}", style="red" if status.n_xruns else "")
+    line.append(f"{status.n_xruns}", style="red" if status.n_xruns else "")
+    return line.append("   mixture" if status.is_late else "", style="red")
 
 
 def help_chunks(player: Player) -> Iterator[Text]:

@@ -90,6 +90,10 @@ class Status(Protocol):
         """Samples of the same."""
 
     @property
+    def is_late(self) -> bool:
+        """Whether the mixture is heard in place of stems now."""
+
+    @property
     def n_xruns(self) -> int:
         """Times that the card lost sound."""
 

@@ -64,10 +64,10 @@ def test_what_hurts_is_red(card: StillSession) -> None:
         return " ".join(text.plain[span.start : span.end] for span in text.spans if span.style == "red")
 
     assert "blocks" not in red_words()
-    card.current = dataclasses.replace(card.current, load=1.5, n_late_blocks=7, n_xruns=3)
+    card.current = dataclasses.replace(card.current, load=1.5, n_late_blocks=7, n_xruns=3, is_late=True)
     assert "150%" in red_words()
     assert "7 blocks" in red_words()
-    assert red_words().endswith("3")
+    assert red_words().endswith("3    mixture")
 
 
 @given(
