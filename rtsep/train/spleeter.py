@@ -1,0 +1,60 @@
+"""Recipes: our own YAML, or Spleeter's JSON read as one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from rtsep.config import Strict, parse, read_yaml
+from rtsep.train.recipe import ChunkData, LossName, ModelRecipe, Recipe, Training, Validation
+from rtsep.zoo.spleeter import read_config
+
+_LOSSES: dict[str, LossName] = {"L1_mask": "l1_mask", "weighted_L1_mask": "weighted_l1_mask"}
+
+
+class TrainingJson(Strict):
+    """What training needs of Spleeter's JSON, in its own words and with its defaults."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    train_csv: str
+    validation_csv: str = ""
+    n_chunks_per_song: int = Field(default=2, gt=0)
+    learning_rate: float = Field(default=1e-4, gt=0)
+    batch_size: int = Field(default=4, gt=0)
+    train_max_steps: int = Field(gt=0)
+    save_checkpoints_steps: int = Field(default=150, gt=0)
+    random_seed: int = 0
+    loss_type: Literal["L1_mask", "weighted_L1_mask"] = "L1_mask"
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing, or a key or value in it is not allowed.
+    """
+    if path.suffix.lower() != ".json":
+        return read_yaml(path, Recipe)
+    card = read_config(path).card(path.stem)
+    given = parse(json.loads(path.read_text(encoding="utf-8")), TrainingJson, str(path))
+    return Recipe(
+        name=path.stem,
+        model=ModelRecipe.model_validate({key: getattr(card, key) for key in ModelRecipe.model_fields}),
+        data=ChunkData(kind="chunks", index=given.train_csv, n_chunks_per_song=given.n_chunks_per_song),
+        validation=Validation(index=given.validation_csv),
+        training=Training(
+            n_steps=given.train_max_steps,
+            batch_size=given.batch_size,
+            learning_rate=given.learning_rate,
+            loss=_LOSSES[given.loss_type],
+            checkpoint_steps=given.save_checkpoints_steps,
+            validation_steps=given.save_checkpoints_steps,
+            seed=given.random_seed,
+        ),
+    )
