@@ -18,6 +18,8 @@ from rtsep.control.keys import Hands
 @pytest.mark.parametrize("marks", [UNICODE, ASCII])
 def test_no_line_is_wider_than_the_terminal_and_none_is_lost(width: int, marks, song: StillSession) -> None:
     song.play_until(5.0)
+    for stem in song.stems:
+        song.mix.set_solo(stem, True)
     hands = Hands(selected=2, loop_start_s=1.0, loop_end_s=19.99, message="loop of 19.0 s; c ends it")
     text = draw(song, hands, width, marks).plain
     assert max(len(line.rstrip()) for line in text.splitlines()) <= width
