@@ -53,12 +53,10 @@ class Engine:
         self._rate_hz = sample_rate_hz
         self._skip_samples = offset_samples + SKIP_AFTER_S * sample_rate_hz if may_skip else math.inf
         self._position = 0  # of the next input sample
-        self._n_zeros = (
-            stream.latency_samples
-        )  # that the stream still has to return before the first stem sample
+        self._n_zeros = stream.latency_samples  # still to come before the first stem sample
         self._work_s, self._worked_samples = 0.0, 0
         self.loads: deque[float] = deque(maxlen=N_LOADS_KEPT)
-        self.n_skips = 0
+        self.restarts: list[int] = []  # positions at which it began anew
         self.n_skipped_samples = 0
         self.error: Exception | None = None
 
@@ -114,7 +112,7 @@ class Engine:
         self._stream.reset()
         self._n_zeros = self._stream.latency_samples
         self._position = present
-        self.n_skips += 1
+        self.restarts.append(present)
         self.n_skipped_samples += lost
 
     def _count(self, work_s: float, n_samples: int) -> None:

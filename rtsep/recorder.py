@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rtsep.errors import RtsepError
 from rtsep.io.files import AudioWriter, commit_together
+from rtsep.stream import Audio
 from rtsep.tape import Tape
 
 POLL_S = 0.1
@@ -33,7 +33,7 @@ class Track:
 
     path: Path
     tape: Tape
-    rows: slice
+    rows: tuple[int, ...]
     offset_samples: int = 0
 
 
@@ -59,51 +59,71 @@ class Recorder:
         self._writers: list[AudioWriter] = []
         self._n_written = [0] * len(tracks)
         self.n_lost_samples = 0  # overtaken, or never separated: silent in the files
-        self.error: RtsepError | None = None
+        self.error: Exception | None = None
         try:
             for track in tracks:
-                n_channels = len(range(*track.rows.indices(track.tape.n_channels)))
                 lossless = subtype if track.path.suffix.lower() in (".wav", ".flac") else None
-                self._writers.append(AudioWriter(track.path, sample_rate_hz, n_channels, subtype=lossless))
+                self._writers.append(
+                    AudioWriter(track.path, sample_rate_hz, len(track.rows), subtype=lossless)
+                )
         except BaseException:
             self.abort()
             raise
 
     def step(self) -> None:
-        """Write what is new on all tapes."""
-        limit = self._limit()
-        for i, track in enumerate(self._tracks):
-            end = min(track.tape.written - track.offset_samples, limit)
-            while self._n_written[i] < end:
-                n = min(CHUNK_SAMPLES, end - self._n_written[i])
-                self._writers[i].write(self._read(track, self._n_written[i] + track.offset_samples, n))
-                self._n_written[i] += n
+        """Write what is new on all tapes. A full disk ends the recording, not the music: see `error`."""
+        self._attempt(self._follow)
 
     def run(self, stop: threading.Event) -> None:
-        """Follow the tapes until told to stop. A full disk ends the recording, not the music."""
-        try:
-            while not stop.wait(POLL_S):
-                self.step()
-        except RtsepError as error:
-            self.error = error
-            self.abort()
+        """Follow the tapes until told to stop."""
+        while not stop.wait(POLL_S):
+            self.step()
 
     def close(self) -> None:
-        """Write the rest, and give the files their names."""
-        if self.error is None:
-            self.step()
-            commit_together(self._writers)
+        """Write the rest, and give the files their names, or tell in `error` why there are none."""
+        self._attempt(self._finish)
 
     def abort(self) -> None:
         """Leave no files."""
         for writer in self._writers:
             writer.abort()
 
-    def _read(self, track: Track, start: int, n_samples: int) -> np.ndarray:
+    def _attempt(self, work: Callable[[], None]) -> None:
+        if self.error is not None:
+            return
+        try:
+            work()
+        except Exception as error:  # whoever watches the host is told
+            self.error = error
+            self.abort()
+
+    def _follow(self) -> None:
+        limit = self._limit()
+        for i, track in enumerate(self._tracks):
+            end = min(track.tape.written - track.offset_samples, limit)
+            while self._n_written[i] < end:
+                n = min(CHUNK_SAMPLES, end - self._n_written[i])
+                self._write(i, self._read(track, self._n_written[i] + track.offset_samples, n))
+
+    def _finish(self) -> None:
+        self._follow()
+        limit = self._limit()
+        for i, track in enumerate(self._tracks):  # a tape may end early: stems that came too late to be heard
+            while (n_missing := limit - self._n_written[i]) > 0:
+                self.n_lost_samples += (n := min(CHUNK_SAMPLES, n_missing))
+                self._write(i, np.zeros((len(track.rows), n), np.float32))
+        commit_together(self._writers)
+
+    def _write(self, i: int, block: Audio) -> None:
+        self._writers[i].write(block)
+        self._n_written[i] += block.shape[1]
+
+    def _read(self, track: Track, start: int, n_samples: int) -> Audio:
         block = track.tape.read(start, n_samples)
         if block is None:
             self.n_lost_samples += n_samples
-            return np.zeros((track.tape.n_channels, n_samples), np.float32)[track.rows]
-        lost = ~np.isfinite(block[track.rows]).all(axis=0)
+            return np.zeros((len(track.rows), n_samples), np.float32)
+        chosen = block[list(track.rows)]
+        lost = ~np.isfinite(chosen).all(axis=0)
         self.n_lost_samples += int(lost.sum())
-        return np.where(lost, np.float32(0), block[track.rows])
+        return np.where(lost, np.float32(0), chosen)

@@ -30,7 +30,7 @@ def open_recorder(
     tracks = []
     sink = settings.output.endpoint
     if sink.is_file:
-        tracks.append(Track(sink.path, chain.sink_tape, slice(None), chain.offset_samples))
+        tracks.append(Track(sink.path, chain.sink_tape, tuple(range(chain.n_outputs)), chain.offset_samples))
     if settings.output.record is not None:
         tracks += _recording(settings, stems, chain)
     return Recorder(tracks, chain.sample_rate_hz, heard, "PCM_24") if tracks else None
@@ -42,11 +42,10 @@ def _recording(settings: LiveSettings, stems: tuple[str, ...], chain: Chain) -> 
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise AudioFileError(f"{folder}: the folder cannot be made: {error.strerror or error}") from error
-    tracks = [Track(folder / f"{MIXTURE}.wav", chain.input_tape, slice(None))]
+    tracks = [Track(folder / f"{MIXTURE}.wav", chain.input_tape, tuple(range(N_CHANNELS)))]
     for i, stem in enumerate(stems):
-        rows = slice(N_CHANNELS * i, N_CHANNELS * (i + 1))
+        rows = tuple(range(N_CHANNELS * i, N_CHANNELS * (i + 1)))
         tracks.append(Track(folder / f"{stem}.wav", chain.stem_tape, rows))
-    first, last = min(settings.output.channels) - 1, max(settings.output.channels)
-    main = slice(first, last, max(1, last - first - 1))
+    main = tuple(channel - 1 for channel in settings.output.channels)
     tracks.append(Track(folder / f"{MIX}.wav", chain.sink_tape, main, chain.offset_samples))
     return tracks

@@ -1,14 +1,15 @@
 """The tape machine of a file: play, pause, seek and loop, onto the source tape that the callback reads as its input.
 
 What is on the tape is decided: a control takes effect where the tape ends, `AHEAD_S` from now at most. Every splice is
-a short cross-fade, so none clicks.
+a short cross-fade, so none clicks; a loop from A to B is exactly B − A long, as its rhythm needs.
 """
 
 from __future__ import annotations
 
+import math
 import threading
-from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,7 +23,18 @@ AHEAD_S = 0.2  # how much the source tape is kept ahead of the card
 POLL_S = 0.02
 SPLICE_SAMPLES = 256
 READ_SAMPLES = 4096
+MIN_LOOP_S = 0.1
 N_SPLICES_KEPT = 256
+PRE_ROLL_SAMPLES = 4096  # after a jump the converter has to forget its beginning
+
+
+@dataclass(frozen=True)
+class Splice:
+    """From position `start` of the tape on there is the file from `sample` on; standing still if not `moves`."""
+
+    start: int
+    sample: int
+    moves: bool
 
 
 class Transport:
@@ -53,9 +65,11 @@ class Transport:
         self._file_ended = False
         self._loop: tuple[int, int] | None = None
         self._paused = False
-        # (position on the tape, sample of the file, whether it moves): what is where, for `position_s`.
-        self._splices: deque[tuple[int, int, bool]] = deque([(0, 0, True)], maxlen=N_SPLICES_KEPT)
+        self._splices: tuple[Splice, ...] = (
+            Splice(0, 0, True),
+        )  # replaced whole, so that other threads may look
         self.end: int | None = None  # tape position at which the file ended
+        self.error: Exception | None = None
 
     @property
     def duration_s(self) -> float:
@@ -65,11 +79,8 @@ class Transport:
     @property
     def position_s(self) -> float:
         """The place in the file that is heard now."""
-        heard = max(0, self._heard())
-        for start, sample, moves in reversed(self._splices):
-            if start <= heard:
-                return (sample + (heard - start if moves else 0)) / self._rate_hz
-        return 0.0
+        position_s = self._sample_at(max(0, self._heard())) / self._rate_hz
+        return min(position_s, self.duration_s or math.inf)
 
     @property
     def paused(self) -> bool:
@@ -89,28 +100,34 @@ class Transport:
 
     def run(self, stop: threading.Event, now: Callable[[], int]) -> None:
         """Keep the tape ahead of the card until told to stop."""
-        while not stop.wait(POLL_S):
-            self.fill(now() + round(AHEAD_S * self._rate_hz))
+        try:
+            while not stop.wait(POLL_S):
+                self.fill(now() + round(AHEAD_S * self._rate_hz))
+        except Exception as error:  # whoever watches the host is told
+            self.error = error
 
     def pause(self, paused: bool) -> None:
         """Stand still, or go on from there."""
         with self._lock:
-            if paused and not self._paused:
-                self._append(self._next(SPLICE_SAMPLES) * _down())
-            elif self._paused and not paused:
-                self._mark(True)
-                self._append(self._next(SPLICE_SAMPLES) * _up())
-            self._paused = paused
+            if paused == self._paused:
+                return
+            if not paused:
+                self._mark(moves=True)
+            self._tape.append(self._next(SPLICE_SAMPLES) * (_down() if paused else _up()))
             if paused:
-                self._mark(False)
+                self._mark(moves=False)
+            self._paused = paused
 
     def seek(self, delta_s: float) -> None:
-        """Jump by so many seconds from what is heard now; the ends of the file are the limits."""
-        target_s = max(0.0, self.position_s + delta_s)
-        if self.duration_s:
-            target_s = min(target_s, self.duration_s)
+        """Jump by so many seconds from what is heard now; the ends of the file are the limits.
+
+        A jump that is not heard yet counts: two presses of a key are two jumps.
+        """
         with self._lock:
-            self._jump(round(target_s * self._rate_hz))
+            heard = max(0, self._heard())
+            here = self._at if self._splices[-1].start > heard else self._sample_at(heard)
+            last = round(self.duration_s * self._rate_hz) or math.inf
+            self._jump(int(min(max(0, here + round(delta_s * self._rate_hz)), last)))
 
     def loop(self, start_s: float | None, end_s: float | None) -> None:
         """Repeat from start to end; two times None: play on.
@@ -123,56 +140,79 @@ class Transport:
         if start_s is None or end_s is None:
             self._loop = None
             return
-        if not 0 <= start_s <= end_s - 0.1:
+        end_s = min(end_s, self.duration_s or math.inf)
+        if not 0 <= start_s <= end_s - MIN_LOOP_S:
             raise UsageError(
-                f"loop from {start_s:.2f} s to {end_s:.2f} s: the end must lie 0.1 s behind the start"
+                f"loop from {start_s:.2f} s to {end_s:.2f} s: the end must lie {MIN_LOOP_S} s behind the start"
             )
         with self._lock:
             self._loop = (round(start_s * self._rate_hz), round(end_s * self._rate_hz))
-            if self._at >= self._loop[1]:
-                self._jump(self._loop[0])
 
     def close(self) -> None:
         """Close the file."""
         self._reader.close()
 
+    def _sample_at(self, position: int) -> int:
+        """The sample of the file at a position of the tape."""
+        splices = self._splices
+        splice = next((one for one in reversed(splices) if one.start <= position), splices[0])
+        return splice.sample + (max(0, position - splice.start) if splice.moves else 0)
+
     def _play(self, n_samples: int) -> None:
         """Append the next samples: of the file, of the loop, or silence."""
         if self._paused:
-            self._append(np.zeros((N_CHANNELS, n_samples), np.float32))
-            return
-        if self._loop is not None and self._at >= self._loop[1] - SPLICE_SAMPLES:
+            self._tape.append(np.zeros((N_CHANNELS, n_samples), np.float32))
+        elif self._loop is None:
+            self._tape.append(self._next(n_samples))
+        elif self._at >= self._loop[1] or self.end is not None:
             self._jump(self._loop[0])
-            return
-        if self._loop is not None:
-            n_samples = min(n_samples, self._loop[1] - SPLICE_SAMPLES - self._at)
-        self._append(self._next(n_samples))
+        else:
+            self._tape.append(self._next(min(n_samples, self._loop[1] - self._at)))
 
     def _jump(self, sample: int) -> None:
         """Cross-fade from here to another place in the file."""
-        old = self._next(SPLICE_SAMPLES)
-        self._reader.seek(round(sample * self._reader.sample_rate_hz / self._rate_hz))
-        if self._converter is not None:
+        old = None if self._paused else self._next(SPLICE_SAMPLES)
+        self._file_ended, self.end = False, None
+        self._go_to(sample)
+        self._mark(moves=not self._paused)
+        if old is not None:
+            self._tape.append(old * _down() + self._next(SPLICE_SAMPLES) * _up())
+
+    def _go_to(self, sample: int) -> None:
+        """Make `sample` the next one.
+
+        A conversion begins at an instant that both rates share, and some time before: so every sample is the one
+        that playing from the start would have given.
+        """
+        n_drop = 0
+        if self._converter is None:
+            self._reader.seek(sample)
+        else:
+            common_hz = math.gcd(self._reader.sample_rate_hz, self._rate_hz)
+            n_grid = max(0, sample - PRE_ROLL_SAMPLES) // (self._rate_hz // common_hz)
+            self._reader.seek(n_grid * (self._reader.sample_rate_hz // common_hz))
             self._converter.reset()
-        self._ready, self._file_ended, self.end, self._at = self._ready[:, :0], False, None, sample
-        self._mark(not self._paused)
-        if not self._paused:
-            self._append(old * _down() + self._next(SPLICE_SAMPLES) * _up())
+            n_drop = sample - n_grid * (self._rate_hz // common_hz)
+        self._ready = self._ready[:, :0]
+        self._load(n_drop)
+        self._ready, self._at = self._ready[:, n_drop:], sample
 
-    def _mark(self, moves: bool) -> None:
-        self._splices.append((self._tape.written, self._at, moves))
+    def _mark(self, *, moves: bool) -> None:
+        splice = Splice(self._tape.written, self._at, moves)
+        self._splices = (*self._splices[1 - N_SPLICES_KEPT :], splice)
 
-    def _append(self, block: Audio) -> None:
-        self._tape.append(block)
-
-    def _next(self, n_samples: int) -> Audio:
-        """The next samples of the file; silence behind its end, which is noted."""
+    def _load(self, n_samples: int) -> None:
+        """Have so many samples ready, or all that the file still has."""
         while self._ready.shape[1] < n_samples and not self._file_ended:
             block = self._reader.read(READ_SAMPLES)
             self._file_ended = not block.shape[1]
             if self._converter is not None:
                 block = self._converter.process(block, last=self._file_ended)
             self._ready = np.concatenate((self._ready, block), axis=1)
+
+    def _next(self, n_samples: int) -> Audio:
+        """The next samples of the file; silence behind its end, which is noted."""
+        self._load(n_samples)
         block, self._ready = self._ready[:, :n_samples], self._ready[:, n_samples:]
         if block.shape[1] < n_samples:
             if self.end is None:

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -216,9 +217,9 @@ class CardDriver:
             ) from error
         latency = self._stream.latency
         pair = latency if kind == "duplex" else (latency, 0.0) if kind == "input" else (0.0, latency)
-        self.input_latency_samples = round(pair[0] * sample_rate_hz)
-        self.output_latency_samples = round(pair[1] * sample_rate_hz)
-        self.error: Exception | None = None
+        parts_s = zip(("card input", "card output"), pair, strict=True)
+        self.latency_parts = {name: round(part_s * sample_rate_hz) for name, part_s in parts_s}
+        self._is_running = False
 
     def start(self) -> None:
         """Begin to play."""
@@ -226,16 +227,27 @@ class CardDriver:
             self._stream.start()
         except self._sd.PortAudioError as error:
             raise DeviceError(f"the sound card does not start: {error}") from error
+        self._is_running = True
 
     def stop(self) -> None:
-        """Stop, and return when the callback is not called any more."""
+        """Stop, and return when the callback is not called any more. May come before `start`, and twice."""
+        if self.error is not None:
+            # PortAudio would wait ten minutes for a JACK server that is gone, now and when the process ends.
+            atexit.unregister(self._sd._exit_handler)
+            return
+        self._is_running = False
         self._stream.stop(ignore_errors=True)
         self._stream.close(ignore_errors=True)
 
     @property
-    def is_active(self) -> bool:
-        """Whether the card still calls."""
-        return bool(self._stream.active)
+    def error(self) -> Exception | None:
+        """That the card does not call any more, though nobody stopped it."""
+        if self._is_running and not self._stream.active:
+            return DeviceError(
+                "the sound card does not play any more: was it unplugged, or did its server stop? "
+                "Plug it in again and start anew; `rtsep devices` shows what there is."
+            )
+        return None
 
 
 def _check_channels(card: Card | None, direction: Direction, n_wanted: int) -> None:

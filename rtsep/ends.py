@@ -1,0 +1,80 @@
+"""Where sound comes from and goes to, and who gives the time: files and cards, found and opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rtsep.errors import UsageError
+from rtsep.io.cards import Card, choose_rate_hz, find_card
+from rtsep.io.clocked import BLOCK_SAMPLES
+from rtsep.io.files import AudioReader
+from rtsep.settings import Clock, LiveSettings
+
+
+@dataclass(frozen=True)
+class Ends:
+    """What is open: None is a file or nothing.
+
+    Attributes
+    ----------
+    reader
+        The input file.
+    inputs, outputs
+        The cards.
+    clock
+        ``device``: the card's, ``real``: the wall's, ``free``: none.
+    sample_rate_hz
+        The rate of the session.
+    largest_block_samples
+        The most that one call of the callback moves.
+    """
+
+    reader: AudioReader | None
+    inputs: Card | None
+    outputs: Card | None
+    clock: Clock
+    sample_rate_hz: int
+    largest_block_samples: int
+
+
+def open_ends(settings: LiveSettings, model_rate_hz: int) -> Ends:
+    """Find cards, choose the clock and the rate, open the input file.
+
+    Raises
+    ------
+    UsageError
+        The clock does not fit the ends.
+    DeviceError, AudioFileError
+        A card or a file is not to be had.
+    """
+    source, output = settings.input.endpoint, settings.output
+    clock = _choose_clock(settings)
+    inputs = outputs = None
+    if clock == "device":
+        inputs = None if source.is_file else find_card(source.name, "input")
+        outputs = None if output.endpoint.is_file else find_card(output.endpoint.name, "output")
+    reader = AudioReader(source.path) if source.is_file else None
+    asked_hz, file_hz = settings.input.sample_rate_hz, reader.sample_rate_hz if reader else None
+    if clock == "device":
+        preferred = [asked_hz] if asked_hz else [model_rate_hz, *([file_hz] if file_hz else [])]
+        rate_hz = choose_rate_hz(inputs, outputs, preferred)
+        largest_block_samples = output.block_samples or output.max_block_samples
+    else:
+        rate_hz = asked_hz or file_hz or model_rate_hz
+        largest_block_samples = output.block_samples or BLOCK_SAMPLES
+    return Ends(reader, inputs, outputs, clock, rate_hz, largest_block_samples)
+
+
+def _choose_clock(settings: LiveSettings) -> Clock:
+    """The clock that was asked for, if it fits; else the card's if there is one."""
+    source, sink, clock = settings.input.endpoint, settings.output.endpoint, settings.output.clock
+    needs_card = not source.is_file or not sink.is_file
+    if clock is None:
+        return "device" if needs_card else "real"
+    if clock == "device" and not needs_card:
+        raise UsageError("--clock device: both ends are files, so no card gives the time. Use real or free.")
+    if clock != "device" and not source.is_file:
+        raise UsageError(
+            f"--clock {clock}: the input is a card, which gives the time itself. Give a file, or no --clock."
+        )
+    return clock

@@ -1,0 +1,160 @@
+"""A JACK server of a test's own, and two clients on it: one that plays, one that listens."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import secrets
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+RATE_HZ = 44100
+PERIOD_SAMPLES = 256
+START_S = 15.0
+
+
+def jack_module() -> ModuleType:
+    """The client library, or a skip with the reason."""
+    if shutil.which("jackd") is None:
+        pytest.skip("there is no jackd here: apt install jackd2")
+    try:
+        import jack
+    except (ImportError, OSError) as error:
+        pytest.skip(f"no JACK client library: {error}")
+    jack.set_error_function(lambda message: None)
+    jack.set_info_function(lambda message: None)
+    return jack
+
+
+@contextmanager
+def run_server(n_inputs: int = 2, n_outputs: int = 10) -> Iterator[str]:
+    """A server without hardware, under a name of its own; every cycle waits for all clients (-S)."""
+    jack_module()
+    name = f"rtsep-{secrets.token_hex(4)}"
+    driver = ["-d", "dummy", "-r", str(RATE_HZ), "-p", str(PERIOD_SAMPLES)]
+    ports = ["-C", str(n_inputs), "-P", str(n_outputs)]
+    process = subprocess.Popen(
+        ["jackd", "-r", "-S", "-n", name, *driver, *ports],
+        env={**os.environ, "JACK_NO_AUDIO_RESERVATION": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for_server(name, process)
+        yield name
+    finally:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(5)
+
+
+def wait_for_server(name: str, process: subprocess.Popen[bytes]) -> None:
+    jack = jack_module()
+    until_s = time.monotonic() + START_S
+    while time.monotonic() < until_s:
+        if process.poll() is not None:
+            pytest.fail(f"jackd ended with {process.returncode}")
+        try:
+            jack.Client("probe", servername=name, no_start_server=True).close()
+        except jack.JackError:
+            time.sleep(0.05)
+        else:
+            return
+    pytest.fail("jackd did not start")
+
+
+class Desk:
+    """Two clients, so that JACK closes no loop and adds no delay: what they share is the number of the cycle.
+
+    Parameters
+    ----------
+    server
+        The server's name.
+    music
+        ``(2, samples)`` that `play` begins to play.
+    n_heard
+        Channels to listen to.
+    """
+
+    def __init__(self, server: str, music: np.ndarray, n_heard: int) -> None:
+        jack = jack_module()
+        self._music = music
+        self._at: int | None = None
+        self.started_frame: int | None = None
+        self.heard: list[tuple[int, np.ndarray]] = []  # (frame time of the cycle, block)
+        self._player = jack.Client("player", servername=server, no_start_server=True)
+        self._listener = jack.Client("listener", servername=server, no_start_server=True)
+        self._outs = [self._player.outports.register(f"out_{i}") for i in range(2)]
+        self._ins = [self._listener.inports.register(f"in_{i}") for i in range(n_heard)]
+        self._go = threading.Event()
+        self._player.set_process_callback(self._play)
+        self._listener.set_process_callback(self._listen)
+        self._player.activate()
+        self._listener.activate()
+
+    def _play(self, n: int) -> None:
+        if self._at is None and self._go.is_set():
+            self._at, self.started_frame = 0, self._player.last_frame_time
+        at = self._at
+        block = np.zeros((2, n), np.float32)
+        if at is not None:
+            part = self._music[:, at : at + n]
+            block[:, : part.shape[1]] = part
+            self._at = at + n
+        for port, row in zip(self._outs, block, strict=True):
+            port.get_array()[:] = row
+
+    def _listen(self, n: int) -> None:
+        block = np.stack([port.get_array() for port in self._ins])
+        self.heard.append((self._listener.last_frame_time, block))
+
+    def patch(self, client: str = "PortAudio", wait_s: float = 60.0) -> None:
+        """Put a client between the two, and pull all of its other cables."""
+        until_s = time.monotonic() + wait_s
+        n_inputs = len(self._outs) if self._music.shape[1] else 0  # a file needs no input
+        while len(self._ports(client, True)) < len(self._ins) or len(self._ports(client, False)) < n_inputs:
+            if time.monotonic() > until_s:
+                pytest.fail(f"no client {client!r} appeared on the JACK server")
+            time.sleep(0.05)
+        time.sleep(0.2)  # PortAudio connects itself to the card at first
+        for port in [*self._ports(client, True), *self._ports(client, False)]:
+            for other in self._player.get_all_connections(port):
+                pair = (port, other) if port.is_output else (other, port)
+                self._player.disconnect(*pair)
+        for own, port in zip(self._outs, self._ports(client, False), strict=False):
+            self._player.connect(own, port)
+        for port, own in zip(self._ports(client, True), self._ins, strict=False):
+            self._listener.connect(port, own)
+
+    def _ports(self, client: str, outputs: bool) -> list:
+        return self._player.get_ports(f"^{client}:", is_audio=True, is_output=outputs, is_input=not outputs)
+
+    def play_for(self, duration_s: float, wait_s: float = 60.0) -> None:
+        """Begin, and return when so much was played; the server's clock may be slow on a busy machine."""
+        self._go.set()
+        until_s = time.monotonic() + wait_s
+        while (self._at or 0) < duration_s * RATE_HZ and time.monotonic() < until_s:
+            time.sleep(0.05)
+
+    def recording(self) -> np.ndarray:
+        """What was heard from the cycle on in which the music began, ``(channels, samples)``, without a gap."""
+        blocks = sorted((frame, block) for frame, block in self.heard if frame >= (self.started_frame or 0))
+        frames = [frame for frame, _ in blocks]
+        self.n_gaps = sum(b - a != PERIOD_SAMPLES for a, b in itertools.pairwise(frames))
+        return np.concatenate([block for _, block in blocks], axis=1)
+
+    def close(self) -> None:
+        for client in (self._player, self._listener):
+            client.deactivate()
+            client.close()

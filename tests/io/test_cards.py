@@ -1,0 +1,99 @@
+"""Names of sound cards, on a real JACK server, and without any card."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from jack_server import run_server
+
+ASK = """
+import sys
+from rtsep.errors import DeviceError
+from rtsep.io import cards
+for name, direction in zip(sys.argv[1::2], sys.argv[2::2]):
+    try:
+        print(cards.find_card(name, direction).full_name)
+    except DeviceError as error:
+        print(str(error).replace(chr(10), " | "))
+"""
+
+OPEN = """
+import sys
+from rtsep.errors import DeviceError
+from rtsep.io import cards
+card = cards.find_card("system", "output")
+print(cards.choose_rate_hz(card, card, [48000, 44100]))
+try:
+    cards.CardDriver(None, card, 0, 11, 44100, 0, 0, 0)
+except DeviceError as error:
+    print(error)
+"""
+
+
+def ask(code: str, *arguments: str, server: str = "no-such-server") -> list[str]:
+    """Run code in a process of its own: PortAudio lists the cards once."""
+    env = {**os.environ, "JACK_DEFAULT_SERVER": server, "JACK_NO_START_SERVER": "1"}
+    run = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(run, env=env, capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout.splitlines()
+
+
+def test_a_card_is_found_by_its_name_and_others_are_listed() -> None:
+    with run_server() as server:
+        words = [
+            "system",
+            "output",
+            "SYSTEM, jack audio connection kit",
+            "input",
+            "nothing",
+            "input",
+            "9",
+            "output",
+        ]
+        exact, full, unknown, index = ask(ASK, *words, server=server)
+        (ambiguous,) = ask(ASK, "s", "output", server=server)
+        rate_hz, too_many = ask(OPEN, server=server)
+    assert exact == full == "system, JACK Audio Connection Kit"
+    for text, name in ((unknown, "nothing"), (index, "9")):
+        assert f"device fits '{name}'" in text
+        assert "system, JACK Audio Connection Kit" in text
+    assert "system" in ambiguous  # one card, or the list of those that fit
+    assert rate_hz == "44100"
+    assert "has 10 output channels; channel 11 was asked for" in too_many
+
+
+def test_several_cards_that_fit_are_listed_with_their_index() -> None:
+    with run_server() as server:
+        names = ask(
+            "from rtsep.io import cards\nfor c in cards.list_cards(): print(c.index, c.full_name)",
+            server=server,
+        )
+        if len(names) < 2:
+            pytest.skip("there is only one card here")
+        (text,) = ask(ASK, "a", "output", server=server)  # every host API has an a in its name
+    assert f"{len(names)} output devices fit 'a'" in text
+    for line in names:
+        index, name = line.split(" ", 1)
+        assert f"{index}: {name}" in text
+
+
+def test_without_a_card_the_message_says_what_to_do() -> None:
+    (text,) = ask(ASK, "nothing", "output")
+    assert "no output device fits 'nothing'" in text or "--clock real or free" in text
+    command = [
+        sys.executable,
+        "-m",
+        "rtsep",
+        "live",
+        "--output",
+        "device:nothing",
+        "--input",
+        "device:nothing",
+    ]
+    env = {**os.environ, "JACK_DEFAULT_SERVER": "no-such-server", "JACK_NO_START_SERVER": "1"}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr

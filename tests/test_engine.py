@@ -1,0 +1,151 @@
+"""The loop of the engine thread: where its stems lie on the tape, and what it does when it fell behind."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import rtsep
+from rtsep.chain import Chain
+from rtsep.engine import SKIP_AFTER_S, Engine
+from rtsep.mixer import Mixer, Strip
+from rtsep.offset import offset
+from rtsep.stream import StemStream
+
+RATE_HZ = 44100
+
+
+@pytest.fixture(scope="module", autouse=True)
+def outside() -> Iterator[None]:
+    """The separators of somebody else are installed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(Path(__file__).parent / "outside")
+        yield
+
+
+def mid_side() -> StemStream:
+    return rtsep.load("midside").stream(RATE_HZ)
+
+
+NOISE = (np.random.default_rng(3).integers(1, 2**14, (2, 8 * RATE_HZ)) / 2**15).astype(np.float32)
+
+
+def noise(n_samples: int) -> np.ndarray:
+    """No sample of it is silent, and the grid of 15 bits makes mid and side exact."""
+    return NOISE[:, :n_samples]
+
+
+class Loop:
+    """Engine and callback, turned by hand: stems on outputs 2 to 5 from 0, the main bus on 0 and 1."""
+
+    def __init__(self, *, may_skip: bool = True) -> None:
+        stream = mid_side()
+        self.offset = offset(stream, RATE_HZ, 0.01, 512).total_samples
+        strips = {"mid": Strip(route=(2, 3)), "side": Strip(route=(4, 5))}
+        mixer = Mixer(strips, (0, 1), 6)
+        self.chain = Chain(2, mixer, self.offset, RATE_HZ, 0.01, has_source=True)
+        tapes = self.chain.input_tape, self.chain.stem_tape
+        self.engine = Engine(stream, *tapes, RATE_HZ, self.offset, may_skip=may_skip)
+
+    def call(self, n_samples: int) -> None:
+        source = self.chain.source_tape
+        assert source is not None
+        music = noise(self.chain.position + n_samples)
+        source.append(music[:, source.written :])
+        self.chain.call(n_samples)
+
+    def work(self) -> None:
+        while self.engine.step():
+            pass
+
+    @property
+    def played(self) -> np.ndarray:
+        block = self.chain.sink_tape.read(self.offset, self.chain.position - self.offset)
+        assert block is not None
+        return block
+
+
+def check_every_sample(loop: Loop) -> int:
+    """Every sample is the stems, or the mixture of the same instant, or the fade between; how many are not stems."""
+    played = loop.played.astype(np.float64)
+    mixture = noise(loop.chain.position)[:, : played.shape[1]].astype(np.float64)
+    mid = mixture.sum(axis=0) / 2
+    share = np.round(64 * played[2] / mid) / 64
+    assert share.min() >= 0
+    assert share.max() <= 1
+    side = (mixture[0] - mixture[1]) / 2
+    np.testing.assert_allclose(played[2:], share * np.stack([mid, mid, side, -side]), atol=1e-6)
+    np.testing.assert_allclose(played[:2], (1 - share) * mixture, atol=1e-6)
+    return int((share < 1).sum())
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 900), st.booleans()), min_size=5, max_size=120))
+def test_whatever_the_engine_misses_every_sample_is_stem_or_counted_mixture(turns: list) -> None:
+    loop = Loop()
+    for n_samples, works in turns:
+        if works:
+            loop.work()
+        loop.call(n_samples)
+    if loop.chain.position > loop.offset:
+        assert check_every_sample(loop) == loop.chain.state["n_late_samples"]
+
+
+def test_after_a_long_stall_it_goes_on_in_the_present_and_in_step() -> None:
+    loop = Loop()
+    stall = round((SKIP_AFTER_S + 0.2) * RATE_HZ) // 512
+    for i in range(stall + 200):
+        if not 50 <= i < 50 + stall:
+            loop.work()
+        loop.call(512)
+    assert len(loop.engine.restarts) == 1
+    assert loop.engine.n_skipped_samples > SKIP_AFTER_S * RATE_HZ
+    n_late = check_every_sample(loop)
+    assert n_late == loop.chain.state["n_late_samples"]
+    # Late from when the stems ran out until what was marked as missing had passed.
+    assert stall * 512 - loop.offset <= n_late <= stall * 512 + 4 * loop.offset
+    assert loop.chain.state["late_now"] == 0
+
+
+def test_without_a_clock_nothing_is_given_up() -> None:
+    loop = Loop(may_skip=False)
+    for _ in range(4 * RATE_HZ // 512):
+        loop.call(512)
+    loop.work()
+    assert loop.engine.restarts == []
+    assert loop.chain.stem_tape.written == loop.chain.position - mid_side().latency_samples
+
+
+def test_in_time_means_nothing_late() -> None:
+    loop = Loop()
+    for _ in range(200):
+        loop.work()
+        loop.call(512)
+    assert loop.chain.state["n_late_samples"] == 0
+    assert check_every_sample(loop) == 0
+    assert loop.engine.load > 0
+
+
+def test_a_thread_ends_when_told_and_keeps_its_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, stop = Loop(), threading.Event()
+    thread = threading.Thread(target=loop.engine.run, args=(stop,))
+    thread.start()
+    stop.set()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert loop.engine.error is None
+
+    monkeypatch.setenv("OUTSIDE_FAULT", "midside 1000 raise")
+    chain = Loop().chain
+    faulty = Engine(
+        rtsep.load("faulty").stream(RATE_HZ), chain.input_tape, chain.stem_tape, RATE_HZ, 0, may_skip=True
+    )
+    chain.input_tape.append(noise(4096))
+    faulty.run(threading.Event())
+    assert "on purpose" in str(faulty.error)

@@ -1,0 +1,287 @@
+"""Whole sessions from file to file: the clocks agree, the latency is true, whatever fails leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import rtsep
+from rtsep.errors import AudioFileError, DeviceError, ModelError, RtsepError, UsageError
+from rtsep.host import Host
+from rtsep.io.files import AudioWriter, read_audio
+from rtsep.nets.unet import SeparationNet
+from rtsep.settings import LiveSettings
+from rtsep.zoo import ModelCard, NetworkCard, write_folder
+
+OUTSIDE = Path(__file__).parent / "outside"
+RATE_HZ = 44100
+STEP_24_BIT = 2**-23
+
+
+@pytest.fixture(scope="module", autouse=True)
+def outside() -> Iterator[None]:
+    """The separators of somebody else are installed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(OUTSIDE)
+        yield
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    torch.manual_seed(3)
+    network = NetworkCard(instruments=("vocals", "rest"), conv_n_filters=(2, 2, 2, 2, 2, 2))
+    card = ModelCard(name="tiny", stems=("vocals", "rest"), n_frames=64, n_bins=256, network=network)
+    state = SeparationNet(network.instruments, network.unet).state_dict()
+    return str(write_folder(tmp_path_factory.mktemp("models") / "tiny", card, state).path)
+
+
+def n_open_files() -> int:
+    """Where the system lets one look."""
+    folder = Path("/proc/self/fd")
+    return len(list(folder.iterdir())) if folder.is_dir() else 0
+
+
+def music(duration_s: float, rate_hz: int = RATE_HZ) -> np.ndarray:
+    values = np.random.default_rng(5).integers(-(2**13), 2**13, (2, round(duration_s * rate_hz)))
+    return (values / 2**15).astype(np.float32)
+
+
+def write_song(path: Path, samples: np.ndarray, rate_hz: int = RATE_HZ) -> Path:
+    with AudioWriter(path, rate_hz, 2, subtype="PCM_16") as writer:
+        writer.write(samples)
+    return path
+
+
+def session(song: Path, sink: Path, model: str, clock: str = "free", /, **groups: dict) -> LiveSettings:
+    tree = {
+        "input": {"source": f"file:{song}"},
+        "model": {"name": model, "update_hops": 4},
+        "output": {"sink": f"file:{sink}", "clock": clock},
+    }
+    return LiveSettings().with_overrides(tree).with_overrides(groups)
+
+
+def play(settings: LiveSettings) -> dict:
+    """Run a session to its end and return its account."""
+    host = Host(settings)
+    with host:
+        assert host.wait(60)
+    return host.stats()
+
+
+def test_without_a_clock_the_output_is_the_stems_mixed_by_hand(tmp_path: Path, model: str) -> None:
+    samples = music(1.7)
+    song = write_song(tmp_path / "song.wav", samples)
+    mix = {"stems": {"vocals": {"gain_db": -6.0}, "rest": {"route": (3, 4)}}}
+    account = play(session(song, tmp_path / "out.wav", model, mixer=mix, output={"record": str(tmp_path)}))
+    stream = rtsep.load(model, extension="top_band").stream(RATE_HZ, update_hops=4)
+    stems = np.concatenate([stream.process(samples), stream.flush()], axis=2)[:, :, stream.latency_samples :]
+    main = 10 ** (-6 / 20) * stems[0] + (samples - stems.sum(axis=0))
+    out, _ = read_audio(tmp_path / "out.wav")
+    assert out.shape == (4, samples.shape[1])
+    np.testing.assert_allclose(out, np.concatenate((main, stems[1])), atol=2 * STEP_24_BIT)
+    for name, expected in (("vocals", stems[0]), ("rest", stems[1]), ("mixture", samples), ("mix", out[:2])):
+        recorded, _ = read_audio(tmp_path / f"{name}.wav")
+        np.testing.assert_allclose(recorded, expected, atol=STEP_24_BIT)
+    assert (
+        account["n_late_samples"] == account["n_starved_samples"] == account["n_recording_lost_samples"] == 0
+    )
+
+
+def test_the_wall_clock_changes_nothing(tmp_path: Path, model: str) -> None:
+    song = write_song(tmp_path / "song.wav", music(1.5))
+    play(session(song, tmp_path / "free.wav", model))
+    account = play(session(song, tmp_path / "real.wav", model, "real"))
+    free, _ = read_audio(tmp_path / "free.wav")
+    real, _ = read_audio(tmp_path / "real.wav")
+    assert free.shape == real.shape
+    assert (free != real).any(axis=0).sum() <= account["n_late_samples"]
+
+
+@pytest.mark.parametrize("clock", ["free", "real"])
+@pytest.mark.parametrize("block_samples", [64, 513])
+def test_a_click_comes_back_at_the_declared_sample(tmp_path: Path, clock: str, block_samples: int) -> None:
+    n = 12345
+    samples = np.zeros((2, RATE_HZ // 2), np.float32)
+    samples[:, n] = 0.5, -0.25
+    song = write_song(tmp_path / "click.wav", samples)
+    output = {"block_samples": block_samples, "compute_ms": 50.0}
+    host = Host(session(song, tmp_path / "out.wav", "midside", clock, output=output))
+    with host:
+        assert host.wait(60)
+    sink = host._rig.chain.sink_tape
+    heard = sink.read(0, sink.written)
+    assert heard is not None
+    assert np.flatnonzero(heard[0]).tolist() == [n + host.latency.total_samples]
+    assert heard[:, n + host.latency.total_samples].tolist() == [0.5, -0.25]
+
+
+@pytest.mark.parametrize("command", ["separate", "live"])
+def test_a_separator_from_outside_runs_by_its_name(tmp_path: Path, command: str) -> None:
+    samples = music(0.7)
+    song = write_song(tmp_path / "song.wav", samples)
+    options = {
+        "separate": ["-o", str(tmp_path), "-f", "{instrument}.{codec}", "--subtype", "PCM_24"],
+        "live": [
+            "--clock",
+            "free",
+            "--record",
+            str(tmp_path),
+            "--output",
+            str(tmp_path / "x.wav"),
+            "--no-keys",
+        ],
+    }[command]
+    run = [sys.executable, "-m", "rtsep", command, str(song), "-m", "midside", *options]
+    env = {**os.environ, "PYTHONPATH": str(OUTSIDE)}
+    done = subprocess.run(run, env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    mid, _ = read_audio(tmp_path / "mid.wav")
+    np.testing.assert_allclose(mid[1], samples.sum(axis=0) / 2, atol=STEP_24_BIT)
+
+
+def test_a_file_of_another_rate_plays_at_the_session_s(tmp_path: Path) -> None:
+    song = write_song(tmp_path / "song.wav", music(1.0, 48000), 48000)
+    play(session(song, tmp_path / "own.wav", "midside"))
+    play(session(song, tmp_path / "other.wav", "midside", input={"sample_rate_hz": 44100}))
+    own, own_hz = read_audio(tmp_path / "own.wav")
+    other, other_hz = read_audio(tmp_path / "other.wav")
+    assert (own_hz, own.shape) == (48000, (2, 48000))
+    assert (other_hz, other.shape) == (44100, (2, 44100))
+    np.testing.assert_allclose(own, music(1.0, 48000), atol=2 * STEP_24_BIT)  # stems plus residual
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_session_leaves_whole_files(tmp_path: Path, number: signal.Signals) -> None:
+    samples = music(60)
+    song = write_song(tmp_path / "song.wav", samples)
+    out, record = tmp_path / "out.wav", tmp_path / "take"
+    run = [sys.executable, "-m", "rtsep", "live", str(song), "-m", "midside", "--clock", "real", "--no-keys"]
+    run += ["--output", str(out), "--record", str(record), "--stats-json", str(tmp_path / "stats.json")]
+    env = {**os.environ, "PYTHONPATH": str(OUTSIDE)}
+    with subprocess.Popen(
+        run, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert "Latency" in process.stderr.readline()
+        time.sleep(1.5)
+        process.send_signal(number)
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+    account = json.loads((tmp_path / "stats.json").read_text())
+    n = round(account["duration_s"] * RATE_HZ) - account["offset_samples"]
+    files = {path: read_audio(path)[0] for path in (out, *record.iterdir())}
+    assert sorted(path.name for path in record.iterdir()) == ["mid.wav", "mix.wav", "mixture.wav", "side.wav"]
+    assert {sound.shape[1] for sound in files.values()} == {n}
+    np.testing.assert_allclose(files[out], samples[:, :n], atol=STEP_24_BIT)
+
+
+def test_an_engine_that_breaks_leaves_the_music_and_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTSIDE_FAULT", f"midside {RATE_HZ // 2} raise")
+    samples = music(1.0)
+    song = write_song(tmp_path / "song.wav", samples)
+    settings = session(song, tmp_path / "out.wav", "faulty", "real", mixer={"stems": {"mid": {"mute": True}}})
+    host = Host(settings)
+    with pytest.raises(RtsepError, match="on purpose"), host:
+        assert host.wait(60)
+    out, _ = read_audio(tmp_path / "out.wav")
+    assert out.shape == samples.shape
+    n_late = host.stats()["n_late_samples"]
+    np.testing.assert_allclose(out[:, -4096:], samples[:, -4096:], atol=STEP_24_BIT)
+    assert RATE_HZ / 2 - 4096 < n_late < RATE_HZ
+
+
+def test_an_engine_that_is_held_up_is_late_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTSIDE_FAULT", f"midside {RATE_HZ // 4} 0.3")
+    samples = music(1.0)
+    song = write_song(tmp_path / "song.wav", samples)
+    mix = {"stems": {"mid": {"mute": True}, "side": {"mute": True}}}
+    account = play(session(song, tmp_path / "out.wav", "faulty", "real", mixer=mix))
+    out, _ = read_audio(tmp_path / "out.wav")
+    assert account["n_late_samples"] > 0.1 * RATE_HZ
+    is_mixture = np.abs(out - samples).max(axis=0) <= STEP_24_BIT
+    is_stems = np.abs(out).max(axis=0) <= STEP_24_BIT  # all are muted
+    n_fades = 64 * 2 * (1 + account["n_late_blocks"])
+    assert (~is_stems).sum() <= account["n_late_samples"]
+    assert (~is_stems & ~is_mixture).sum() <= n_fades
+
+
+def test_a_broken_disk_ends_a_session_that_only_writes_a_file(tmp_path: Path) -> None:
+    song = write_song(tmp_path / "song.wav", music(2.0))
+    host = Host(session(song, tmp_path / "out.wav", "midside"))
+    assert host._rig.recorder is not None
+    part = host._rig.recorder._writers[0]._part
+    part._file.close()
+    part._file = open("/dev/full", "wb", buffering=0)  # noqa: SIM115, PTH123
+    with pytest.raises(AudioFileError, match="No space left"), host:
+        host.wait(60)
+    assert [path.name for path in tmp_path.iterdir()] == ["song.wav"]
+
+
+@pytest.mark.parametrize(
+    ("groups", "error", "text"),
+    [
+        ({"model": {"name": "no-such-model"}}, ModelError, "no-such-model"),
+        ({"mixer": {"stems": {"drums": {"mute": True}}}}, UsageError, "makes no stem 'drums'"),
+        ({"output": {"clock": "device"}}, UsageError, "both ends are files"),
+        ({"output": {"sink": "device:nothing", "clock": "device"}}, DeviceError, "nothing|no sound card"),
+        ({"output": {"sink": "file:none/out.wav"}}, AudioFileError, "does not exist"),
+        ({"output": {"record": "song.wav/take"}}, AudioFileError, "cannot be made"),
+        ({"input": {"source": "file:none.wav"}}, AudioFileError, "no such file"),
+        ({"input": {"source": "device:x"}, "output": {"clock": "free"}}, UsageError, "gives the time itself"),
+    ],
+)
+def test_what_cannot_begin_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, groups: dict, error: type[Exception], text: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    song = write_song(tmp_path / "song.wav", music(0.1))
+    n_files, n_threads = n_open_files(), threading.active_count()
+    with pytest.raises(error, match=text):
+        Host(session(song, tmp_path / "out.wav", "midside", **groups))
+    assert [path.name for path in tmp_path.iterdir()] == ["song.wav"]
+    assert threading.active_count() == n_threads
+    assert n_open_files() <= n_files
+
+
+def test_stopping_is_safe_at_any_time(tmp_path: Path) -> None:
+    song = write_song(tmp_path / "song.wav", music(0.2))
+    Host(session(song, tmp_path / "never.wav", "midside", "real")).stop()
+    assert [path.name for path in tmp_path.iterdir()] == ["song.wav"]
+    host = Host(session(song, tmp_path / "out.wav", "midside", "real"))
+    host.start()
+    host.stop()
+    host.stop()
+    assert host.done
+    assert (tmp_path / "out.wav").is_file()
+
+
+def test_a_session_tells_what_it_does(tmp_path: Path) -> None:
+    song = write_song(tmp_path / "song.wav", music(0.5))
+    host = Host(session(song, tmp_path / "out.wav", "midside"))
+    with host:
+        host.mix.set_gain_db("mid", -12)
+        host.wait(60)
+    status = host.status()
+    assert host.stems == ("mid", "side")
+    assert set(status.peak_dbfs) == {"mid", "side"}
+    assert status.position_s > 0.5
+    assert host.transport is not None
+    assert host.transport.position_s == pytest.approx(0.5)
+    assert "late blocks 0" in "\n".join(host.summary())
+    json.dumps(host.stats())
