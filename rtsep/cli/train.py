@@ -34,6 +34,10 @@ MinutesOption = Annotated[
     float | None,
     typer.Option("--max-minutes", min=0.0, metavar="M", help="Stop then; the same command goes on."),
 ]
+StartOption = Annotated[
+    str | None,
+    typer.Option(metavar="NAME|FOLDER", help="Begin with this model's weights: fine-tuning."),
+]
 
 
 def train(
@@ -43,6 +47,7 @@ def train(
     restart: RestartOption = False,
     steps: StepsOption = None,
     max_minutes: MinutesOption = None,
+    start_from: StartOption = None,
     device: DeviceOption = "auto",
 ) -> None:
     """Train a model; it can be stopped and goes on."""
@@ -50,7 +55,14 @@ def train(
     from rtsep.train.loop import train as run
 
     model = run(
-        params, data, output_dir, device=place, resume=not restart, steps=steps, max_minutes=max_minutes
+        params,
+        data,
+        output_dir,
+        device=place,
+        resume=not restart,
+        steps=steps,
+        max_minutes=max_minutes,
+        start_from=start_from,
     )
     if model is not None:
         say(f"The model is in {model}. Use it: `rtsep live song.mp3 -m {model}`.")

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from rtsep.errors import TrainingError
+from rtsep.errors import ModelError, TrainingError
 from rtsep.nets.runner import Device, choose_device
 from rtsep.train.checkpoint import read_checkpoint, write_checkpoint
 from rtsep.train.chunks import ChunkSegments
@@ -28,7 +28,9 @@ from rtsep.train.segments import Batch, Segments, ahead
 from rtsep.train.songs import find_songs
 from rtsep.train.spleeter import read_recipe
 from rtsep.train.trainer import Trainer
-from rtsep.zoo.weights import write_folder
+from rtsep.zoo.card import ModelFolder
+from rtsep.zoo.find import find
+from rtsep.zoo.weights import load_network, write_folder
 
 RUNS = Path("runs")
 _LOSS_SMOOTHING = 0.02  # of the loss on screen
@@ -43,6 +45,7 @@ def train(
     resume: bool = True,
     steps: int | None = None,
     max_minutes: float | None = None,
+    start_from: str | os.PathLike[str] | None = None,
 ) -> Path | None:
     """Train a model, or go on with one.
 
@@ -62,6 +65,8 @@ def train(
         Instead of the recipe's number of steps.
     max_minutes
         Stop after so long, resumably: training in slices.
+    start_from
+        A model, by name or folder, whose weights a new run begins with instead of random ones (fine-tuning).
 
     Returns
     -------
@@ -74,6 +79,8 @@ def train(
         The recipe does not parse.
     TrainingError
         Data or checkpoint cannot be used.
+    ModelError
+        `start_from` is no model, or its network is not the recipe's.
     """
     recipe = read_recipe(Path(recipe_path))
     if steps is not None:
@@ -81,8 +88,8 @@ def train(
     folder = Path(output) if output is not None else RUNS / recipe.name
     folder.mkdir(parents=True, exist_ok=True)
     run = Run(recipe, Path(data_path), Path(recipe_path).parent, folder, choose_device(device))
-    if resume:
-        run.resume()
+    if not (resume and run.resume()) and start_from is not None:
+        run.start_from(find(start_from))
     run.go(max_minutes)
     return run.model if run.model.is_dir() else None
 
@@ -158,11 +165,24 @@ class Run:
         self.trainer = Trainer(recipe, device)
         self.model = folder / recipe.name
 
-    def resume(self) -> None:
-        """Go on from the checkpoint in the folder, if there is one."""
+    def resume(self) -> bool:
+        """Go on from the checkpoint in the folder; False if there is none."""
         checkpoint = read_checkpoint(self._folder, self._recipe, self._device)
         if checkpoint is not None:
             self.trainer.restore(checkpoint)
+        return checkpoint is not None
+
+    def start_from(self, model: ModelFolder) -> None:
+        """Begin with the weights of `model`, whose networks have to be those of the recipe."""
+        given, wanted = model.card.network, self._recipe.model.network
+        if given != wanted:
+            pairs = zip(given, wanted, strict=True)
+            key, theirs, ours = next((key, a, b) for (key, a), (_, b) in pairs if a != b)
+            raise ModelError(
+                f"{model.path} has another network than the recipe: {key} is {theirs} there and {ours} here. "
+                f"Write the same model.network, or start from another model."
+            )
+        self.trainer.begin_from(load_network(model, device=self._device).state_dict())
 
     def go(self, max_minutes: float | None = None) -> None:
         """Train up to the recipe's last step, or until the time is up."""

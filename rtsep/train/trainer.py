@@ -112,6 +112,11 @@ class Trainer:
             self._optimiser.state_dict(),
         )
 
+    def begin_from(self, state: dict[str, Tensor]) -> None:
+        """Begin with these weights instead of random ones (fine-tuning); the optimiser begins anew."""
+        self.net.load_state_dict(state)
+        self.average.load_state_dict(state)
+
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from there."""
         self.n_done, self.best_loss = checkpoint.n_done, checkpoint.best_loss
