@@ -41,18 +41,18 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
-	@sh tools/system.sh $(SYSTEM) venv "$(PYTHON)"
+	@sh .ci/system.sh $(SYSTEM) venv "$(PYTHON)"
 	$(PYTHON) -m venv $(VENV)
 
 # Without PortAudio or its card the demo still runs, on a clock of its own.
 $(VENV)/.runs: pyproject.toml constraints.txt | $(VENV)/bin/python
-	-@sh tools/system.sh $(SYSTEM) portaudio
+	-@sh .ci/system.sh $(SYSTEM) portaudio
 	@echo "Installing rtsep into $(VENV) (the first time, this takes minutes) ..."
 	$(PIP) -e .
 	@touch $@
 
 $(VENV)/.tests: pyproject.toml constraints.txt | $(VENV)/bin/python
-	@sh tools/system.sh $(SYSTEM) portaudio jack
+	@sh .ci/system.sh $(SYSTEM) portaudio jack
 	@echo "Installing rtsep and its test tools into $(VENV) (the first time, this takes minutes) ..."
 	$(PIP) -e '.[test]'
 	@touch $@

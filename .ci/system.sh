@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what pip cannot: PortAudio's library, a JACK server for the tests, Python's venv.
 #
-#   tools/system.sh yes|no PART...      PART: portaudio, jack, venv (followed by the Python that lacks it)
+#   .ci/system.sh yes|no PART...      PART: portaudio, jack, venv (followed by the Python that lacks it)
 #
 # Asks the system's package manager, with sudo where that is needed and possible. Where it is not (or with "no")
 # it says what to install and ends with 1. What is there already costs nothing.

@@ -1,0 +1,1 @@
+"""What the benches share: models of random weights, clocks, and a table."""
