@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rtsep.errors import UsageError
-from rtsep.io.cards import Card, choose_rate_hz, find_card
+from rtsep.io.cards import DEFAULT_CARD, Card, choose_rate_hz, find_card
 from rtsep.io.clocked import BLOCK_SAMPLES
+from rtsep.io.encode import CODECS
 from rtsep.io.files import AudioReader
 from rtsep.settings import Clock, LiveSettings
 
@@ -76,5 +77,10 @@ def _choose_clock(settings: LiveSettings) -> Clock:
     if clock != "device" and not source.is_file:
         raise UsageError(
             f"--clock {clock}: the input is a card, which gives the time itself. Give a file, or no --clock."
+        )
+    if clock != "device" and not sink.is_file and sink.name != DEFAULT_CARD:
+        raise UsageError(
+            f"--clock {clock}: the output {sink.name!r} would be a card, which is not used then. Give a file "
+            f"({', '.join('.' + codec for codec in CODECS)}), or no --output, or no --clock."
         )
     return clock

@@ -240,6 +240,7 @@ def test_a_broken_disk_ends_a_session_that_only_writes_a_file(tmp_path: Path) ->
         ({"mixer": {"stems": {"drums": {"mute": True}}}}, UsageError, "makes no stem 'drums'"),
         ({"output": {"clock": "device"}}, UsageError, "both ends are files"),
         ({"output": {"sink": "device:nothing", "clock": "device"}}, DeviceError, "nothing|no sound card"),
+        ({"output": {"sink": "out.xyz"}}, UsageError, "'out.xyz' would be a card.*[.]wav, [.]flac"),
         ({"output": {"sink": "file:none/out.wav"}}, AudioFileError, "does not exist"),
         ({"output": {"record": "song.wav/take"}}, AudioFileError, "cannot be made"),
         ({"input": {"source": "file:none.wav"}}, AudioFileError, "no such file"),

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from rtsep.errors import DeviceError
 
 Direction = Literal["input", "output"]
+DEFAULT_CARD = "default"  # the system's choice
 PREFERRED_RATE_HZ = 44100  # the models' own: nothing need be converted
 
 
@@ -105,7 +106,7 @@ def find_card(name: str, direction: Direction) -> Card:
     Parameters
     ----------
     name
-        ``default`` is the system's choice.
+        `DEFAULT_CARD` is the system's choice.
     direction
         What it must be able to do.
 
@@ -119,7 +120,7 @@ def find_card(name: str, direction: Direction) -> Card:
         raise DeviceError(
             f"there is no sound card with {direction}s. Without one: a file, and --clock real or free."
         )
-    if name == "default":
+    if name == DEFAULT_CARD:
         flag = f"is_default_{direction}"
         return next((card for card in cards if getattr(card, flag)), cards[0])
     if name.isdigit():
