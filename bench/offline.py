@@ -1,4 +1,4 @@
-"""How many times faster than real time are whole recordings separated, in how much memory?
+"""How many times faster than real time are whole recordings separated?
 
 Three ways through the same networks: the modules as they are written, the same in torch's channels-last layout, and
 what rtsep runs; each with framing, masks and overlap-add. The error is the largest difference of a stem from the first.
@@ -6,10 +6,7 @@ what rtsep runs; each with framing, masks and overlap-add. The error is the larg
 
 from __future__ import annotations
 
-import resource
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 
@@ -25,7 +22,6 @@ from rtsep.spectral import SpectralSeparator
 from rtsep.stream import Options, StemStream
 
 RATE_HZ = 44100
-BLOCK_SAMPLES = 1 << 16
 Layout = Callable[[UNet, int, int], Callable[[torch.Tensor], torch.Tensor]]
 
 
@@ -93,41 +89,13 @@ def compare(n_stems: int, *, is_small: bool, n_rounds: int) -> list[list[str]]:
     return rows
 
 
-def peak_mib(n_stems: int, duration_s: float, *, is_small: bool) -> float:
-    """Separate so many seconds in a process of its own; the most memory that it had."""
-    command = [sys.executable, __file__, "--child", str(n_stems), str(duration_s), str(int(is_small))]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return float(done.stdout)
-
-
-def child(n_stems: int, duration_s: float, *, is_small: bool) -> None:
-    """Separate, and print the peak in MiB (Linux counts KiB, macOS bytes)."""
-    stream = open_stream(n_stems, "rtsep", is_small=is_small)
-    block = noise(BLOCK_SAMPLES)
-    for _ in range(round(duration_s * RATE_HZ / BLOCK_SAMPLES)):
-        stream.process(block)
-    stream.flush()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10))
-
-
 def main() -> None:
     quick = is_quick(__doc__ or "")
     rows = []
     for n_stems in (2, 4, 5):
         rows += compare(n_stems, is_small=quick, n_rounds=1 if quick else 5)
     show("Offline, times real time", ["networks", "median", "best", "largest difference"], rows)
-    durations_s = (1, 2) if quick else (60, 240)
-    memory = [
-        [f"{n_stems} stems"] + [f"{peak_mib(n_stems, s, is_small=quick):.0f} MiB" for s in durations_s]
-        for n_stems in ((2,) if quick else (2, 5))
-    ]
-    show("Offline, peak memory", ["networks", *(f"{s} s of audio" for s in durations_s)], memory)
 
 
 if __name__ == "__main__":
-    if "--child" in sys.argv:
-        n_stems, duration_s, small = sys.argv[2:5]
-        child(int(n_stems), float(duration_s), is_small=small == "1")
-    else:
-        main()
+    main()

@@ -90,13 +90,14 @@ def rows_of(separator: Separator, song: Stems, *, is_raised: bool, quick: bool) 
     label = f"vocals +{RAISED_DB} dB" if is_raised else "as it is"
     rows = []
     if not quick:
-        whole = separator.separate(truth["vocals"] + truth["accompaniment"], RATE_HZ)
-        rows.append(row(f"{label}: whole song, offline", truth, whole))
+        made = references(truth)
+        made["offline"] = separator.separate(truth["vocals"] + truth["accompaniment"], RATE_HZ)
+        rows += [row(f"{label}, whole: {way}", truth, stems) for way, stems in made.items()]
     there = {name: stem[:, stretch] for name, stem in truth.items()}
     for way, stems in estimates(
         separator, truth, stretch, LOOKAHEADS_FRAMES[:2] if quick else LOOKAHEADS_FRAMES
     ).items():
-        rows.append(row(f"{label}: {way}", there, stems))
+        rows.append(row(f"{label}, {STRETCH_S} s: {way}", there, stems))
     return rows
 
 
