@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import math
 import os
-import signal
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from rtsep.cli.console import out, say
+from rtsep.cli.interrupts import interruptible
 from rtsep.control.display import Screen
 from rtsep.control.keys import Hands, Keyboard, press
 from rtsep.errors import AudioFileError
@@ -40,10 +38,14 @@ def play(host: Host, *, keys: bool, turn: Turn = lambda hands: None) -> None:
     What broke while the music went on is left for the caller to ask for, with ``host.check()``.
     """
     hands = Hands()
+
+    def leave() -> None:
+        hands.quit = True
+
     host.start()
     try:
         say(f"{host.model_name}: {', '.join(host.stems)}. Latency {host.latency}.")
-        with interruptible(hands), Keyboard(keys) as keyboard, Screen(out, host, hands) as screen:
+        with interruptible(leave), Keyboard(keys) as keyboard, Screen(out, host, hands) as screen:
             while not hands.quit and not host.wait(0.0 if keyboard.works else 1 / PICTURES_PER_S):
                 turn(hands)
                 screen.show()
@@ -53,28 +55,6 @@ def play(host: Host, *, keys: bool, turn: Turn = lambda hands: None) -> None:
         host.stop()
     for line in host.summary():
         say(line)
-
-
-@contextmanager
-def interruptible(hands: Hands) -> Iterator[None]:
-    """Ctrl-C and SIGTERM ask for the end, once; a second one of them interrupts as ever."""
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in signals}
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        hands.quit = True
-        restore()
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    for number in signals:
-        signal.signal(number, ask)
-    try:
-        yield
-    finally:
-        restore()
 
 
 def write_stats(path: Path, stats: Mapping[str, Any]) -> None:
