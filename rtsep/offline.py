@@ -5,8 +5,9 @@
     AudioReader ─▶ separator.offline_stream ─▶ one AudioWriter per stem ─▶ all renamed, or none
 
 Memory does not depend on the length of a file. Everything that can be known beforehand (a name that two stems
-would share, an input that would be overwritten) is refused before any work begins; what goes wrong with one
-file later does not stop the others.
+would share, an input that would be overwritten) is refused before any work begins, and what can be known
+without a model before one is loaded (`check_request`); what goes wrong with one file later does not stop the
+others.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from typing import Protocol
 
 from rtsep.errors import AudioFileError, RtsepError, UsageError
 from rtsep.io.encode import choose_encoding
-from rtsep.io.files import AudioReader, AudioWriter, commit_together
-from rtsep.output_names import plan_outputs
+from rtsep.io.files import AudioReader, AudioWriter, check_excerpt, commit_together
+from rtsep.io.folders import make_folder
+from rtsep.output_names import check_names, plan_outputs
 from rtsep.stream import N_CHANNELS, Audio, StemStream
 
 BLOCK_SAMPLES = 1 << 16  # of a file at a time
@@ -163,8 +165,7 @@ def separate_files(
         Something is wrong with the settings, or two outputs would have one name. Nothing was done.
     """
     inputs = [Path(path) for path in paths]
-    choose_encoding(settings.codec, subtype=settings.subtype, bitrate=settings.bitrate)
-    _check_excerpt(settings)
+    check_request(inputs, settings)
     stems = _wanted_stems(separator.stems, settings)
     plan = plan_outputs(inputs, stems, settings.output_dir, settings.filename_format, settings.codec)
     progress = progress or Unwatched()
@@ -180,11 +181,17 @@ def separate_files(
     return results
 
 
-def _check_excerpt(settings: OfflineSettings) -> None:
-    if not 0 <= settings.offset_s < float("inf"):
-        raise UsageError(f"the offset is {settings.offset_s} s; it must be 0 or more")
-    if settings.duration_s is not None and not settings.duration_s > 0:
-        raise UsageError(f"the duration is {settings.duration_s} s; it must be more than 0")
+def check_request(paths: Sequence[Path], settings: OfflineSettings) -> None:
+    """Refuse what is wrong whatever the model is: the encoding, the excerpt, the names.
+
+    Raises
+    ------
+    UsageError
+        Something is.
+    """
+    choose_encoding(settings.codec, subtype=settings.subtype, bitrate=settings.bitrate)
+    check_excerpt(settings.offset_s, settings.duration_s)
+    check_names(paths, settings.filename_format, settings.codec)
 
 
 def _wanted_stems(stems: Sequence[str], settings: OfflineSettings) -> tuple[str, ...]:
@@ -248,7 +255,7 @@ def _writing(
     writers: dict[str, AudioWriter] = {}
     try:
         for stem, output in outputs.items():
-            made += _make_folders(output.parent)
+            made += make_folder(output.parent)
             writers[stem] = AudioWriter(
                 output,
                 reader.sample_rate_hz,
@@ -267,16 +274,6 @@ def _writing(
             with contextlib.suppress(OSError):  # somebody else put something into it
                 folder.rmdir()
         raise
-
-
-def _make_folders(folder: Path) -> list[Path]:
-    """Make a folder and those above it; the new ones, outermost first."""
-    missing = [place for place in (folder, *folder.parents) if not place.exists()][::-1]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AudioFileError(f"the folder {folder} cannot be made: {error.strerror or error}.") from error
-    return missing
 
 
 def _notices(reader: AudioReader, writers: Mapping[str, AudioWriter]) -> tuple[str, ...]:

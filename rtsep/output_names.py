@@ -40,21 +40,39 @@ def plan_outputs(
     Returns
     -------
     list of dict
-        For every input, stem -> file.
+        For every input, stem -> file; nothing for a folder, which is an input that cannot be read.
 
     Raises
     ------
     UsageError
-        An unknown placeholder; a name outside of the output folder; two outputs with one name; an output that
-        would overwrite an input.
+        What `check_names` refuses; a name outside of the output folder; two outputs with one name; an output
+        that would overwrite an input.
     """
-    _check_format(filename_format, codec)
+    check_names(paths, filename_format, codec)
     plan = [
-        {stem: _output_path(path, stem, output_dir, filename_format, codec) for stem in stems}
+        {}
+        if path.is_dir()
+        else {stem: _output_path(path, stem, output_dir, filename_format, codec) for stem in stems}
         for path in paths
     ]
     _check_conflicts(paths, plan)
     return plan
+
+
+def check_names(paths: Sequence[Path], filename_format: str, codec: str) -> None:
+    """Refuse what is wrong whatever the stems are.
+
+    Raises
+    ------
+    UsageError
+        An unknown placeholder, an ending of another codec, or an input that is given twice.
+    """
+    _check_format(filename_format, codec)
+    seen = set()
+    for path in paths:
+        if (identity := _identity(path)) in seen:
+            raise UsageError(f"{path} is given twice")
+        seen.add(identity)
 
 
 def _check_format(text: str, codec: str) -> None:
@@ -106,8 +124,6 @@ def _check_conflicts(paths: Sequence[Path], plan: Sequence[Mapping[str, Path]]) 
 
 
 def _conflict(output: Path, first: tuple[Path, str], second: tuple[Path, str]) -> str:
-    if first[0] == second[0] and first[1] == second[1]:
-        return f"{first[0]} is given twice"
     what = f"{output}: the {first[1]} of {first[0]} and the {second[1]} of {second[0]} would both be written there"
     if first[0] == second[0]:
         return f"{what}; put {{instrument}} into the format"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rtsep.chain import Chain
-from rtsep.errors import AudioFileError
+from rtsep.io.folders import make_folder
 from rtsep.recorder import Recorder, Track
 from rtsep.settings import LiveSettings
 from rtsep.stream import N_CHANNELS
@@ -38,10 +38,7 @@ def open_recorder(
 
 def _recording(settings: LiveSettings, stems: tuple[str, ...], chain: Chain) -> list[Track]:
     folder = Path(settings.output.record or ".")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AudioFileError(f"{folder}: the folder cannot be made: {error.strerror or error}") from error
+    make_folder(folder)
     tracks = [Track(folder / f"{MIXTURE}.wav", chain.input_tape, tuple(range(N_CHANNELS)))]
     for i, stem in enumerate(stems):
         rows = tuple(range(N_CHANNELS * i, N_CHANNELS * (i + 1)))

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -139,6 +142,7 @@ def test_help_and_version_load_nothing_heavy() -> None:
         ("train -p bad.yaml -d . --device tpu", "--device tpu: there are auto, cpu, cuda"),
         ("train -p bad.yaml -d .", "bad.yaml"),
         ("train -p bad.yaml", "Missing option"),
+        ("demo missing.mp3", "there is no file 'missing.mp3'"),
         ("dance", "No such command 'dance'"),
     ],
 )
@@ -154,6 +158,21 @@ def test_what_is_used_wrongly_is_said_and_exits_with_2(
     assert not {path.name for path in tmp_path.iterdir()} - {"song.wav", "bad.yaml", "models"}, (
         "nothing is begun"
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("-c mp33 song.wav", "the codec 'mp33' is not known"),
+        ("-d 0 song.wav", "the duration is 0.0 s"),
+        ("-f {song} song.wav", "placeholders are {filename}"),
+        ("song.wav song.wav", "song.wav is given twice"),
+    ],
+)
+def test_what_needs_no_model_is_refused_before_one_is_looked_for(words: str, message: str) -> None:
+    result = rtsep("separate", "-m", "no-such-model", *words.split())
+    assert result.exit_code == 2
+    assert message in result.stderr
 
 
 # ------------------------------------------------------------------ failed: 1
@@ -191,6 +210,17 @@ def test_separate_writes_stems_and_names_them_on_a_pipe(model: Path, song: Path,
     assert [path.as_posix() for path in paths] == ["stems/song/vocals.flac", "stems/song/accompaniment.flac"]
     assert all(read_audio(tmp_path / path)[0].shape == (2, RATE_HZ) for path in paths)
     assert "real time" in result.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the name is not allowed there")
+def test_a_pipe_that_lacks_a_letter_does_not_end_the_work(model: Path, song: Path, tmp_path: Path) -> None:
+    shutil.copyfile(song, tmp_path / "\u6b4c.wav")
+    code = "from rtsep.cli import main; main()"
+    words = [sys.executable, "-c", code, "separate", "-m", str(model), "\u6b4c.wav"]
+    env = {**os.environ, "PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"}
+    done = subprocess.run(words, capture_output=True, env=env, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == b"separated/\\u6b4c/vocals.wav"
 
 
 def test_one_bad_file_fails_the_command_but_not_the_others(model: Path, song: Path, tmp_path: Path) -> None:
@@ -266,6 +296,8 @@ def test_models_are_listed_shown_and_removed(model: Path, tmp_path: Path) -> Non
     shown = rtsep("models", "info", "mine")
     assert shown.exit_code == 0
     assert "sha256" in shown.stdout
+    assert "conv_n_filters: 1, 1, 1, 1, 1, 1" in shown.stdout
+    assert "{" not in shown.stdout
     assert rtsep("models", "remove", "mine").exit_code == 0
     assert "mine" not in rtsep("models", "list").stdout
 
@@ -317,12 +349,48 @@ def test_an_interrupted_session_ends_well_and_its_files_are_whole(
 def test_signals_ask_for_the_end_once_and_are_given_back() -> None:
     before = signal.getsignal(signal.SIGINT)
     asked: list[str] = []
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        with interruptible(lambda: asked.append("stop")):
+            signal.raise_signal(number)
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+    assert asked == ["stop", "stop"]
     with interruptible(lambda: asked.append("stop")):
-        signal.raise_signal(signal.SIGTERM)
-        assert asked == ["stop"]
+        signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def write_five_hours(path: Path) -> None:
+    """Silence of 3 GiB, which is a hole in a file."""
+    AudioWriter(path, RATE_HZ, 2).close()
+    header, n_bytes = path.read_bytes(), 3 << 30
+    riff_bytes = len(header) - 8 + n_bytes
+    with path.open("wb") as file:
+        file.write(
+            header[:4] + riff_bytes.to_bytes(4, "little") + header[8:-4] + n_bytes.to_bytes(4, "little")
+        )
+        file.truncate(len(header) + n_bytes)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)])
+def test_a_separation_that_is_ended_leaves_no_litter(
+    model: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    write_five_hours(tmp_path / "long.wav")
+    # Whoever starts a job in the background may have told it to ignore Ctrl-C.
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import rtsep.cli; rtsep.cli.main()"
+    words = [sys.executable, "-c", code, "separate", "-m", str(model), "long.wav"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None and len(list(tmp_path.glob("separated/long/.*.part"))) < 2:
+            time.sleep(0.02)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + number, said
+    assert said.endswith("interrupted\n")
+    assert not (tmp_path / "separated").exists()
 
 
 def test_an_interruption_elsewhere_exits_with_130(monkeypatch: pytest.MonkeyPatch) -> None:

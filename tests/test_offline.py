@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 import soundfile
 
 from rtsep.errors import AudioFileError, DeviceError, UsageError
+from rtsep.io.decode import SoundFileDecoder
 from rtsep.io.files import read_audio
 from rtsep.offline import FileResult, OfflineSettings, separate_files
 from rtsep.stream import Audio, Latency
@@ -174,6 +177,48 @@ def test_one_bad_file_does_not_stop_the_others(song: Path, settings: OfflineSett
     assert "no such file" in str(results[2].error)
     assert files(settings.output_dir) == ["song/mid.wav", "song/side.wav"]
     assert [result for name, result in watcher.calls if name == "finish"] == results
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere file names are text")
+def test_a_name_that_is_no_text_does_not_stop_the_others(
+    song: Path, settings: OfflineSettings, tmp_path: Path
+) -> None:
+    for ending in ("wav", "mp4"):
+        odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/so\xffng." + ending.encode()))
+        odd.write_bytes(song.read_bytes())
+        failed, done = separate_files([odd, song], MidSide(), settings)
+        assert isinstance(failed.error, AudioFileError)
+        assert "are no text" in str(failed.error)
+        assert done.error is None
+
+
+def test_a_decoder_that_gives_up_does_not_stop_the_others(
+    song: Path, settings: OfflineSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seek = SoundFileDecoder.seek
+
+    def fail(decoder: SoundFileDecoder, position_samples: int) -> None:
+        if decoder.sample_rate_hz != RATE_HZ:
+            raise soundfile.LibsndfileError(35)  # "Supported file format but file is malformed."
+        seek(decoder, position_samples)
+
+    monkeypatch.setattr(SoundFileDecoder, "seek", fail)
+    soundfile.write(tmp_path / "odd.wav", MUSIC.T, 8000)
+    failed, done = separate_files([tmp_path / "odd.wav", song], MidSide(), replace(settings, offset_s=0.5))
+    assert isinstance(failed.error, AudioFileError)
+    assert "odd.wav cannot be read" in str(failed.error)
+    assert done.error is None
+
+
+@pytest.mark.parametrize("name", [".", "folder"])
+def test_a_folder_is_said_to_be_one(
+    song: Path, settings: OfflineSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    failed, done = separate_files([name, song], MidSide(), settings)
+    assert str(failed.error) == f"{name} is a folder. Name the audio files in it."
+    assert done.error is None
 
 
 def test_the_watcher_sees_every_sample(song: Path, settings: OfflineSettings) -> None:

@@ -1,19 +1,21 @@
 """The command line: parse, call, print; nothing else.
 
 A command imports what is heavy (torch, numba) when it runs, so that ``rtsep --help`` answers at once.
-Exit codes: 0 done, 1 failed, 2 used wrongly, 130 interrupted (`live` and `demo` end with 0 then: that
-is how one leaves them).
+Exit codes: 0 done, 1 failed, 2 used wrongly, 130 interrupted, or 128 and the number of another signal that
+ended it (`live` and `demo` end with 0 after Ctrl-C: that is how one leaves them).
 """
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from rtsep.cli import demo, devices, live, models, separate, train
-from rtsep.cli.console import err, out
+from rtsep.cli.console import err, never_refuse, out
+from rtsep.cli.interrupts import Ended, end_like_ctrl_c
 from rtsep.errors import RtsepError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
@@ -45,7 +47,7 @@ class Commands(TyperGroup):
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt as error:
             err.print("interrupted")
-            raise typer.Exit(INTERRUPTED) from error
+            raise typer.Exit(128 + error.number if isinstance(error, Ended) else INTERRUPTED) from error
 
 
 def _plain(error: RtsepError) -> str:
@@ -93,4 +95,6 @@ def _options(
 
 def main() -> None:
     """Run the command line; ends the process with its exit code."""
+    end_like_ctrl_c()
+    never_refuse(sys.stdout)
     app(prog_name="rtsep")

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 # A terminal gets lines broken between words; a pipe gets them whole.
 out = Console(soft_wrap=not sys.stdout.isatty())
 err = Console(stderr=True, soft_wrap=not sys.stderr.isatty())
+
+
+def never_refuse(stream: TextIO) -> None:
+    """Let a stream write what its encoding lacks as an escape (``\\u6b4c``): a file's name must not end the work."""
+    if isinstance(stream, TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
 
 
 def say(text: str) -> None:

@@ -12,7 +12,7 @@ from rtsep.cli.console import out, say
 from rtsep.cli.options import ModelOption
 from rtsep.cli.play import PICTURES_PER_S, play
 from rtsep.control.keys import LOWEST_GAIN_DB, Hands
-from rtsep.errors import AudioFileError
+from rtsep.errors import UsageError
 from rtsep.settings import LiveSettings
 
 if TYPE_CHECKING:
@@ -51,7 +51,10 @@ def demo(
     clock: ClockOption = None,
 ) -> None:
     """Take a song apart while it plays, on a card if there is one; needs nothing else."""
+    if song is not None and not song.is_file():
+        raise UsageError(f"there is no file '{song}'. Without one, rtsep composes a song of its own.")
     from rtsep.host import Host
+    from rtsep.io.folders import make_folder
 
     make_folder(output_dir)
     source = song if song is not None else compose_song(output_dir / "demo-song.wav", seconds)
@@ -81,14 +84,6 @@ def demo_settings(source: Path, output_dir: Path, *, model: str | None, clock: s
             "output": {"record": str(output_dir), "clock": clock, "compute_ms": COMPUTE_MS},
         }
     )
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder, or say why not."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AudioFileError(f"the folder {folder} cannot be made: {error.strerror or error}") from error
 
 
 def compose_song(path: Path, duration_s: float | None) -> Path:

@@ -13,7 +13,8 @@ from types import FrameType
 from typing import NoReturn
 
 #: Signals that end a program and can be answered; Windows has no SIGHUP.
-ENDINGS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+HANG_UP: signal.Signals | None = getattr(signal, "SIGHUP", None)
+ENDINGS = (signal.SIGTERM,) if HANG_UP is None else (signal.SIGTERM, HANG_UP)
 
 
 class Ended(KeyboardInterrupt):
@@ -43,7 +44,7 @@ def end_like_ctrl_c() -> None:
 
 @contextmanager
 def interruptible(ask: Callable[[], None]) -> Iterator[None]:
-    """Ctrl-C and SIGTERM ask for a good end, once; a second one of them interrupts as ever.
+    """Ctrl-C and `ENDINGS` ask for a good end, once; a second one of them interrupts as ever.
 
     Parameters
     ----------
@@ -51,8 +52,9 @@ def interruptible(ask: Callable[[], None]) -> Iterator[None]:
         Called by the first signal, between two instructions of the main thread: it should set a flag that the
         work looks at, and no more.
     """
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in signals}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *ENDINGS)}
+    if HANG_UP is not None and before[HANG_UP] == signal.SIG_IGN:
+        del before[HANG_UP]  # nohup: the work goes on without its terminal
 
     def ask_once(number: int, frame: FrameType | None) -> None:
         ask()
@@ -62,7 +64,7 @@ def interruptible(ask: Callable[[], None]) -> Iterator[None]:
         for number, handler in before.items():
             signal.signal(number, handler)
 
-    for number in signals:
+    for number in before:
         signal.signal(number, ask_once)
     try:
         yield

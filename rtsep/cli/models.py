@@ -40,7 +40,11 @@ def list_() -> None:
 
 
 @app.command()
-def info(name: Annotated[str, typer.Argument(metavar="NAME|FOLDER")]) -> None:
+def info(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME|FOLDER", help="A name of `rtsep models list`, or a model folder.")
+    ],
+) -> None:
     """Show a model's card and check its weights."""
     from rtsep import zoo
     from rtsep.errors import ModelError
@@ -49,12 +53,22 @@ def info(name: Annotated[str, typer.Argument(metavar="NAME|FOLDER")]) -> None:
     lines = {"folder": entry.path, "size": f"{entry.weights_bytes / MEGABYTE:.1f} MB", "from": entry.origin}
     table = Table(box=None, show_header=False, pad_edge=False)
     for key, value in {**lines, **(entry.card.model_dump(mode="json") if entry.card else {})}.items():
-        text = "\n".join(map(str, value)) if isinstance(value, list) else str(value)
-        table.add_row(key, text.replace("[", "\\["))
+        table.add_row(key, _as_text(value).replace("[", "\\["))
     out.print(table)
     if entry.problem:
         raise ModelError(entry.problem)
     say("The weights are whole: their checksum is that of the card.")
+
+
+def _as_text(value: object) -> str:
+    """A value of a card: a line for each name of several, for each key of a group; numbers side by side."""
+    if isinstance(value, dict):
+        return "\n".join(f"{key}: {', '.join(map(str, _several(inner)))}" for key, inner in value.items())
+    return "\n".join(map(str, _several(value)))
+
+
+def _several(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
 
 
 @app.command(
@@ -107,7 +121,7 @@ def convert(
 
 
 @app.command()
-def remove(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+def remove(name: Annotated[str, typer.Argument(metavar="NAME", help="An installed one.")]) -> None:
     """Delete an installed model."""
     from rtsep import zoo
 

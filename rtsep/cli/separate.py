@@ -43,7 +43,7 @@ EPILOG = """
 FILES = "Output"
 
 
-FilesArgument = Annotated[list[Path], typer.Argument(metavar="FILES...", help="Music, or films with sound.")]
+FilesArgument = Annotated[list[Path], typer.Argument(metavar="FILE", help="Music, or films with sound.")]
 OutputOption = Annotated[
     Path, typer.Option("-o", "--output-dir", help="Folder of the stems.", rich_help_panel=FILES)
 ]
@@ -106,7 +106,7 @@ def separate(
         raise UsageError(
             "--mwf: multichannel Wiener filtering comes with a later version of rtsep. Leave the option out."
         )
-    from rtsep.offline import OfflineSettings, separate_files
+    from rtsep.offline import OfflineSettings, check_request, separate_files
 
     wanted = read_names(stems) if stems is not None else None
     settings = OfflineSettings(
@@ -119,6 +119,7 @@ def separate(
         read_time_s(duration),
         wanted,
     )
+    check_request(files, settings)
     separator = open_model(model, device=device, mask=mask, extension=extension, stems=wanted)
     say(separator.summary)
     with FileBars() as bars:

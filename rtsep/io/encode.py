@@ -7,6 +7,8 @@ is the business of `rtsep.io.writer`.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol, cast
@@ -21,6 +23,7 @@ from rtsep.stream import Audio
 
 DEFAULT_BITRATE = "192k"
 MPEG_RATES_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+VORBIS_RATES_HZ = range(8000, 192_001)  # any, but libvorbis has no settings above 200 kHz
 
 
 @dataclass(frozen=True)
@@ -37,29 +40,33 @@ class Codec:
         Sample rates, rising; None for any.
     n_channels_max
         Most channels.
+    channel_bps_max
+        Highest bitrate of one channel, where that says more than `bitrates_bps`.
     library
         FFmpeg's encoder, its container, and options of the container; None where FFmpeg is not used.
     """
 
     subtypes: tuple[str, ...] = ()
     bitrates_bps: tuple[int, int] | None = None
-    rates_hz: tuple[int, ...] | None = None
+    rates_hz: Sequence[int] | None = None
     n_channels_max: int = 2
+    channel_bps_max: int | None = None
     library: tuple[str, str] | None = None
 
     def nearest_rate_hz(self, sample_rate_hz: int) -> int:
         """The lowest rate that keeps everything, else the highest there is."""
         if self.rates_hz is None:
             return sample_rate_hz
-        return next((rate for rate in self.rates_hz if rate >= sample_rate_hz), self.rates_hz[-1])
+        place = bisect_left(self.rates_hz, sample_rate_hz)
+        return self.rates_hz[min(place, len(self.rates_hz) - 1)]
 
 
 CODECS: dict[str, Codec] = {
     "wav": Codec(subtypes=("PCM_16", "PCM_24", "FLOAT"), n_channels_max=256),
     "flac": Codec(subtypes=("PCM_16", "PCM_24"), n_channels_max=8),
     "mp3": Codec((), (8_000, 320_000), MPEG_RATES_HZ, library=("libmp3lame", "mp3")),
-    "ogg": Codec((), (64_000, 500_000)),
-    "opus": Codec((), (6_000, 510_000), (48000,), library=("libopus", "ogg")),
+    "ogg": Codec((), (64_000, 500_000), VORBIS_RATES_HZ),
+    "opus": Codec((), (6_000, 510_000), (48000,), channel_bps_max=256_000, library=("libopus", "ogg")),
     "m4a": Codec((), (16_000, 512_000), (*MPEG_RATES_HZ, 64000, 88200, 96000), library=("aac", "ipod")),
     "wma": Codec(
         (), (32_000, 320_000), (8000, 11025, 16000, 22050, 32000, 44100, 48000), library=("wmav2", "asf")

@@ -24,13 +24,16 @@ from rtsep.errors import AudioFileError, UsageError
 from rtsep.io.decode import READ_SAMPLES, Decoder, SoundFileDecoder, drop
 from rtsep.io.film import FfmpegDecoder
 from rtsep.io.fold import fold, fold_matrix, fold_notice
+from rtsep.io.foreign import explained
 from rtsep.io.writer import AudioWriter, commit_together
 from rtsep.stream import N_CHANNELS, Audio
 
 #: libsndfile (1.2.2) misplaces what it reads of the last Opus packet when a read begins inside it.
 LEFT_TO_FFMPEG = ("OPUS",)
 
-__all__ = ["AudioReader", "AudioWriter", "commit_together", "read_audio"]
+UNREADABLE = "cannot be read"
+
+__all__ = ["AudioReader", "AudioWriter", "check_excerpt", "commit_together", "read_audio"]
 
 
 def read_audio(path: str | os.PathLike[str], *, sample_rate_hz: int | None = None) -> tuple[Audio, int]:
@@ -59,9 +62,10 @@ def read_audio(path: str | os.PathLike[str], *, sample_rate_hz: int | None = Non
         raise UsageError(f"sample_rate_hz={sample_rate_hz} must be a positive number")
     decoder = _open_decoder(Path(path))
     try:
-        blocks = [decoder.read(READ_SAMPLES)]
-        while blocks[-1].shape[1]:
-            blocks.append(decoder.read(READ_SAMPLES))
+        with explained(Path(path), UNREADABLE):
+            blocks = [decoder.read(READ_SAMPLES)]
+            while blocks[-1].shape[1]:
+                blocks.append(decoder.read(READ_SAMPLES))
     finally:
         decoder.close()
     samples, _ = _finite(np.concatenate(blocks, axis=1))
@@ -110,10 +114,7 @@ class AudioReader:
     def __init__(
         self, path: str | os.PathLike[str], *, offset_s: float = 0.0, duration_s: float | None = None
     ) -> None:
-        if not 0 <= offset_s < float("inf"):
-            raise UsageError(f"the offset is {offset_s} s; it must be 0 or more")
-        if duration_s is not None and not duration_s > 0:
-            raise UsageError(f"the duration is {duration_s} s; it must be more than 0")
+        check_excerpt(offset_s, duration_s)
         self.path = Path(path)
         self._decoder = _open_decoder(self.path)
         self.sample_rate_hz = self._decoder.sample_rate_hz
@@ -139,9 +140,11 @@ class AudioReader:
     def _go_to_start(self, offset_s: float) -> None:
         if not self._start_samples:
             return
-        self._decoder.seek(self._start_samples - 1)  # the sample before, to see that the start is in the file
-        drop(self._decoder, 1)
-        if not self._decoder.read(1).shape[1]:
+        with explained(self.path, UNREADABLE):
+            self._decoder.seek(self._start_samples - 1)  # the sample before: is the start in the file?
+            drop(self._decoder, 1)
+            is_inside = self._decoder.read(1).shape[1] > 0
+        if not is_inside:
             known = self._decoder.n_samples
             length = "" if known is None else f", which lasts {known / self.sample_rate_hz:.2f} s"
             raise AudioFileError(f"the offset {offset_s} s lies behind the end of {self.path}{length}.")
@@ -165,7 +168,9 @@ class AudioReader:
             n_samples = max(0, min(n_samples, self._limit_samples - self.position_samples))
         if not n_samples:
             return np.zeros((N_CHANNELS, 0), np.float32)
-        block, n_mended = _finite(self._decoder.read(n_samples))
+        with explained(self.path, UNREADABLE):
+            samples = self._decoder.read(n_samples)
+        block, n_mended = _finite(samples)
         self._n_not_finite += n_mended
         self.position_samples += block.shape[1]
         return fold(block, self._matrix)
@@ -174,7 +179,8 @@ class AudioReader:
         """Go on from this sample of the excerpt; beyond its end there is nothing to read."""
         if position_samples < 0:
             raise UsageError(f"position_samples={position_samples} must be 0 or more")
-        self._decoder.seek(self._start_samples + position_samples)
+        with explained(self.path, UNREADABLE):
+            self._decoder.seek(self._start_samples + position_samples)
         self.position_samples = position_samples
 
     def close(self) -> None:
@@ -188,6 +194,20 @@ class AudioReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def check_excerpt(offset_s: float, duration_s: float | None) -> None:
+    """Refuse an excerpt that no file can have.
+
+    Raises
+    ------
+    UsageError
+        The offset is negative, or the duration is not positive.
+    """
+    if not 0 <= offset_s < float("inf"):
+        raise UsageError(f"the offset is {offset_s} s; it must be 0 or more")
+    if duration_s is not None and not duration_s > 0:
+        raise UsageError(f"the duration is {duration_s} s; it must be more than 0")
 
 
 def _finite(block: Audio) -> tuple[Audio, int]:
@@ -205,12 +225,24 @@ def _open_decoder(path: Path) -> Decoder:
         It is not there, is no file, cannot be read, or holds no audio.
     """
     _check_is_file(path)
+    _check_name(path)
     try:
         if soundfile.info(str(path)).subtype not in LEFT_TO_FFMPEG:
             return SoundFileDecoder(path)
     except (soundfile.SoundFileError, TypeError):  # TypeError: soundfile wants to be told of `.raw` files
         pass
-    return FfmpegDecoder(path)
+    with explained(path, UNREADABLE):
+        return FfmpegDecoder(path)
+
+
+def _check_name(path: Path) -> None:
+    """Refuse a name that is not text: the libraries take text only."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise AudioFileError(
+            f"{path}: the name holds bytes that are no text (UTF-8), so that it cannot be opened. Rename it."
+        ) from error
 
 
 def _check_is_file(path: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from rtsep.errors import AudioFileError
 from rtsep.io.decode import DAMAGED, PREROLL_S, add_once, drop
+from rtsep.io.foreign import reason
 from rtsep.stream import Audio
 
 EDIT_SLACK_S = 0.002  # MP4 edit lists count in units of up to 1/600 s, so that their end is rounded
@@ -52,7 +53,7 @@ class FfmpegDecoder:
             self._container = av.open(str(self._path), metadata_errors="replace")
         except (av.FFmpegError, OSError) as error:
             raise AudioFileError(
-                f"{self._path} is no audio file that can be read ({_reason(error)})."
+                f"{self._path} is no audio file that can be read ({reason(error)})."
             ) from error
         streams = list(self._container.streams.audio)
         stream = self._container.streams.best("audio")
@@ -115,7 +116,7 @@ class FfmpegDecoder:
                         return
                     yield Piece(self._position_of(frame.pts), _as_float(frame), self._packet_samples(packet))
         except av.FFmpegError as error:
-            add_once(self.notices, f"{DAMAGED} ({_reason(error)}): what came before is kept")
+            add_once(self.notices, f"{DAMAGED} ({reason(error)}): what came before is kept")
 
     def _lost(self, packet: Any) -> Piece:
         """Silence for a packet that cannot be decoded, as long as its container says that it is."""
@@ -234,7 +235,3 @@ def _as_float(frame: Any) -> Audio:
     if np.issubdtype(samples.dtype, np.integer):
         samples = samples / -float(np.iinfo(samples.dtype).min)
     return np.array(samples, np.float32, order="C")
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error).rstrip(".")

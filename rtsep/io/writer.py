@@ -10,7 +10,7 @@ import contextlib
 import os
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -18,7 +18,8 @@ import numpy as np
 import soxr
 
 from rtsep.errors import AudioFileError, RtsepError, UsageError
-from rtsep.io.encode import CODECS, choose_encoding, open_encoder
+from rtsep.io.encode import CODECS, Encoder, choose_encoding, open_encoder
+from rtsep.io.foreign import explained
 from rtsep.stream import Audio
 
 
@@ -120,10 +121,16 @@ class AudioWriter:
             raise UsageError(
                 f"{n_channels} channels do not go into {self._encoding.codec}; it takes {allowed}"
             )
+        bitrate_bps, channel_bps = self._encoding.bitrate_bps or 0, limits.channel_bps_max
+        if channel_bps is not None and bitrate_bps > channel_bps * n_channels:
+            raise UsageError(
+                f"a bitrate of {bitrate_bps // 1000}k is too high for {n_channels} channel of "
+                f"{self._encoding.codec}; it takes up to {channel_bps // 1000}k"
+            )
         self.file_rate_hz = limits.nearest_rate_hz(sample_rate_hz)
         self._n_expected_samples = n_samples
         self._part = self._open_part()
-        self._encoder = open_encoder(self._part, self._encoding, self.file_rate_hz, n_channels)
+        self._encoder = self._open_encoder()
         self._resampler = None
         if self.file_rate_hz != sample_rate_hz:
             self._resampler = soxr.ResampleStream(
@@ -141,6 +148,15 @@ class AudioWriter:
         except OSError as error:
             raise AudioFileError(f"{self.path} cannot be written: {error.strerror or error}.") from error
 
+    def _open_encoder(self) -> Encoder:
+        try:
+            with explained(self.path, "cannot be written"):
+                return open_encoder(self._part, self._encoding, self.file_rate_hz, self.n_channels)
+        except BaseException:
+            self._part.close()
+            self.part_path.unlink(missing_ok=True)
+            raise
+
     @property
     def n_clipped_samples(self) -> int:
         """Values that lay beyond full scale and were clipped; every channel counts."""
@@ -152,7 +168,7 @@ class AudioWriter:
         Raises
         ------
         AudioFileError
-            The disk is full, or failed. Nothing is left behind.
+            The disk is full, or failed, or the encoder gave up. Nothing is left behind.
         """
         if block.ndim != 2 or block.shape[0] != self.n_channels:
             raise UsageError(
@@ -160,7 +176,19 @@ class AudioWriter:
             )
         if not self._is_open:
             raise UsageError(f"{self.path} is closed: nothing can be added")
-        self._encode(block)
+        with self._complaints():
+            self._encode(block)
+
+    @contextlib.contextmanager
+    def _complaints(self) -> Iterator[None]:
+        """What the encoder or the disk has against it, as an `AudioFileError` with nothing left behind."""
+        try:
+            with explained(self.path, "cannot be written"):
+                yield
+        except AudioFileError:
+            self._check_part()  # a disk that failed is the better explanation
+            self.abort()
+            raise
         self._check_part()
 
     def _encode(self, block: Audio, *, last: bool = False) -> None:
@@ -173,11 +201,11 @@ class AudioWriter:
         """Bring the last byte to the disk, still under the hidden name."""
         if not self._is_open:
             return
-        self._encode(np.zeros((self.n_channels, 0), np.float32), last=True)
-        self._encoder.close()
-        self._part.close()
-        self._is_open = False
-        self._check_part()
+        with self._complaints():
+            self._encode(np.zeros((self.n_channels, 0), np.float32), last=True)
+            self._encoder.close()
+            self._part.close()
+            self._is_open = False
 
     def _check_part(self) -> None:
         if (error := self._part.error) is None:
@@ -242,14 +270,15 @@ def commit_together(writers: Sequence[AudioWriter]) -> None:
         for writer in writers:
             writer.finish()
         for writer in writers:
-            old = _put_aside(writer.path)
-            replaced.append((writer.path, old))
+            replaced.append((writer.path, _keep(writer.path)))
             writer.part_path.replace(writer.path)
     except BaseException as error:
         for target, old in reversed(replaced):
-            target.unlink(missing_ok=True)
-            if old is not None:
+            if old is None:
+                target.unlink(missing_ok=True)
+            else:
                 old.replace(target)
+                old.unlink(missing_ok=True)  # two names of one file survive a renaming to each other
         for writer in writers:
             writer.abort()
         if isinstance(error, OSError) and not isinstance(error, RtsepError):
@@ -260,12 +289,21 @@ def commit_together(writers: Sequence[AudioWriter]) -> None:
             old.unlink(missing_ok=True)
 
 
-def _put_aside(target: Path) -> Path | None:
-    """Give an existing file a hidden name, so that it can come back."""
-    if not target.exists():
+def _keep(target: Path) -> Path | None:
+    """A second, hidden name for what is there now, so that it can come back; None if nothing is there."""
+    if not os.path.lexists(target):
         return None
     old = target.with_name(f".rtsep-{secrets.token_hex(6)}.old")
-    return target.replace(old)
+    if not target.is_symlink():
+        with contextlib.suppress(OSError):  # not every file system knows second names
+            os.link(target, old)
+            return old
+    try:
+        shutil.copy2(target, old, follow_symlinks=False)
+    except BaseException:
+        old.unlink(missing_ok=True)
+        raise
+    return old
 
 
 def _codec_of(path: Path) -> str:

@@ -6,9 +6,11 @@ same weights under another configuration, so that whoever has one of a pair gets
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +49,9 @@ MEASURED = (
 )
 
 Progress = Callable[[int, "int | None"], None]
+
+SCRATCH_PREFIX, SCRATCH_SUFFIX = ".pull-", ".part"
+ABANDONED_S = 3600.0  # a download that receives nothing ends itself after half a minute
 
 _TIMEOUT = httpx.Timeout(30.0, connect=15.0)
 _HEADERS = {"Accept-Encoding": "identity"}  # the archive as it lies there, not packed once more
@@ -155,11 +160,21 @@ def _scratch() -> tempfile.TemporaryDirectory[str]:
     store = store_folder()
     try:
         store.mkdir(parents=True, exist_ok=True)
-        return tempfile.TemporaryDirectory(prefix=".pull-", suffix=".part", dir=store)
+        _sweep(store)
+        return tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX, suffix=SCRATCH_SUFFIX, dir=store)
     except OSError as error:
         raise ModelError(
             f"the store {store} cannot be written: {error.strerror or error}. RTSEP_MODELS names another folder."
         ) from error
+
+
+def _sweep(store: Path) -> None:
+    """Clear away what killed downloads left; what was written to of late may belong to one that runs."""
+    for left in store.glob(f"{SCRATCH_PREFIX}*{SCRATCH_SUFFIX}"):
+        with contextlib.suppress(OSError):  # another pull may be sweeping, too
+            written_s = max(path.stat().st_mtime for path in (left, *left.iterdir()))
+            if time.time() - written_s > ABANDONED_S:
+                shutil.rmtree(left)
 
 
 def _usable(path: Path) -> ModelFolder | None:

@@ -103,6 +103,33 @@ def test_a_rate_that_the_codec_lacks_is_converted(
 
 
 @pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("rate_hz", [8000, 192_000, 384_000])
+def test_every_codec_takes_every_rate_that_is_separated(tmp_path: Path, codec: str, rate_hz: int) -> None:
+    with AudioWriter(tmp_path / f"a.{codec}", rate_hz, 2) as writer:
+        writer.write(NOISE[:, :4000])
+    n_expected = 4000 * writer.file_rate_hz / rate_hz
+    heard, heard_hz = read_audio(tmp_path / f"a.{codec}")
+    assert heard_hz == writer.file_rate_hz
+    assert heard.shape[1] >= int(n_expected)
+    if codec == "ogg":
+        assert writer.file_rate_hz == min(rate_hz, 192_000), "libvorbis has no settings above 200 kHz"
+
+
+def test_a_bitrate_that_one_channel_cannot_take(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="510k is too high for 1 channel of opus; it takes up to 256k"):
+        AudioWriter(tmp_path / "a.opus", 48000, 1, bitrate="510k")
+    assert names(tmp_path) == []
+    for n_channels, bitrate in ((1, "256k"), (2, "510k")):
+        AudioWriter(tmp_path / "a.opus", 48000, n_channels, bitrate=bitrate).close()
+
+
+def test_an_encoder_that_refuses_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(AudioFileError, match=r"a\.flac cannot be written: .*sample rate"):
+        AudioWriter(tmp_path / "a.flac", 2_000_000, 2)  # beyond what FLAC's header can say
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("n_samples", [0, 1, 100])
 def test_short_files(tmp_path: Path, codec: str, n_samples: int) -> None:
     with AudioWriter(tmp_path / f"a.{codec}", 48000, 2) as writer:
@@ -218,6 +245,44 @@ def test_files_are_renamed_together_or_not_at_all(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a.wav", "c.wav"]
     assert (tmp_path / "a.wav").read_bytes() == HISS_BEFORE
     assert names(tmp_path / "c.wav") == ["full"]
+
+
+def test_the_old_file_is_there_until_the_new_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks right before the renaming finds the old file, not a gap; also without hard links."""
+    found: list[bytes] = []
+    rename = Path.replace
+
+    def look_and_rename(path: Path, target: Path) -> Path:
+        found.append((tmp_path / "a.wav").read_bytes())
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "replace", look_and_rename)
+    for has_links in (True, False):
+        if not has_links:
+            monkeypatch.setattr(os, "link", refuse)
+        (tmp_path / "a.wav").write_bytes(HISS_BEFORE)
+        with AudioWriter(tmp_path / "a.wav", RATE_HZ, 2) as writer:
+            writer.write(NOISE)
+        assert found.pop() == HISS_BEFORE
+        assert found == []
+        assert read_audio(tmp_path / "a.wav")[0].shape == NOISE.shape
+        assert names(tmp_path) == ["a.wav"]
+
+
+def refuse(*paths: object) -> None:
+    raise PermissionError("no second names here")
+
+
+def test_a_failed_renaming_gives_back_a_link(tmp_path: Path) -> None:
+    (tmp_path / "there").write_bytes(HISS_BEFORE)
+    (tmp_path / "a.wav").symlink_to("there")
+    (tmp_path / "b.wav").symlink_to("nowhere")
+    writers = [AudioWriter(tmp_path / f"{stem}.wav", RATE_HZ, 2) for stem in "abc"]
+    writers[2].part_path.unlink()
+    with pytest.raises(AudioFileError, match="cannot be renamed"):
+        commit_together(writers)
+    assert names(tmp_path) == ["a.wav", "b.wav", "there"]
+    assert [(tmp_path / f"{stem}.wav").readlink() for stem in "ab"] == [Path("there"), Path("nowhere")]
 
 
 WRITE_FOR_EVER = """

@@ -46,6 +46,9 @@ def test_what_is_not_there(store: Path, desk: Path, golden: Path) -> None:
         find("./choir")
     with pytest.raises(ModelError, match=r"checkpoint of Spleeter.*rtsep models convert"):
         find(golden / "2stems")
+    make_model(desk / "choir")
+    with pytest.raises(ModelError, match=r"card\.yaml is a file; a model is a folder.*: choir\."):
+        find("./choir/card.yaml")
     (desk / "empty").mkdir()
     with pytest.raises(ModelError, match="no model folder"):
         find("empty")

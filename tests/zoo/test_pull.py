@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import socket
 import tarfile
 import threading
@@ -16,6 +17,7 @@ import pytest
 
 from rtsep.errors import CheckpointError, DownloadError, ModelError, UsageError
 from rtsep.zoo import ARCHIVES, Archive, convert, find, load_network, pull, read_config, read_folder
+from rtsep.zoo.pull import ABANDONED_S
 
 
 class Answer(NamedTuple):
@@ -231,6 +233,22 @@ def test_interrupted(
     with pytest.raises(error):
         pull("2stems", base_url=server.url, archives=archives, progress=interrupt)
     assert nothing_in(store)
+
+
+def test_what_killed_downloads_left_is_cleared_away(
+    store: Path, body: bytes, archives: dict[str, Archive], tmp_path: Path
+) -> None:
+    (tmp_path / "a.tar.gz").write_bytes(body)
+    for name, age_s in (("killed", 2 * ABANDONED_S), ("running", 0.0)):
+        left = store / f".pull-{name}.part"
+        left.mkdir(parents=True)
+        (left / "a.part").write_text("half")
+        for path in (left / "a.part", left):
+            os.utime(path, (path.stat().st_atime, path.stat().st_mtime - age_s))
+    old = (store / ".pull-running.part").stat()
+    os.utime(store / ".pull-running.part", (old.st_atime, old.st_mtime - 2 * ABANDONED_S))
+    pull("2stems", from_file=tmp_path / "a.tar.gz", archives=archives)
+    assert {path.name for path in store.iterdir()} == {".pull-running.part", "2stems"}
 
 
 def test_an_archive_of_path_traversal(server: Server, store: Path, golden: Path, tmp_path: Path) -> None:
