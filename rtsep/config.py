@@ -9,13 +9,28 @@ from __future__ import annotations
 import difflib
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rtsep.errors import ConfigError
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain values only, and no key twice: the second would silently win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Refuse what YAML forbids and PyYAML takes."""
+        keys = [key.value for key, _ in node.value]
+        for key_node, _ in node.value:
+            if keys.count(key_node.value) > 1 and key_node.value != "<<":
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key_node.value!r} stands there twice", key_node.start_mark
+                )
+        return super().construct_mapping(node, deep)
 
 
 class Strict(BaseModel):
@@ -44,7 +59,7 @@ def read_yaml(path: str | os.PathLike[str], kind: type[S]) -> S:
     """
     file = Path(path)
     try:
-        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+        data = yaml.load(file.read_text(encoding="utf-8-sig"), _Loader)
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror or error}. Give the path of a YAML file.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -58,6 +73,40 @@ def parse(data: object, kind: type[S], where: str) -> S:
         return kind.model_validate(data)
     except ValidationError as error:
         raise ConfigError(f"{where}: " + "; ".join(_explain(e, kind) for e in error.errors())) from None
+
+
+def changed(settings: S, changes: Mapping[str, object]) -> S:
+    """The same settings with other values at dotted keys, such as ``training.seed``.
+
+    Raises
+    ------
+    ConfigError
+        A key is unknown, or a value out of range.
+    """
+    data = settings.model_dump()
+    for key, value in changes.items():
+        *groups, last = key.split(".")
+        inside = data
+        for group in groups:
+            inside = inside.setdefault(group, {})
+            if not isinstance(inside, dict):
+                raise ConfigError(f"{key}: {group} is a value, no group of keys.")
+        inside[last] = value
+    return parse(data, type(settings), ", ".join(changes)) if changes else settings
+
+
+def read_value(text: str) -> object:
+    """A value as it would stand in a YAML file: a number, a word, ``[-22, 4]``.
+
+    Raises
+    ------
+    ConfigError
+        It is no YAML.
+    """
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{text!r} is no value: {' '.join(str(error).split())}") from error
 
 
 def write_yaml(path: str | os.PathLike[str], settings: Strict) -> None:
@@ -76,29 +125,52 @@ def write_yaml(path: str | os.PathLike[str], settings: Strict) -> None:
 
 def _explain(error: Any, kind: type[BaseModel]) -> str:
     """One of pydantic's errors as a sentence with the dotted key, and the nearest known key."""
-    place = ".".join(str(part) for part in error["loc"]) or "the file"
-    if error["type"] != "extra_forbidden":
-        what = error["msg"].removeprefix("Value error, ").replace("Input should", "must")
-        return f"{place}: {what} (given: {error['input']!r})"
-    known = _known_keys(kind, error["loc"][:-1])
-    near = difflib.get_close_matches(str(error["loc"][-1]), known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
-    return f"unknown key {place!r}; {hint}"
+    keys, kinds = _walk(kind, error["loc"])
+    place = ".".join(keys) or "the file"
+    if error["type"] == "extra_forbidden":
+        known = list(dict.fromkeys(key for one in kinds for key in one.model_fields))
+        near = difflib.get_close_matches(keys[-1], known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+        return f"unknown key {place!r}; {hint}"
+    if error["type"] == "missing":
+        return f"{place} is missing"
+    if error["type"] == "union_tag_invalid":
+        tags = error["ctx"]
+        key = tags["discriminator"].strip("'")
+        return f"{place}.{key} must be one of {tags['expected_tags']} (given: {tags['tag']!r})"
+    if error["type"] == "model_type":
+        return f"{place} must be a group of keys (given: {error['input']!r})"
+    what = error["msg"].removeprefix("Value error, ").replace("Input should", "must")
+    is_whole = isinstance(error["input"], dict)  # a rule about several keys says itself what is wrong
+    return f"{place}: {what}" + ("" if is_whole else f" (given: {error['input']!r})")
 
 
-def _known_keys(kind: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
-    """The keys allowed at `loc`, walking the fields' annotations."""
+def _walk(kind: type[BaseModel], loc: tuple[Any, ...]) -> tuple[list[str], list[type[BaseModel]]]:
+    """The keys that a person wrote on the way to `loc`, and the settings classes that its last key may be of.
+
+    Where several classes are possible, pydantic puts the tag of the one that was meant among the keys.
+    """
+    keys: list[str] = []
+    inside, kinds = [kind], [kind]
     for part in loc:
-        field = kind.model_fields.get(str(part))
-        nested = _nested(field.annotation if field else None)
-        if nested is not None:
-            kind = nested
-    return list(kind.model_fields)
+        if len(inside) > 1 and (tagged := [one for one in inside if part in _tags(one)]):
+            inside = tagged
+            continue
+        keys.append(str(part))
+        kinds = inside
+        field = next((one.model_fields[part] for one in inside if part in one.model_fields), None)
+        inside = (_nested(field.annotation) if field else []) or inside
+    return keys, kinds
 
 
-def _nested(annotation: Any) -> type[BaseModel] | None:
-    """The settings class inside an annotation such as ``dict[str, X]`` or ``X | None``."""
+def _tags(kind: type[BaseModel]) -> set[Any]:
+    """The words by which a settings class can be told from others."""
+    fields = kind.model_fields.values()
+    return {tag for f in fields if get_origin(f.annotation) is Literal for tag in get_args(f.annotation)}
+
+
+def _nested(annotation: Any) -> list[type[BaseModel]]:
+    """The settings classes inside an annotation such as ``dict[str, X]`` or ``X | Y | None``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    found = (_nested(inner) for inner in getattr(annotation, "__args__", ()))
-    return next((kind for kind in found if kind is not None), None)
+        return [annotation]
+    return [kind for inner in get_args(annotation) for kind in _nested(inner)]

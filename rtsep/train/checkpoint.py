@@ -6,6 +6,7 @@ learning rate and the data are functions of the step, and nothing else is drawn 
 
 from __future__ import annotations
 
+import os
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,11 +38,16 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint, recipe: Recipe) -> No
     part = target.with_suffix(".part")
     content = {"format": _FORMAT, "recipe": _identity(recipe), **vars(checkpoint)}
     try:
-        torch.save(content, part)
+        with part.open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())  # the old one goes when this one is on the disk
         part.replace(target)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # torch speaks of a full disk as a RuntimeError
         part.unlink(missing_ok=True)
-        raise TrainingError(f"{target} cannot be written: {error.strerror or error}.") from error
+        raise TrainingError(
+            f"{target} cannot be written: {error}. Make room, and the same command goes on from the last one."
+        ) from error
 
 
 def read_checkpoint(folder: Path, recipe: Recipe, device: torch.device) -> Checkpoint | None:

@@ -10,19 +10,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from rtsep.config import changed
 from rtsep.errors import ModelError, TrainingError
 from rtsep.nets.runner import Device, choose_device
 from rtsep.train.checkpoint import read_checkpoint, write_checkpoint
 from rtsep.train.chunks import ChunkSegments
+from rtsep.train.display import training_display
 from rtsep.train.library import read_library
-from rtsep.train.recipe import Recipe, RemixData
+from rtsep.train.recipe import ChunkData, Recipe, RemixData
 from rtsep.train.remix import RemixSegments
 from rtsep.train.segments import Batch, Segments, ahead
 from rtsep.train.songs import find_songs
@@ -33,7 +34,6 @@ from rtsep.zoo.find import find
 from rtsep.zoo.weights import load_network, write_folder
 
 RUNS = Path("runs")
-_LOSS_SMOOTHING = 0.02  # of the loss on screen
 
 
 def train(
@@ -41,13 +41,31 @@ def train(
     data_path: str | os.PathLike[str],
     output: str | os.PathLike[str] | None = None,
     *,
+    max_minutes: float | None = None,
+    **settings: Any,
+) -> Path | None:
+    """Train a model, or go on with one: `open_run`, then `Run.go`, whose parameters these are.
+
+    Returns
+    -------
+    Path or None
+        The model folder; None if the time was up before there was one.
+    """
+    return open_run(recipe_path, data_path, output, **settings).go(max_minutes)
+
+
+def open_run(
+    recipe_path: str | os.PathLike[str],
+    data_path: str | os.PathLike[str],
+    output: str | os.PathLike[str] | None = None,
+    *,
     device: Device = "auto",
     resume: bool = True,
     steps: int | None = None,
-    max_minutes: float | None = None,
-    start_from: str | os.PathLike[str] | None = None,
-) -> Path | None:
-    """Train a model, or go on with one.
+    start_from: Sequence[str | os.PathLike[str]] = (),
+    changes: Mapping[str, object] | None = None,
+) -> Run:
+    """Read recipe and songs, and be ready to train.
 
     Parameters
     ----------
@@ -62,36 +80,33 @@ def train(
     resume
         Go on from the checkpoint in `output`; if False, begin anew.
     steps
-        Instead of the recipe's number of steps.
-    max_minutes
-        Stop after so long, resumably: training in slices.
+        Instead of the recipe's number of steps. It may change from one call to the next: a run can be prolonged.
     start_from
-        A model, by name or folder, whose weights a new run begins with instead of random ones (fine-tuning).
-
-    Returns
-    -------
-    Path or None
-        The model folder; None if the time was up before there was one.
+        Models, by name or folder, with the mean of whose weights a new run begins instead of random ones.
+    changes
+        Other values for keys of the recipe: ``{"training.seed": 11}``.
 
     Raises
     ------
     ConfigError
         The recipe does not parse.
     TrainingError
-        Data or checkpoint cannot be used.
+        Data, checkpoint or output folder cannot be used.
     ModelError
-        `start_from` is no model, or its network is not the recipe's.
+        One of `start_from` is no model, or its network is not the recipe's.
     """
-    recipe = read_recipe(Path(recipe_path))
-    if steps is not None:
-        recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"n_steps": steps})})
+    more = {} if steps is None else {"training.n_steps": steps}
+    recipe = changed(read_recipe(Path(recipe_path)), {**(changes or {}), **more})
+    models = [find(model) for model in start_from]
     folder = Path(output) if output is not None else RUNS / recipe.name
-    folder.mkdir(parents=True, exist_ok=True)
     run = Run(recipe, Path(data_path), Path(recipe_path).parent, folder, choose_device(device))
-    if not (resume and run.resume()) and start_from is not None:
-        run.start_from(find(start_from))
-    run.go(max_minutes)
-    return run.model if run.model.is_dir() else None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(f"the folder {folder} cannot be made: {error.strerror or error}.") from error
+    if not (resume and run.resume()) and models:
+        run.start_from(models)
+    return run
 
 
 def open_segments(recipe: Recipe, data_path: Path, recipe_folder: Path) -> tuple[Segments, list[Batch]]:
@@ -111,19 +126,24 @@ def open_segments(recipe: Recipe, data_path: Path, recipe_folder: Path) -> tuple
         library = read_library(songs, data, extra, voice, recipe.model.sample_rate_hz)
         segments = RemixSegments(library, recipe.model, data, batch_size=size, seed=seed)
     else:
-        songs = find_songs(data_path, stems, index=_index(recipe_folder, data.index), leave_out=left_out)
+        index = _index(recipe_folder, data.index)
+        songs = find_songs(data_path, stems, index=index, mix_name=data.mix_name, leave_out=left_out)
         segments = ChunkSegments(songs, recipe.model, data, batch_size=size, seed=seed)
     return segments, _validation(recipe, data_path, recipe_folder)
 
 
 def _validation(recipe: Recipe, data_path: Path, recipe_folder: Path) -> list[Batch]:
     check, stems = recipe.validation, recipe.model.stems
+    chunks = recipe.data if isinstance(recipe.data, ChunkData) else ChunkData(kind="chunks")
+    index = _index(recipe_folder, check.index or chunks.index)
     if check.index:
-        songs = find_songs(data_path, stems, index=_index(recipe_folder, check.index))
+        songs = find_songs(data_path, stems, index=index, mix_name=chunks.mix_name)
     elif check.songs:
-        songs = [s for s in find_songs(data_path, stems) if s.matches(check.songs)]
+        found = find_songs(data_path, stems, index=index, mix_name=chunks.mix_name)
+        songs = [song for song in found if song.matches(check.songs)]
         if not songs:
-            raise TrainingError(f"validation.songs {', '.join(check.songs)}: {data_path} holds no such song.")
+            where = index or data_path
+            raise TrainingError(f"validation.songs {', '.join(check.songs)}: {where} holds no such song.")
     else:
         return []
     source = ChunkSegments(
@@ -163,7 +183,7 @@ class Run:
         self._recipe, self._folder, self._device = recipe, folder, device
         self._segments, self._validation = open_segments(recipe, data_path, recipe_folder)
         self.trainer = Trainer(recipe, device)
-        self.model = folder / recipe.name
+        self._model = folder / recipe.name
 
     def resume(self) -> bool:
         """Go on from the checkpoint in the folder; False if there is none."""
@@ -172,8 +192,32 @@ class Run:
             self.trainer.restore(checkpoint)
         return checkpoint is not None
 
-    def start_from(self, model: ModelFolder) -> None:
-        """Begin with the weights of `model`, whose networks have to be those of the recipe."""
+    @property
+    def summary(self) -> str:
+        """What is learnt from, and how far it got."""
+        minutes, done, all_steps = (
+            self._segments.n_seconds / 60,
+            self.trainer.n_done,
+            self._recipe.training.n_steps,
+        )
+        return (
+            f"{minutes:.0f} min of sound to learn from; step {done} of {all_steps}, on {self._device.type}."
+        )
+
+    @property
+    def is_done(self) -> bool:
+        """Whether its last step is done."""
+        return self.trainer.n_done >= self._recipe.training.n_steps
+
+    def start_from(self, models: Sequence[ModelFolder]) -> None:
+        """Begin with the mean of the weights of models, whose networks have to be those of the recipe."""
+        for model in models:
+            self._check_network(model)
+        states = [load_network(model, device=self._device).state_dict() for model in models]
+        mean = {name: torch.stack([s[name].double() for s in states]).mean(0) for name in states[0]}
+        self.trainer.begin_from(mean)
+
+    def _check_network(self, model: ModelFolder) -> None:
         given, wanted = model.card.network, self._recipe.model.network
         if given != wanted:
             pairs = zip(given, wanted, strict=True)
@@ -182,79 +226,65 @@ class Run:
                 f"{model.path} has another network than the recipe: {key} is {theirs} there and {ours} here. "
                 f"Write the same model.network, or start from another model."
             )
-        self.trainer.begin_from(load_network(model, device=self._device).state_dict())
 
-    def go(self, max_minutes: float | None = None) -> None:
-        """Train up to the recipe's last step, or until the time is up."""
+    def go(
+        self, max_minutes: float | None = None, should_stop: Callable[[], bool] = lambda: False
+    ) -> Path | None:
+        """Train up to the recipe's last step, until the time is up, or until told to stop.
+
+        Parameters
+        ----------
+        max_minutes
+            Of work; None: no limit.
+        should_stop
+            Asked after every step. However it ends, the checkpoint holds the last step.
+
+        Returns
+        -------
+        Path or None
+            The model folder; None if there is none yet.
+
+        Raises
+        ------
+        TrainingError
+            The loss is not finite, or the disk is full.
+        """
         training, trainer = self._recipe.training, self.trainer
         end_s = time.monotonic() + 60 * max_minutes if max_minutes is not None else float("inf")
-        with _progress(trainer.n_done, training.n_steps) as show:
+        if trainer.n_done == training.n_steps and not self._model.is_dir():
+            self._validate()  # nothing to learn: a mean of models, or a model that was deleted
+        with training_display(trainer.n_done, training.n_steps) as show:
             for batch in ahead(self._segments, trainer.n_done, training.n_steps):
                 show.loss(trainer.step(batch))
-                is_last = trainer.n_done == training.n_steps or time.monotonic() >= end_s
+                is_last = trainer.n_done == training.n_steps or time.monotonic() >= end_s or should_stop()
                 if is_last or trainer.n_done % training.validation_steps == 0:
                     show.validation(self._validate())
                 if is_last or trainer.n_done % training.checkpoint_steps == 0:
                     write_checkpoint(self._folder, trainer.checkpoint(), self._recipe)
                 if is_last:
                     break
+        return self._model if self._model.is_dir() else None
 
     def _validate(self) -> float | None:
         """Write the model if it is the best so far; without validation songs the newest is."""
         if not self._validation:
-            self.export()
+            self._export()
             return None
         loss = self.trainer.validate(self._validation)
-        if loss < self.trainer.best_loss:
-            self.trainer.best_loss = loss
-            self.export()
+        if loss < self.trainer.best_loss or not self._model.is_dir():
+            self.trainer.best_loss = min(loss, self.trainer.best_loss)
+            self._export()
         return loss
 
-    def export(self) -> None:
+    def _export(self) -> None:
         """Write the averaged weights as a model folder."""
-        write_model(self.model, self._recipe, self.trainer.average.state_dict())
+        write_model(self._model, self._recipe, self.trainer.average.state_dict())
 
 
-def write_model(
-    dest: Path, recipe: Recipe, state: dict[str, torch.Tensor], measured: tuple[str, ...] = ()
-) -> None:
+def write_model(dest: Path, recipe: Recipe, state: Mapping[str, torch.Tensor]) -> None:
     """Write a model folder: weights in the recipe's precision, and the card."""
     text = recipe.card
     dtype = torch.float16 if text.precision == "float16" else torch.float32
     weights = {name: t.to(dtype) if t.is_floating_point() else t for name, t in state.items()}
     more = text.model_dump(exclude={"precision"})
-    write_folder(dest, recipe.model.card(recipe.name, measured=measured, **more), weights)
-
-
-class _Display:
-    """Loss and speed on screen."""
-
-    def __init__(self, progress: Progress, task: TaskID) -> None:
-        self._progress, self._task = progress, task
-        self._mean: float | None = None
-
-    def loss(self, loss: float) -> None:
-        """One more step."""
-        mean = loss if self._mean is None else self._mean
-        self._mean = mean + _LOSS_SMOOTHING * (loss - mean)
-        speed = self._progress.tasks[self._task].speed or 0.0
-        self._progress.update(self._task, advance=1, loss=f"{self._mean:.4f}", speed=f"{speed:.2f}")
-
-    def validation(self, loss: float | None) -> None:
-        """A validation was made."""
-        if loss is not None:
-            self._progress.update(self._task, validation=f"validation {loss:.4f}")
-
-
-@contextmanager
-def _progress(n_done: int, n_steps: int) -> Iterator[_Display]:
-    columns = (
-        TextColumn("step"),
-        MofNCompleteColumn(),
-        BarColumn(),
-        TextColumn("loss {task.fields[loss]}  {task.fields[validation]}  {task.fields[speed]} steps/s"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns) as progress:
-        task = progress.add_task("train", total=n_steps, completed=n_done, loss="-", validation="", speed="-")
-        yield _Display(progress, task)
+    write_folder(dest, recipe.model.card(recipe.name, **more), weights)

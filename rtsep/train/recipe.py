@@ -56,6 +56,7 @@ class ChunkData(Strict):
     index: str = Field(
         default="", description="CSV as Spleeter reads it, beside the recipe; none: a folder a song"
     )
+    mix_name: str = Field(default="mix", description="the index's column of mixtures, without its _path")
     leave_out: tuple[str, ...] = Field(default=(), description="songs (shell patterns) never trained on")
 
 
@@ -90,8 +91,24 @@ class RemixData(Strict):
     eq_db: float = Field(default=7.0, ge=0)
     reverb_share: float = Field(default=0.3, ge=0, le=1)
     reverb_gain_db: Range = (-18.0, -4.0)
-    voice_semitones: tuple[float, ...] = (-4, -2, 0, 2, 4)
-    backing_semitones: tuple[float, ...] = (-2, 0, 2)
+    voice_semitones: tuple[float, ...] = Field(default=(-4, -2, 0, 2, 4), min_length=1)
+    backing_semitones: tuple[float, ...] = Field(default=(-2, 0, 2), min_length=1)
+
+    @model_validator(mode="after")
+    def _can_be_drawn(self) -> RemixData:
+        """Every range has its ends in order, and every choice something to choose."""
+        ranges = ("n_layers", "voice_gain_db", "layer_gain_db", "mixture_level_dbfs", "reverb_gain_db")
+        for name in ranges:
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name} is [{low}, {high}]: the lower end comes first")
+        if self.n_layers[0] < 1:
+            raise ValueError(f"n_layers begins at {self.n_layers[0]}: a backing has at least 1 layer")
+        if min(self.layer_weights.values(), default=0) < 0 or not sum(self.layer_weights.values()):
+            raise ValueError("layer_weights: none may be negative, and one must be more than 0")
+        if self.no_voice_share + self.voice_alone_share > 1:
+            raise ValueError("no_voice_share + voice_alone_share is more than 1")
+        return self
 
 
 class Validation(Strict):
@@ -113,7 +130,7 @@ class Validation(Strict):
 class Training(Strict):
     """Optimiser, schedule, loss."""
 
-    n_steps: int = Field(gt=0)
+    n_steps: int = Field(ge=0, description="0: only write what it begins with (the mean of models)")
     batch_size: int = Field(default=4, gt=0)
     learning_rate: float = Field(default=1e-4, gt=0)
     schedule: Literal["constant", "cosine"] = "constant"
@@ -145,7 +162,7 @@ class CardText(Strict):
 class Recipe(Strict):
     """Everything but the data itself."""
 
-    name: str
+    name: str = Field(pattern=r"^[\w][\w.-]*$", description="of the model and of its folder")
     model: ModelRecipe
     data: Annotated[ChunkData | RemixData, Field(discriminator="kind")]
     validation: Validation = Validation()

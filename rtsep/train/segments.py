@@ -6,6 +6,7 @@ remembered in a checkpoint, and a run that resumes sees what it would have seen.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -68,11 +69,11 @@ def spectra(samples: Audio, model: ModelRecipe) -> Tensor:
 
 
 def ahead(source: Segments, first: int, last: int) -> Iterator[Batch]:
-    """Batches ``first .. last − 1``, each made while the one before is trained on."""
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(source.batch, first)
+    """Batches ``first .. last − 1``, made while those before are trained on: two at once, three ahead."""
+    with ThreadPoolExecutor(2) as pool:
+        coming = deque(pool.submit(source.batch, number) for number in range(first, min(first + 3, last)))
         for number in range(first, last):
-            batch = coming.result()
-            if number + 1 < last:
-                coming = pool.submit(source.batch, number + 1)
+            batch = coming.popleft().result()
+            if number + 3 < last:
+                coming.append(pool.submit(source.batch, number + 3))
             yield batch

@@ -28,7 +28,6 @@ AUDIO_SUFFIXES = frozenset(
     ]
 )
 MIX_NAMES = ("mixture", "mix")
-_MIX_COLUMN = "mix_path"
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,12 @@ class SongFiles:
 
 
 def find_songs(
-    data: Path, stems: Collection[str], *, index: Path | None = None, leave_out: Sequence[str] = ()
+    data: Path,
+    stems: Collection[str],
+    *,
+    index: Path | None = None,
+    mix_name: str = "mix",
+    leave_out: Sequence[str] = (),
 ) -> list[SongFiles]:
     """All songs of `data`.
 
@@ -69,7 +73,7 @@ def find_songs(
         ``mixture.*``); with one, the folder that its paths are relative to.
     stems
         Names of the model's stems.
-    index
+    index, mix_name
         See `read_index`.
     leave_out
         Shell patterns of names of songs to pass over.
@@ -79,13 +83,13 @@ def find_songs(
     TrainingError
         There is nothing there that could be trained on.
     """
-    songs = read_index(index, data, stems) if index else _read_song_folders(data)
+    songs = read_index(index, data, stems, mix_name) if index else _read_song_folders(data)
     kept = [song for song in songs if not song.matches(leave_out)]
     if not kept:
         raise TrainingError(
             f"{data} holds no song to train on. Wanted: one folder a song, in it one audio file a stem "
             f"({', '.join(stems)}), or data.index in the recipe: a CSV file with the columns "
-            f"{', '.join(index_columns(stems))}."
+            f"{', '.join(index_columns(stems, mix_name))}."
         )
     return kept
 
@@ -114,13 +118,15 @@ def audio_files(folder: Path) -> dict[str, Path]:
     return {path.stem: path for path in found}
 
 
-def index_columns(stems: Collection[str]) -> list[str]:
+def index_columns(stems: Collection[str], mix_name: str = "mix") -> list[str]:
     """The columns that an index must have."""
-    return [_MIX_COLUMN, *(f"{stem}_path" for stem in stems), "duration"]
+    return [f"{name}_path" for name in (mix_name, *stems)] + ["duration"]
 
 
-def read_index(index: Path, data: Path, stems: Collection[str]) -> list[SongFiles]:
+def read_index(index: Path, data: Path, stems: Collection[str], mix_name: str = "mix") -> list[SongFiles]:
     """Read Spleeter's index: ``mix_path,vocals_path,...,duration``, paths relative to `data`, seconds.
+
+    `mix_name` stands in the first column's name, as Spleeter's setting of that name does.
 
     Raises
     ------
@@ -129,30 +135,33 @@ def read_index(index: Path, data: Path, stems: Collection[str]) -> list[SongFile
     """
     if not index.is_file():
         raise TrainingError(
-            f"{index}: there is no such index. Mend data.index or validation.index in the recipe."
+            f"{index}: there is no such index. Mend data.index or validation.index in the recipe "
+            f"(in Spleeter's JSON: train_csv or validation_csv)."
         )
     with index.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
-        missing = [column for column in index_columns(stems) if column not in (reader.fieldnames or ())]
+        columns = index_columns(stems, mix_name)
+        missing = [column for column in columns if column not in (reader.fieldnames or ())]
         if missing:
             raise TrainingError(
                 f"{index}: the column {missing[0]!r} is missing; it has {', '.join(reader.fieldnames or ['none'])}. "
-                f"Wanted: {', '.join(index_columns(stems))}."
+                f"Wanted: {', '.join(columns)}."
             )
-        return [_read_row(index, number, row, data, stems) for number, row in enumerate(reader, start=2)]
+        return [_read_row(index, number, row, data, columns) for number, row in enumerate(reader, start=2)]
 
 
-def _read_row(index: Path, line: int, row: dict[str, str], data: Path, stems: Collection[str]) -> SongFiles:
+def _read_row(index: Path, line: int, row: dict[str, str], data: Path, columns: Sequence[str]) -> SongFiles:
     try:
         duration_s = float(row["duration"])
     except (TypeError, ValueError):
         raise TrainingError(
             f"{index}, line {line}: duration {row['duration']!r} is no number of seconds."
         ) from None
-    paths = {column: data / (row[column] or "") for column in index_columns(stems)[:-1]}
+    paths = {column: data / (row[column] or "") for column in columns[:-1]}
     for column, path in paths.items():
         if not path.is_file():
             raise TrainingError(f"{index}, line {line}: {column} {path} is not there.")
-    mixture = paths.pop(_MIX_COLUMN)
+    mixture = paths.pop(columns[0])
     name = mixture.parent.name if mixture.stem in MIX_NAMES else mixture.stem
-    return SongFiles(name, mixture, {stem: paths[f"{stem}_path"] for stem in stems}, duration_s)
+    stems = {column.removesuffix("_path"): path for column, path in paths.items()}
+    return SongFiles(name, mixture, stems, duration_s)

@@ -22,6 +22,8 @@ class TrainingJson(Strict):
 
     train_csv: str
     validation_csv: str = ""
+    mix_name: str = "mix"
+    chunk_duration: float = Field(default=20.0, gt=0)
     n_chunks_per_song: int = Field(default=2, gt=0)
     learning_rate: float = Field(default=1e-4, gt=0)
     batch_size: int = Field(default=4, gt=0)
@@ -42,11 +44,17 @@ def read_recipe(path: Path) -> Recipe:
     if path.suffix.lower() != ".json":
         return read_yaml(path, Recipe)
     card = read_config(path).card(path.stem)
-    given = parse(json.loads(path.read_text(encoding="utf-8")), TrainingJson, str(path))
+    given = parse(json.loads(path.read_text(encoding="utf-8-sig")), TrainingJson, str(path))
     return Recipe(
         name=path.stem,
         model=ModelRecipe.model_validate({key: getattr(card, key) for key in ModelRecipe.model_fields}),
-        data=ChunkData(kind="chunks", index=given.train_csv, n_chunks_per_song=given.n_chunks_per_song),
+        data=ChunkData(
+            kind="chunks",
+            index=given.train_csv,
+            mix_name=given.mix_name,
+            chunk_s=given.chunk_duration,
+            n_chunks_per_song=given.n_chunks_per_song,
+        ),
         validation=Validation(index=given.validation_csv),
         training=Training(
             n_steps=given.train_max_steps,

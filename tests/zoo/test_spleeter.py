@@ -73,7 +73,7 @@ def test_golden_files(golden: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"T": None}, r"T: Field required"),
+        ({"T": None}, r"T is missing"),
         ({"T": 100}, r"T: .*multiple of 64.*100"),
         ({"F": 2112}, "F is 2112, but a frame of 4096 has 2049 bins"),
         ({"n_channels": 1}, r"n_channels"),
@@ -82,9 +82,9 @@ def test_golden_files(golden: Path) -> None:
         ({"instrument_list": []}, r"instrument_list"),
         ({"instrument_list": ["a", "a"]}, r"names a twice"),
         ({"instrument_list": ["../a"]}, r"instrument_list.0"),
-        ({"model": None}, r"model: Field required"),
-        ({"model": {"type": "unet.unet"}}, r"model.params: Field required"),
-        ({"model": {"params": {}}}, r"model.type: Field required"),
+        ({"model": None}, r"model is missing"),
+        ({"model": {"type": "unet.unet"}}, r"model.params is missing"),
+        ({"model": {"params": {}}}, r"model.type is missing"),
         ({"model": {"type": "blstm.blstm", "params": {}}}, r"model.type: .*'unet.unet'.*blstm"),
         (
             {"model": {"type": "unet.unet", "params": {"conv_activaton": "ELU"}}},
