@@ -150,7 +150,7 @@ class Separator:
         sample_rate_hz: int,
         *,
         context_frames: int | None = None,
-        update_hops: int = 2,
+        update_hops: int = 4,
         lookahead_frames: int = 0,
     ) -> StemStream:
         """A stream for live use.

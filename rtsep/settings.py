@@ -121,7 +121,7 @@ class ModelSettings(Strict):
     mask: Literal["card", "ratio", "direct"] = "card"
     extension: Literal["card", "zeros", "average", "top_band"] = "top_band"
     context_frames: int | None = Field(default=None, ge=64, le=4096)
-    update_hops: int = Field(default=2, ge=1, le=64)
+    update_hops: int = Field(default=4, ge=1, le=64)
     lookahead_frames: int = Field(default=0, ge=0, le=256)
 
 

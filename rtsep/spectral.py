@@ -14,18 +14,25 @@ Offline is U = T, L = 0: the segments of T frames that Spleeter cuts, in constan
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+import torch
 
 from rtsep.dsp import masks as mask_math
 from rtsep.dsp import stft
 from rtsep.errors import UsageError
+from rtsep.nets.crew import Crew
 from rtsep.nets.runner import Window, WindowRunner, choose_device
 from rtsep.nets.unet import SeparationNet
 from rtsep.stream import N_CHANNELS, Audio, Latency, Options, Schedule
 from rtsep.zoo.card import ModelCard, ModelFolder
 from rtsep.zoo.weights import load_network
+
+BATCH_FRAMES = 64
+"""Frames that are transformed at a time: more leave the cache, fewer keep two threads waiting for each other."""
 
 
 def open_separator(folder: ModelFolder | None, options: Options) -> SpectralSeparator:
@@ -182,6 +189,9 @@ class SpectralStream:
 
     def __init__(self, card: ModelCard, plan: MaskPlan, window: Window, runner: WindowRunner) -> None:
         self._card, self._plan, self._window, self._runner = card, plan, window, runner
+        # Channels side by side; of a short update a single thread is done before two have met.
+        is_long = window.update_hops >= BATCH_FRAMES
+        self._crew = Crew(torch.get_num_threads() if is_long else 1, N_CHANNELS)
         self.prepare()
 
     @property
@@ -220,13 +230,14 @@ class SpectralStream:
         self._input = np.zeros((N_CHANNELS, span), np.float32)
         n_kept = n_new + self._window.lookahead_frames
         self._spectra = np.zeros((N_CHANNELS, n_kept, frame // 2 + 1), np.complex64)
+        self._magnitudes = np.zeros((N_CHANNELS, n_kept, self._card.n_bins), np.float32)
         self._sum = np.zeros((n_stems, N_CHANNELS, span), np.float32)
         self._ready = np.zeros((n_stems, N_CHANNELS, 3 * n_new * hop), np.float32)
         self.reset()
 
     def reset(self) -> None:
         """Forget all input: the past is silence."""
-        for array in (self._input, self._spectra, self._sum, self._ready):
+        for array in (self._input, self._spectra, self._magnitudes, self._sum, self._ready):
             array[...] = 0
         self._runner.reset()
         self._n_input = self._card.frame_samples  # the frame of zeros in front
@@ -268,32 +279,50 @@ class SpectralStream:
 
     def _update(self) -> None:
         """U new frames are there: transform, mask, add up, and make room for the next U."""
-        n_new, hop, n_bins = self._window.update_hops, self._card.hop_samples, self._card.n_bins
-        spectrum = stft.analyse(self._input, self._analysis, hop)
-        _shift(self._spectra, n_new, axis=1)
-        self._spectra[:, -n_new:] = spectrum
-        network_masks = self._runner.push(np.abs(spectrum[..., :n_bins]))
-        wanted = self._spectra[:, :n_new]
-        masks = self._plan.masks(network_masks, np.abs(wanted[..., :n_bins]))
-        stft.overlap_add(masks * wanted, self._synthesis, hop, self._sum)
-        n_whole = n_new * hop
-        _shift(self._ready, self._n_taken, axis=2)
-        self._n_ready, self._n_taken = self._n_ready - self._n_taken, 0
+        n_whole = self.update_samples
+        self._crew.map(self._analyse, range(N_CHANNELS))
+        network_masks = self._runner.push(self._magnitudes[:, -self._window.update_hops :])
+        self._crew.map(partial(self._synthesise, network_masks), range(N_CHANNELS))
         n_silent = min(self._n_silent, n_whole)
         self._sum[:, :, :n_silent] = 0
         self._n_silent -= n_silent
+        _shift(self._ready, self._n_taken)
+        self._n_ready, self._n_taken = self._n_ready - self._n_taken, 0
         self._ready[:, :, self._n_ready : self._n_ready + n_whole] = self._sum[:, :, :n_whole]
         self._n_ready += n_whole
-        _shift(self._sum, n_whole, axis=2)
-        _shift(self._input, n_whole, axis=1)
+        _shift(self._sum, n_whole)
+        self._sum[:, :, -n_whole:] = 0
+        _shift(self._input, n_whole)
         self._n_input -= n_whole
 
+    def _analyse(self, channel: int) -> None:
+        """The spectra of a channel's new frames, behind those that are kept."""
+        n_new, frame, hop = self._window.update_hops, len(self._analysis), self._card.hop_samples
+        for kept in (self._spectra, self._magnitudes):
+            _shift(kept[channel].T, n_new)
+        spectra, magnitudes = self._spectra[channel, -n_new:], self._magnitudes[channel, -n_new:]
+        for first, end in _batches(n_new):
+            samples = self._input[channel, first * hop : (end - 1) * hop + frame]
+            spectra[first:end] = stft.analyse(samples, self._analysis, hop)
+            np.abs(spectra[first:end, : self._card.n_bins], out=magnitudes[first:end])
 
-def _shift(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]], n: int, axis: int) -> None:
-    """Move everything `n` places towards the start of `axis`; zeros come in at its end."""
-    moved = np.moveaxis(array, axis, 0)
-    if n == 0:
-        return
-    if n < len(moved):
-        moved[:-n] = moved[n:].copy()
-    moved[-n:] = 0
+    def _synthesise(self, network_masks: mask_math.Masks, channel: int) -> None:
+        """Add the wanted frames of a channel to its stems."""
+        one, frame, hop = slice(channel, channel + 1), len(self._synthesis), self._card.hop_samples
+        for first, end in _batches(self._window.update_hops):
+            masks = self._plan.masks(network_masks[:, one, first:end], self._magnitudes[one, first:end])
+            masked = masks * self._spectra[one, first:end]
+            out = self._sum[:, one, first * hop : (end - 1) * hop + frame]
+            stft.overlap_add(masked, self._synthesis, hop, out)
+
+
+def _batches(n_frames: int) -> Iterator[tuple[int, int]]:
+    """First and end of so few frames at a time that what is computed on the way stays in the cache."""
+    for first in range(0, n_frames, BATCH_FRAMES):
+        yield first, min(first + BATCH_FRAMES, n_frames)
+
+
+def _shift(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]], n: int) -> None:
+    """Move everything `n` places towards the start of the last axis; what was in the last `n` is done with."""
+    if 0 < n < array.shape[-1]:
+        array[..., :-n] = array[..., n:].copy()

@@ -109,7 +109,7 @@ class Schedule:
     """
 
     context_frames: int | None = None
-    update_hops: int = 2
+    update_hops: int = 4
     lookahead_frames: int = 0
 
 

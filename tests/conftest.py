@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,10 @@ import pytest
 # The networks here are tiny: threads that wait for one another would take most of the time, on a busy machine all of
 # it. Set before torch is imported, and passed on to the commands that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Under nohup, which a build server may use, a hangup is ignored, and commands that tests hang up would play on.
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
