@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
@@ -17,6 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rtsep.errors import ConfigError
+from rtsep.whole import replacing
 
 
 class _Loader(yaml.SafeLoader):
@@ -112,15 +112,8 @@ def read_value(text: str) -> object:
 def write_yaml(path: str | os.PathLike[str], settings: Strict) -> None:
     """Write settings as YAML; the file is replaced whole or not at all."""
     text = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
-    target = Path(path)
-    handle, name = tempfile.mkstemp(prefix=target.name, suffix=".part", dir=target.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with replacing(Path(path)) as file:
+        file.write(text.encode())
 
 
 def _explain(error: Any, kind: type[BaseModel]) -> str:

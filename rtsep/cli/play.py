@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from rtsep.cli.interrupts import interruptible
 from rtsep.control.display import Screen
 from rtsep.control.keys import Hands, Keyboard, press
 from rtsep.errors import AudioFileError
+from rtsep.whole import replacing
 
 if TYPE_CHECKING:
     from rtsep.host import Host
@@ -66,12 +66,10 @@ def write_stats(path: Path, stats: Mapping[str, Any]) -> None:
         The file cannot be written.
     """
     text = json.dumps(_finite(stats), indent=2, allow_nan=False)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_text(text + "\n", encoding="utf-8")
-        part.replace(path)
+        with replacing(path) as file:
+            file.write(f"{text}\n".encode())
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise AudioFileError(f"{path} cannot be written: {error.strerror or error}") from error
 
 

@@ -6,7 +6,6 @@ learning rate and the data are functions of the step, and nothing else is drawn 
 
 from __future__ import annotations
 
-import os
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 
 from rtsep.errors import TrainingError
 from rtsep.train.recipe import Recipe
+from rtsep.whole import replacing
 
 CHECKPOINT_FILE = "checkpoint.pt"
 _FORMAT = 1
@@ -35,16 +35,11 @@ class Checkpoint:
 def write_checkpoint(folder: Path, checkpoint: Checkpoint, recipe: Recipe) -> None:
     """Write it beside the old one, then put it in its place."""
     target = folder / CHECKPOINT_FILE
-    part = target.with_suffix(".part")
     content = {"format": _FORMAT, "recipe": _identity(recipe), **vars(checkpoint)}
     try:
-        with part.open("wb") as file:
+        with replacing(target) as file:
             torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())  # the old one goes when this one is on the disk
-        part.replace(target)
     except (OSError, RuntimeError) as error:  # torch speaks of a full disk as a RuntimeError
-        part.unlink(missing_ok=True)
         raise TrainingError(
             f"{target} cannot be written: {error}. Make room, and the same command goes on from the last one."
         ) from error

@@ -21,6 +21,7 @@ from torch import Tensor
 from rtsep.config import write_yaml
 from rtsep.errors import ModelError
 from rtsep.nets.unet import SeparationNet
+from rtsep.whole import replacing
 from rtsep.zoo.card import CARD_FILE, WEIGHTS_FILE, ModelCard, ModelFolder
 
 _STEP_COUNTER = "num_batches_tracked"
@@ -153,16 +154,15 @@ def write_folder(dest: Path, card: ModelCard, state: Mapping[str, Tensor]) -> Mo
         if not name.endswith(_STEP_COUNTER)
     }
     with new_folder(dest) as made:
-        safetensors.torch.save_file(weights, made / WEIGHTS_FILE)
+        with replacing(made / WEIGHTS_FILE) as file:
+            file.write(safetensors.torch.save(weights))
         return finish_folder(made, card, dest)
 
 
 def finish_folder(made: Path, card: ModelCard, dest: Path) -> ModelFolder:
     """Write the card beside the weights in `made`; the folder will be known as `dest`."""
-    (made / WEIGHTS_FILE).chmod(0o644)
     card = card.model_copy(update={"sha256": sha256_of(made / WEIGHTS_FILE)})
     write_yaml(made / CARD_FILE, card)
-    (made / CARD_FILE).chmod(0o644)
     return ModelFolder(dest, card)
 
 
