@@ -19,12 +19,11 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import torch
 
 from rtsep.dsp import masks as mask_math
 from rtsep.dsp import stft
 from rtsep.errors import UsageError
-from rtsep.nets.crew import Crew
+from rtsep.nets.crew import Crew, all_threads
 from rtsep.nets.runner import Window, WindowRunner, choose_device
 from rtsep.nets.unet import SeparationNet
 from rtsep.stream import N_CHANNELS, Audio, Latency, Options, Schedule
@@ -191,7 +190,7 @@ class SpectralStream:
         self._card, self._plan, self._window, self._runner = card, plan, window, runner
         # Channels side by side; of a short update a single thread is done before two have met.
         is_long = window.update_hops >= BATCH_FRAMES
-        self._crew = Crew(torch.get_num_threads() if is_long else 1, N_CHANNELS)
+        self._crew = Crew(all_threads() if is_long else 1, N_CHANNELS)
         self.prepare()
 
     @property

@@ -50,7 +50,7 @@ HOMES = {
     "sounddevice": {"io/cards.py"},
     "soundfile": {"io"},
     "soxr": {"dsp", "io"},
-    "torch": {"nets", "spectral.py", "train", "zoo"},
+    "torch": {"nets", "train", "zoo"},
     "typer": {"cli"},
     "yaml": {"config.py"},
 }

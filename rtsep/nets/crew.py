@@ -43,6 +43,11 @@ class Crew:
         return [*self._pool.map(function, together), *map(function, rest)]
 
 
+def all_threads() -> int:
+    """Threads that torch may use."""
+    return torch.get_num_threads()
+
+
 @cache
 def _pool(n_workers: int, n_threads_each: int) -> ThreadPoolExecutor:
     """Threads in which torch uses so many of its own; idle, and free, while there is nothing to do."""
