@@ -29,7 +29,7 @@ manager() {
     done
 }
 
-packages() { # PART: its packages in the words of this system's manager
+packages() { # PART: its packages in the words of this system's manager; nothing where we do not know them
     case $1:$(manager) in
         portaudio:apt-get) echo libportaudio2 ;;
         portaudio:pacman | portaudio:dnf) echo portaudio ;;
@@ -39,10 +39,30 @@ packages() { # PART: its packages in the words of this system's manager
         jack:pacman) echo jack2 ;;
         jack:zypper | jack:brew) echo jack ;;
         venv:apt-get) echo python3-venv ;;
-        portaudio:*) echo "PortAudio's library" ;;
-        jack:*) echo "a JACK server (jackd)" ;;
-        venv:*) echo "Python 3.10 or newer with the modules venv and ensurepip" ;;
+        venv:dnf | venv:zypper) echo python3 ;;
+        venv:pacman | venv:brew) echo python ;;
     esac
+}
+
+words() { # PART: what it is, for a person
+    case $1 in
+        portaudio) echo "PortAudio's library" ;;
+        jack) echo "a JACK server (jackd)" ;;
+        venv) echo "Python 3.10 or newer with the modules venv and ensurepip" ;;
+    esac
+}
+
+is_there() { # PART
+    case $1 in
+        portaudio) has_library portaudio ;;
+        jack) has jackd ;;
+        venv) "$python" -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ;;
+        *) echo "$0: unknown part '$1'; there are portaudio, jack and venv" >&2; exit 2 ;;
+    esac
+}
+
+those_missing() { # PART...: the ones that are not there, one a line
+    for part in "$@"; do is_there "$part" || echo "$part"; done
 }
 
 command_for() { # PACKAGES: what a person would type
@@ -73,31 +93,27 @@ install_packages() {
     fi
 }
 
-missing=
+parts=
+python=python3
 while [ $# -gt 0 ]; do
-    part=$1
+    parts="$parts $1"
+    if [ "$1" = venv ]; then python=$2; shift; fi
     shift
-    case $part in
-        portaudio) has_library portaudio && continue ;;
-        jack) has jackd && continue ;;
-        venv)
-            python=$1
-            shift
-            "$python" -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && continue ;;
-        *) echo "$0: unknown part '$part'; there are portaudio, jack and venv" >&2; exit 2 ;;
-    esac
-    missing="$missing $(packages "$part")"
 done
 
-[ -n "$missing" ] || exit 0
-if [ "$allowed" = yes ] && [ -n "$(manager)" ]; then
-    echo "Installing$missing ..."
-    # shellcheck disable=SC2086 # a list
-    if install_packages $missing; then exit 0; fi
-fi
-echo "Please install$missing." >&2
-if [ -n "$(manager)" ]; then
-    # shellcheck disable=SC2086
-    echo "  $(command_for $missing)" >&2
-fi
+# shellcheck disable=SC2086 # parts and packages are lists
+{
+    missing=$(those_missing $parts)
+    [ -n "$missing" ] || exit 0
+    wanted=
+    for part in $missing; do wanted="$wanted $(packages "$part")"; done
+    wanted=${wanted# }
+    if [ "$allowed" = yes ] && [ -n "${wanted# }" ]; then
+        echo "Installing $wanted ..."
+        if install_packages $wanted; then missing=$(those_missing $missing); fi
+        [ -n "$missing" ] || exit 0
+    fi
+    for part in $missing; do echo "Please install $(words "$part")." >&2; done
+    if [ -n "${wanted# }" ]; then echo "  $(command_for $wanted)" >&2; fi
+}
 exit 1

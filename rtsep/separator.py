@@ -11,12 +11,24 @@ import os
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
 from rtsep.errors import ModelError, UsageError
 from rtsep.resampled import ResampledStream
-from rtsep.stream import N_CHANNELS, Audio, Options, Schedule, SeparatorCore, StemStream
+from rtsep.stream import (
+    N_CHANNELS,
+    AsOnCard,
+    Audio,
+    Device,
+    Extension,
+    Mask,
+    Options,
+    Schedule,
+    SeparatorCore,
+    StemStream,
+)
 from rtsep.zoo.card import ModelFolder
 from rtsep.zoo.find import find
 
@@ -75,9 +87,9 @@ def _open(point: EntryPoint, folder: ModelFolder | None, options: Options) -> Se
 def _checked(device: str, mask: str, extension: str, stems: tuple[str, ...] | None) -> Options:
     """The options, each value among those that are known."""
     allowed = {
-        "device": (device, ("auto", "cpu", "cuda")),
-        "mask": (mask, ("card", "ratio", "direct")),
-        "extension": (extension, ("card", "zeros", "average", "top_band")),
+        "device": (device, get_args(Device)),
+        "mask": (mask, get_args(AsOnCard) + get_args(Mask)),
+        "extension": (extension, get_args(AsOnCard) + get_args(Extension)),
     }
     for key, (value, values) in allowed.items():
         if value not in values:

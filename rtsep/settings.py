@@ -18,10 +18,11 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from rtsep.config import Strict, parse
 from rtsep.errors import UsageError
+from rtsep.stream import AsOnCard, Device, Extension, Mask
 
 #: Endings by which a path that does not exist yet is known to be a file and not a device.
 AUDIO_SUFFIXES = frozenset(
-    {".aac", ".aif", ".aiff", ".flac", ".m4a", ".m4v", ".mkv", ".mov", ".mp3", ".mp4"}
+    {".aac", ".aif", ".aiff", ".caf", ".flac", ".m4a", ".m4v", ".mkv", ".mov", ".mp3", ".mp4"}
     | {".oga", ".ogg", ".opus", ".w64", ".wav", ".webm", ".wma"}
 )
 
@@ -117,9 +118,9 @@ class ModelSettings(Strict):
     """
 
     name: str | None = Field(default=None, min_length=1)
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    mask: Literal["card", "ratio", "direct"] = "card"
-    extension: Literal["card", "zeros", "average", "top_band"] = "top_band"
+    device: Device = "auto"
+    mask: Mask | AsOnCard = "card"
+    extension: Extension | AsOnCard = "top_band"
     context_frames: int | None = Field(default=None, ge=64, le=4096)
     update_hops: int = Field(default=4, ge=1, le=64)
     lookahead_frames: int = Field(default=0, ge=0, le=256)

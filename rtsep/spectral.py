@@ -26,7 +26,7 @@ from rtsep.errors import UsageError
 from rtsep.nets.crew import Crew, all_threads
 from rtsep.nets.runner import Window, WindowRunner, choose_device
 from rtsep.nets.unet import SeparationNet
-from rtsep.stream import N_CHANNELS, Audio, Latency, Options, Schedule
+from rtsep.stream import N_CHANNELS, Audio, Extension, Latency, Mask, Options, Schedule
 from rtsep.zoo.card import ModelCard, ModelFolder
 from rtsep.zoo.weights import load_network
 
@@ -63,8 +63,8 @@ class MaskPlan:
     """
 
     card: ModelCard
-    mask: mask_math.Kind
-    extension: mask_math.Extension
+    mask: Mask
+    extension: Extension
     stems: tuple[str, ...]
 
     def __post_init__(self) -> None:

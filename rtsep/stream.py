@@ -24,6 +24,12 @@ Audio = NDArray[np.float32]
 
 N_CHANNELS = 2  # stems and mixture are stereo from end to end
 
+Device = Literal["auto", "cpu", "cuda"]
+Mask = Literal["ratio", "direct"]
+Extension = Literal["zeros", "average", "top_band"]
+AsOnCard = Literal["card"]
+"""Where networks run, how stems share the mixture, what happens above the network's top bin: see `Options`."""
+
 
 @dataclass(frozen=True)
 class Latency:
@@ -127,9 +133,9 @@ class Options:
         The stems that are wanted; None: all.
     """
 
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    mask: Literal["card", "ratio", "direct"] = "card"
-    extension: Literal["card", "zeros", "average", "top_band"] = "card"
+    device: Device = "auto"
+    mask: Mask | AsOnCard = "card"
+    extension: Extension | AsOnCard = "card"
     stems: tuple[str, ...] | None = None
 
     def choose(self, available: tuple[str, ...]) -> tuple[str, ...]:

@@ -137,6 +137,20 @@ def test_a_complement_is_what_the_networks_leave(mask: str) -> None:
     assert (left == 0).any()
 
 
+def test_threads_change_nothing() -> None:
+    card = make_card(("vocals", "rest"))  # T is BATCH_FRAMES: enough for threads
+    mixture = noise(3 * card.n_frames * card.hop_samples)
+    results, before = [], torch.get_num_threads()
+    for n_threads in (1, 2):
+        torch.set_num_threads(n_threads)
+        try:
+            stream = SpectralSeparator(card, make_net(card), Options("cpu")).open_stream(None)
+        finally:
+            torch.set_num_threads(before)
+        results.append(np.concatenate((stream.process(mixture), stream.flush()), axis=2))
+    np.testing.assert_allclose(results[1], results[0], rtol=0, atol=1e-6)
+
+
 def test_the_summary_says_what_is_done() -> None:
     separator = SpectralSeparator(make_card(("vocals", "rest")), None, Options("cpu", extension="top_band"))  # type: ignore[arg-type]
     assert separator.summary == "tiny: ratio masks up to 11 kHz, above it top_band, on cpu"

@@ -78,9 +78,9 @@ def demo_settings(source: Path, output_dir: Path, *, model: str | None, clock: s
     return LiveSettings().with_overrides(
         {
             "input": {"source": f"file:{source}"},
-            # Nobody plays along with a demo: latency is spent on never being late beside other programs.
-            "model": {"name": model, "update_hops": 4},
+            "model": {"name": model},
             "mixer": {"ramp_ms": RAMP_MS},
+            # Nobody plays along with a demo: latency is spent on never being late beside other programs.
             "output": {"record": str(output_dir), "clock": clock, "compute_ms": COMPUTE_MS},
         }
     )

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar, get_args
 
 import typer
 
 from rtsep.errors import UsageError
+from rtsep.stream import Device
 
 T = TypeVar("T")
-DeviceName = Literal["auto", "cpu", "cuda"]
-DEVICES: dict[str, DeviceName] = {"auto": "auto", "cpu": "cpu", "cuda": "cuda"}
+DEVICES: dict[str, Device] = {name: name for name in get_args(Device)}
 
 
 ModelOption = Annotated[
@@ -52,7 +52,7 @@ ExtensionOption = Annotated[
 ]
 
 
-def read_device(text: str) -> DeviceName:
+def read_device(text: str) -> Device:
     """Where to compute.
 
     Raises

@@ -5,19 +5,16 @@ All in float32, whatever the precision of the networks: magnitudes reach 1024 an
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
+
+from rtsep.stream import Extension
 
 Masks = NDArray[np.float32]
 """``(stems, channels, frames, bins)`` in [0, 1]."""
 
 EPSILON = np.float32(1e-10)  # Spleeter's; absolute, for `output` below is a magnitude
 TOP_BAND_HZ = 3000.0
-
-Kind = Literal["ratio", "direct"]
-Extension = Literal["zeros", "average", "top_band"]
 
 
 def ratio_masks(network_masks: Masks, magnitude: NDArray[np.float32], exponent: float) -> Masks:

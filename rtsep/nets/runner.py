@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -19,8 +18,7 @@ from rtsep.errors import DeviceError, UsageError
 from rtsep.nets.crew import Crew
 from rtsep.nets.layout import LaidOutUNet
 from rtsep.nets.unet import N_CHANNELS, SeparationNet
-
-Device = Literal["auto", "cpu", "cuda"]
+from rtsep.stream import Device
 
 
 def choose_device(device: Device) -> torch.device:

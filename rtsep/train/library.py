@@ -82,6 +82,8 @@ def read_library(
     """
     entries = [_Entry(song.name, name, (path,), True) for song in songs for name, path in song.stems.items()]
     entries += _extra_entries(extra, data.leave_out) if extra else []
+    sung = {entry.song for entry in entries if entry.stem == stem}
+    entries = [e for e in entries if e.song in sung or e.stem in data.drawn_layers]
     pitches = {True: data.voice_semitones, False: data.backing_semitones}
     jobs = [(entry.files, s) for entry in entries for s in pitches[entry.stem == stem]]
     sounds = iter(read_sounds(jobs, sample_rate_hz))
@@ -89,17 +91,20 @@ def read_library(
         (e, {s: next(sounds) for s in pitches[e.stem == stem]}) for e in entries
     ]
     read += _demo_entries(data.n_demo_songs, sample_rate_hz)
-    return _sorted(read, stem, sample_rate_hz)
+    return _sorted(read, stem, data.drawn_layers, sample_rate_hz)
 
 
-def _sorted(read: Sequence[tuple[_Entry, BySemitones]], stem: str, sample_rate_hz: int) -> Library:
+def _sorted(
+    read: Sequence[tuple[_Entry, BySemitones]], stem: str, drawn_layers: Sequence[str], sample_rate_hz: int
+) -> Library:
     song_voices, demo_voices, extra_voices, layers = [], [], [], []
     for entry, sounds in read:
         backing = [s for e, s in read if e.song == entry.song and e.stem != stem]
         is_demo = not entry.files
         if entry.stem != stem:
             weight = DEMO_WEIGHT if is_demo else SONG_WEIGHT if entry.is_song else EXTRA_WEIGHT
-            layers.append(Layer(entry.stem, sounds, weight))
+            if entry.stem in drawn_layers:
+                layers.append(Layer(entry.stem, sounds, weight))
         elif is_demo:
             demo_voices.append(Voice(sounds, backing))
         elif entry.is_song:
@@ -107,10 +112,11 @@ def _sorted(read: Sequence[tuple[_Entry, BySemitones]], stem: str, sample_rate_h
         else:
             extra_voices.append(Voice(sounds))
     if not song_voices or not layers:
-        missing = (
-            f"no song has the stem {stem!r}" if not song_voices else f"no song has a stem beside {stem!r}"
+        missing = f"the stem {stem!r}" if not song_voices else f"any stem of {', '.join(drawn_layers)}"
+        raise TrainingError(
+            f"a remix needs voices and layers to go under them, but no song has {missing}. "
+            "Name the songs' files as the recipe names its stems (model.stems, data.layer_weights)."
         )
-        raise TrainingError(f"a remix needs voices and something under them, but {missing}.")
     n_seconds = sum(_original(sounds).n_samples for _, sounds in read) / sample_rate_hz
     return Library(song_voices, demo_voices, extra_voices, layers, n_seconds)
 

@@ -18,7 +18,8 @@ import torch
 
 from rtsep.config import changed
 from rtsep.errors import ModelError, TrainingError
-from rtsep.nets.runner import Device, choose_device
+from rtsep.nets.runner import choose_device
+from rtsep.stream import Device
 from rtsep.train.checkpoint import read_checkpoint, write_checkpoint
 from rtsep.train.chunks import ChunkSegments
 from rtsep.train.display import training_display

@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from rtsep.config import Strict
-from rtsep.zoo.card import Extension, Mask, ModelCard, NetworkCard
+from rtsep.stream import Extension, Mask
+from rtsep.zoo.card import ModelCard, NetworkCard
 
 Range = tuple[float, float]
 LossName = Literal["l1_mask", "weighted_l1_mask", "complex", "cross_entropy"]
@@ -93,6 +94,11 @@ class RemixData(Strict):
     reverb_gain_db: Range = (-18.0, -4.0)
     voice_semitones: tuple[float, ...] = Field(default=(-4, -2, 0, 2, 4), min_length=1)
     backing_semitones: tuple[float, ...] = Field(default=(-2, 0, 2), min_length=1)
+
+    @property
+    def drawn_layers(self) -> tuple[str, ...]:
+        """The stems that may become a layer."""
+        return tuple(stem for stem, weight in self.layer_weights.items() if weight > 0)
 
     @model_validator(mode="after")
     def _can_be_drawn(self) -> RemixData:

@@ -52,7 +52,7 @@ class RemixSegments:
         weights = np.array([layer.weight for layer in library.layers])
         self._layers_of = {
             stem: [i for i, layer in enumerate(library.layers) if layer.stem == stem]
-            for stem in data.layer_weights
+            for stem in data.drawn_layers
         }
         self._odds = {stem: weights[i] / weights[i].sum() for stem, i in self._layers_of.items() if i}
         stem_weights = np.array([data.layer_weights[stem] for stem in self._odds])

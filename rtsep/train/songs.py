@@ -9,24 +9,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from rtsep.errors import TrainingError
+from rtsep.settings import AUDIO_SUFFIXES
 
-AUDIO_SUFFIXES = frozenset(
-    [
-        ".wav",
-        ".aiff",
-        ".aif",
-        ".flac",
-        ".mp3",
-        ".ogg",
-        ".opus",
-        ".m4a",
-        ".aac",
-        ".mp4",
-        ".mkv",
-        ".wma",
-        ".caf",
-    ]
-)
 MIX_NAMES = ("mixture", "mix")
 
 

@@ -16,9 +16,8 @@ from pydantic import Field, model_validator
 from rtsep.config import Strict, read_yaml
 from rtsep.errors import ConfigError, ModelError
 from rtsep.nets.unet import SPLEETER_N_FILTERS, Activation, UNetSpec
+from rtsep.stream import Extension, Mask
 
-Extension = Literal["zeros", "average", "top_band"]
-Mask = Literal["ratio", "direct"]
 # A stem's name becomes a file name, a command-line argument and a part of a tensor's name.
 StemName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 

@@ -23,7 +23,6 @@ def convert(
     config: str | os.PathLike[str] | SpleeterConfig | None = None,
     *,
     source: str = "",
-    licence: str = "",
 ) -> ModelFolder:
     """Make a model folder of a Spleeter checkpoint.
 
@@ -37,8 +36,8 @@ def convert(
     config
         Spleeter's configuration, where no ``config.json`` lies beside the checkpoint: a JSON file or
         ``spleeter:NAME``. If both are there, they have to agree.
-    source, licence
-        What the card shall say of the origin; by default the checkpoint's path and nothing.
+    source
+        What the card shall say of the origin; by default the checkpoint's path.
 
     Returns
     -------
@@ -61,7 +60,7 @@ def convert(
     settings = _choose_config(prefix, config)
     bundle = Bundle(prefix)
     about = source or f"Spleeter checkpoint {prefix.name} from {prefix.parent}"
-    card = settings.card(target.absolute().name, source=about, licence=licence)
+    card = settings.card(target.absolute().name, source=about)
     return write_folder(target, card, state_from_bundle(bundle, card.network))
 
 

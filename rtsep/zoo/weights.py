@@ -28,10 +28,8 @@ _STEP_COUNTER = "num_batches_tracked"
 _HASH_CHUNK_BYTES = 1 << 20
 
 
-def load_network(
-    folder: ModelFolder, *, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32
-) -> SeparationNet:
-    """Build a model's networks and fill them with its verified weights.
+def load_network(folder: ModelFolder, *, device: str | torch.device = "cpu") -> SeparationNet:
+    """Build a model's networks, in float32, and fill them with its verified weights.
 
     Parameters
     ----------
@@ -39,8 +37,6 @@ def load_network(
         The model, as `rtsep.zoo.find` gives it.
     device
         Where the networks shall live.
-    dtype
-        Precision of weights and arithmetic, whatever the precision they are stored in.
 
     Returns
     -------
@@ -62,7 +58,7 @@ def load_network(
         if name.endswith(_STEP_COUNTER):
             state[name] = torch.zeros((), dtype=torch.int64)
     network.load_state_dict(state, assign=True)
-    return network.to(device=device, dtype=dtype).eval()
+    return network.to(device=device, dtype=torch.float32).eval()
 
 
 def read_weights(folder: ModelFolder) -> dict[str, Tensor]:

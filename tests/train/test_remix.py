@@ -78,8 +78,19 @@ def test_without_a_voice_or_without_backing(tmp_path):
     with pytest.raises(TrainingError, match="no song has the stem 'vocals'"):
         remix(tmp_path / "a")
     write_song(tmp_path / "b" / "one", vocals=tone(100))
-    with pytest.raises(TrainingError, match="no song has a stem beside 'vocals'"):
+    with pytest.raises(TrainingError, match="no song has any stem of drums, other"):
         remix(tmp_path / "b")
+    write_song(tmp_path / "b" / "two", guitar=tone(200))
+    with pytest.raises(TrainingError, match="no song has any stem of drums, other"):
+        remix(tmp_path / "b")
+
+
+def test_only_stems_with_a_weight_become_layers(songs):
+    write_song(songs / "more", kazoo=tone(300), drums=tone(100))
+    recipe = Recipe.model_validate(small_recipe(data={**REMIX, "layer_weights": {"drums": 1, "other": 0}}))
+    library = read_library(find_songs(songs, ("vocals",)), recipe.data, None, "vocals", 8000)
+    assert {layer.stem for layer in library.layers} == {"drums"}
+    assert {len(voice.backing) for voice in library.song_voices} != {0}
 
 
 @pytest.mark.parametrize("semitones", [-4, 0, 12])

@@ -101,14 +101,14 @@ def test_where_a_model_dir_is_looked_for(
 
 
 def test_the_json_decides_how_installed_weights_are_used(store: Path, desk: Path, golden: Path) -> None:
-    installed = convert(golden / "2stems", store / "2stems", licence="free")
+    installed = convert(golden / "2stems", store / "2stems", source="here")
     data = json.loads((golden / "2stems" / "config.json").read_text())
     changes = {"F": 1536, "mask_extension": "average", "separation_exponent": 1}
     (desk / "mine.json").write_text(json.dumps(data | changes))
     found = find("mine.json")
     assert found.weights == installed.weights
     assert (found.card.n_bins, found.card.extension, found.card.exponent) == (1536, "average", 1)
-    assert (found.card.sha256, found.card.licence) == (installed.card.sha256, "free")
+    assert (found.card.sha256, found.card.source) == (installed.card.sha256, "here")
     load_network(found)
     data["model"]["params"]["conv_activation"] = "ELU"
     (desk / "mine.json").write_text(json.dumps(data))
