@@ -12,7 +12,9 @@ import pytest
 # it. Set before torch is imported, and passed on to the commands that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Under nohup, which a build server may use, a hangup is ignored, and commands that tests hang up would play on.
+# A build server may start us in the background, where Ctrl-C is ignored, or under nohup, where a hangup is; the tests
+# and the commands that they start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
