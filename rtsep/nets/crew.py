@@ -1,9 +1,4 @@
-"""Threads that share the cores: stems side by side rather than every layer cut in pieces.
-
-A layer cut in pieces ends with its slowest piece, dozens of times a window, and worst when the machine has other
-things to do; whole networks side by side meet once (two stems on two cores: 216 ms for a segment against 247, and
-257 against 1020 on a busy machine).
-"""
+"""Threads for the transforms of a whole segment: channels side by side, each long enough to be worth two meetings."""
 
 from __future__ import annotations
 

@@ -1,24 +1,28 @@
-"""The runner: columns of magnitude in, columns of masks out. It owns device, precision and context window.
+"""Runners: columns of magnitude in, columns of masks out. They own device, precision and what was seen before.
 
-This one evaluates the whole window for every update, the networks side by side. Whatever replaces it has to return
-the same columns.
+One protocol, three kinds:
+
+- `StreamRunner`: the exact streamed form; live, on a CPU
+- `WindowRunner`: a window evaluated whole for every update; whole recordings, and short contexts
+- `ModuleRunner`: the same through the modules as they are written; on a GPU
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from rtsep.errors import DeviceError, UsageError
-from rtsep.nets.crew import Crew
-from rtsep.nets.layout import LaidOutUNet
+from rtsep.nets.step import MAX_PUSH_FRAMES
+from rtsep.nets.streaming import StreamingUNet
 from rtsep.nets.unet import N_CHANNELS, SeparationNet
-from rtsep.stream import Device
+from rtsep.nets.window import WindowUNet
+from rtsep.stream import Device, Precision
 
 
 def choose_device(device: Device) -> torch.device:
@@ -44,14 +48,14 @@ class Window:
     Parameters
     ----------
     context_frames
-        T: all frames that the networks see, past and future.
+        T: all frames that the networks see, past and future; None: all there ever were.
     update_hops
         New frames from one update to the next, and so the columns wanted.
     lookahead_frames
         How many newer frames there are behind the last wanted one.
     """
 
-    context_frames: int
+    context_frames: int | None
     update_hops: int = 1
     lookahead_frames: int = 0
 
@@ -68,6 +72,10 @@ class Window:
                 f"update_hops={self.update_hops} must be 1 or more, "
                 f"lookahead_frames={self.lookahead_frames} 0 or more"
             )
+        if self.context_frames is None:
+            if self.update_hops > MAX_PUSH_FRAMES:
+                raise UsageError(f"update_hops={self.update_hops} must be at most {MAX_PUSH_FRAMES}")
+            return
         if self.context_frames < time_multiple or self.context_frames % time_multiple:
             raise UsageError(f"context_frames={self.context_frames} must be a multiple of {time_multiple}")
         if self.update_hops + self.lookahead_frames > self.context_frames:
@@ -76,9 +84,64 @@ class Window:
                 f"into context_frames={self.context_frames}"
             )
 
+    @property
+    def grid_hops(self) -> int:
+        """The coarsest grid of `StreamingUNet` on which all updates lie."""
+        return self.update_hops & -self.update_hops
 
-class WindowRunner:
-    """Runs networks over the newest frames of a stream.
+
+@dataclass(frozen=True)
+class Effort:
+    """How networks are run.
+
+    Parameters
+    ----------
+    device
+        Where.
+    precision
+        Of weights and columns on a CPU; masks are float32 always.
+    n_threads
+        Threads on a CPU; None: one for each network, as far as there are cores.
+    """
+
+    device: torch.device
+    precision: Precision = "float32"
+    n_threads: int | None = None
+
+    def threads_for(self, n_networks: int) -> int:
+        """Threads to use: networks side by side meet once, the parts of one network at every layer."""
+        return self.n_threads or max(1, min(torch.get_num_threads(), n_networks))
+
+
+class Runner(Protocol):
+    """Networks over a stream of frames."""
+
+    def push(self, magnitude: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Take the newest frames.
+
+        Parameters
+        ----------
+        magnitude
+            ``(2, update_hops, bins)``.
+
+        Returns
+        -------
+        ndarray
+            The networks' masks for the `update_hops` frames that lie `lookahead_frames` back,
+            ``(instruments, 2, update_hops, bins)``, overwritten by the next call.
+        """
+
+    def reset(self) -> None:
+        """Silence before the first frame."""
+
+    def close(self) -> None:
+        """Let go of threads and devices."""
+
+
+def open_runner(
+    net: SeparationNet, instruments: Sequence[str], window: Window, n_bins: int, effort: Effort
+) -> Runner:
+    """The runner for a window.
 
     Parameters
     ----------
@@ -90,9 +153,86 @@ class WindowRunner:
         Context, update and lookahead.
     n_bins
         Bins that the networks see.
-    device
-        Where they run.
+    effort
+        Device, precision, threads.
+
+    Raises
+    ------
+    UsageError
+        A window that no network can evaluate.
     """
+    window.check(net.spec.time_multiple)
+    if effort.device.type != "cpu":
+        return ModuleRunner(net, instruments, window, n_bins, effort.device)
+    if window.context_frames is None:
+        return StreamRunner(net, instruments, window, n_bins, effort)
+    return WindowRunner(net, instruments, window, n_bins, effort)
+
+
+class StreamRunner:
+    """The streamed form: all of the past, at the cost of what is new. See `open_runner`."""
+
+    def __init__(
+        self, net: SeparationNet, instruments: Sequence[str], window: Window, n_bins: int, effort: Effort
+    ) -> None:
+        self._window = window
+        self._unet = StreamingUNet(
+            net,
+            instruments,
+            n_bins,
+            grid_hops=window.grid_hops,
+            reach_frames=window.update_hops + window.lookahead_frames,
+            precision=effort.precision,
+            n_threads=effort.threads_for(len(instruments)),
+        )
+
+    def push(self, magnitude: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See `Runner`."""
+        return self._unet.push(magnitude, self._window.update_hops, self._window.lookahead_frames)
+
+    def reset(self) -> None:
+        """See `Runner`."""
+        self._unet.reset()
+
+    def close(self) -> None:
+        """See `Runner`."""
+        self._unet.close()
+
+
+class WindowRunner:
+    """The whole window for every update, on a CPU. See `open_runner`."""
+
+    def __init__(
+        self, net: SeparationNet, instruments: Sequence[str], window: Window, n_bins: int, effort: Effort
+    ) -> None:
+        assert window.context_frames is not None, "an endless context is for StreamRunner"
+        self._window = window
+        self._context = np.zeros((N_CHANNELS, window.context_frames, n_bins), np.float32)
+        n_threads = effort.threads_for(len(instruments))
+        self._unet = WindowUNet(
+            net, instruments, window.context_frames, n_bins, precision=effort.precision, n_threads=n_threads
+        )
+
+    def push(self, magnitude: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See `Runner`."""
+        return _wanted(self._unet.evaluate(_slide(self._context, magnitude)), self._window)
+
+    def reset(self) -> None:
+        """See `Runner`."""
+        self._context[:] = 0
+
+    def close(self) -> None:
+        """See `Runner`."""
+        self._unet.close()
+
+
+class ModuleRunner:
+    """The whole window for every update, by torch, wherever torch runs. See `open_runner`.
+
+    An endless context is a window of `ENDLESS_FRAMES` here, beyond which the networks see nothing of what is wanted.
+    """
+
+    ENDLESS_FRAMES = 512
 
     def __init__(
         self,
@@ -102,49 +242,40 @@ class WindowRunner:
         n_bins: int,
         device: torch.device,
     ) -> None:
-        window.check(net.spec.time_multiple)
-        self._net = net.to(device)
-        self._window = window
-        size = (window.context_frames, n_bins)
-        unets = [self._net.unets[name] for name in instruments]
-        on_cpu = device.type == "cpu"  # elsewhere the modules as they are written are the fast form
-        self._unets: list[Callable[[Tensor], Tensor]] = [
-            LaidOutUNet(unet, *size) if on_cpu else unet for unet in unets
-        ]
-        self._crew = Crew(torch.get_num_threads() if on_cpu else 1, len(unets))
-        self._context = torch.zeros((1, N_CHANNELS, *size), device=device)
-
-    def reset(self) -> None:
-        """Silence before the first frame."""
-        self._context.zero_()
+        self._net, self._names, self._window, self._device = (
+            net.to(device),
+            tuple(instruments),
+            window,
+            device,
+        )
+        n_frames = window.context_frames or self.ENDLESS_FRAMES
+        self._context = np.zeros((N_CHANNELS, n_frames, n_bins), np.float32)
 
     @torch.inference_mode()
     def push(self, magnitude: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Slide the window over `update_hops` new frames and evaluate it.
+        """See `Runner`."""
+        seen = torch.from_numpy(_slide(self._context, magnitude))[None].to(self._device)
+        masks: NDArray[np.float32] = self._net(seen, self._names)[:, 0].float().cpu().numpy()
+        return _wanted(masks, self._window)
 
-        Parameters
-        ----------
-        magnitude
-            ``(2, update_hops, bins)`` of the newest frames.
+    def reset(self) -> None:
+        """See `Runner`."""
+        self._context[:] = 0
 
-        Returns
-        -------
-        ndarray
-            The networks' masks for the `update_hops` frames that lie `lookahead_frames` back,
-            ``(instruments, 2, update_hops, bins)``.
-        """
-        n_new, ahead = self._window.update_hops, self._window.lookahead_frames
-        context = self._context
-        if n_new < self._window.context_frames:
-            context[:, :, :-n_new] = context[:, :, n_new:].clone()
-        context[0, :, -n_new:] = torch.from_numpy(magnitude).to(context.device)
-        end = self._window.context_frames - ahead
-        seen = self._net.compressed(context)
+    def close(self) -> None:
+        """Nothing is held that memory management would not find."""
 
-        def logits(unet: Callable[[Tensor], Tensor]) -> Tensor:
-            with torch.inference_mode():  # a setting of the thread
-                return unet(seen)[0, :, end - n_new : end]
 
-        masks = self._net.masks(torch.stack(self._crew.map(logits, self._unets)))
-        wanted: NDArray[np.float32] = masks.float().cpu().numpy()
-        return wanted
+def _slide(context: NDArray[np.float32], newest: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Move the context on by the newest frames."""
+    n_new = newest.shape[1]
+    if n_new < context.shape[1]:
+        context[:, :-n_new] = context[:, n_new:].copy()
+    context[:, -n_new:] = newest
+    return context
+
+
+def _wanted(masks: NDArray[np.float32], window: Window) -> NDArray[np.float32]:
+    """Of the masks of a whole window, the columns that this update is for."""
+    end = masks.shape[2] - window.lookahead_frames
+    return masks[:, :, end - window.update_hops : end]

@@ -23,8 +23,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 Activation = Literal["LeakyReLU", "ReLU", "ELU"]
@@ -154,6 +156,13 @@ class UNet(nn.Module):
                 x = torch.cat((skips.pop(), x), dim=1)
         logits: Tensor = self.head(x)
         return logits
+
+
+def compress(magnitude: NDArray[np.float32], exponent: float) -> NDArray[np.float32]:
+    """Magnitudes as the first layers see them; `SeparationNet.compressed` for arrays."""
+    if exponent == 1:
+        return magnitude
+    return (magnitude + np.float32(_TINY_MAGNITUDE)) ** np.float32(exponent)
 
 
 class SeparationNet(nn.Module):

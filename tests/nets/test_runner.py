@@ -1,26 +1,36 @@
-"""The window over a stream against the network over frames that lie there whole."""
+"""The runners over a stream against the network over frames that lie there whole."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
+from networks import make_frames, make_net, whole_window
 
 from rtsep.errors import DeviceError, UsageError
-from rtsep.nets.runner import Window, WindowRunner, choose_device
+from rtsep.nets.runner import (
+    Effort,
+    ModuleRunner,
+    Runner,
+    StreamRunner,
+    Window,
+    WindowRunner,
+    choose_device,
+    open_runner,
+)
 from rtsep.nets.unet import SeparationNet, UNetSpec
 
 SPEC = UNetSpec(conv_n_filters=(2, 2, 3, 3, 2, 2))
 N_BINS, CONTEXT = 64, 64
+CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
 def net() -> SeparationNet:
-    torch.manual_seed(0)
-    return SeparationNet(("a", "b", "c"), SPEC).eval()
+    return make_net(SPEC)
 
 
-def masks_at_once(net: SeparationNet, frames: np.ndarray, names: tuple[str, ...], end: int) -> np.ndarray:
+def short_window(net: SeparationNet, frames: np.ndarray, names: tuple[str, ...], end: int) -> np.ndarray:
     """Masks of the window of frames before `end`; before frame 0 there is silence."""
     padded = np.concatenate((np.zeros((2, CONTEXT, N_BINS), np.float32), frames), axis=1)
     window = torch.from_numpy(padded[:, end : end + CONTEXT].copy())[None]
@@ -28,24 +38,55 @@ def masks_at_once(net: SeparationNet, frames: np.ndarray, names: tuple[str, ...]
         return np.asarray(net(window, names)[:, 0])
 
 
-@pytest.mark.parametrize(("update", "ahead"), [(1, 0), (1, 5), (2, 0), (3, 8), (8, 1), (64, 0), (32, 32)])
-def test_columns_are_those_of_the_whole_window(net: SeparationNet, update: int, ahead: int) -> None:
-    frames = np.random.default_rng(1).uniform(0, 5, (2, 3 * 64, N_BINS)).astype(np.float32)
-    names = ("c", "a")
-    runner = WindowRunner(net, names, Window(CONTEXT, update, ahead), N_BINS, torch.device("cpu"))
+UPDATES = [(1, 0), (1, 5), (2, 0), (3, 8), (8, 1), (64, 0), (32, 32)]
+
+
+@pytest.mark.parametrize(("update", "ahead"), UPDATES)
+@pytest.mark.parametrize("kind", [WindowRunner, ModuleRunner])
+def test_columns_are_those_of_the_window(net: SeparationNet, kind: type, update: int, ahead: int) -> None:
+    frames, names, window = make_frames(3 * 64, N_BINS), ("c", "a"), Window(CONTEXT, update, ahead)
+    runner: Runner = (
+        open_runner(net, names, window, N_BINS, Effort(CPU))
+        if kind is WindowRunner
+        else ModuleRunner(net, names, window, N_BINS, CPU)
+    )
+    assert isinstance(runner, kind)
     for g in range(min(70, 192 // update)):  # the window has been filled and left behind
         end = (g + 1) * update
         got = runner.push(frames[:, end - update : end])
         if g in (0, 1, 20, 69):
             last = CONTEXT - ahead
-            expected = masks_at_once(net, frames, names, end)[:, :, last - update : last]
-            np.testing.assert_allclose(got, expected, atol=5e-6)  # another order of sums
+            expected = short_window(net, frames, names, end)[:, :, last - update : last]
+            np.testing.assert_allclose(got, expected, rtol=0, atol=5e-6)  # another order of sums
+    runner.close()
 
 
-def test_reset_is_silence(net: SeparationNet) -> None:
+@pytest.mark.parametrize(("update", "ahead"), UPDATES)
+@pytest.mark.parametrize("kind", [StreamRunner, ModuleRunner])
+def test_without_a_context_columns_are_those_of_the_full_window(
+    net: SeparationNet, kind: type, update: int, ahead: int
+) -> None:
+    frames, names, window = make_frames(256, N_BINS), ("c", "a"), Window(None, update, ahead)
+    runner: Runner = (
+        open_runner(net, names, window, N_BINS, Effort(CPU))
+        if kind is StreamRunner
+        else ModuleRunner(net, names, window, N_BINS, CPU)
+    )
+    assert isinstance(runner, kind)
+    for g in range(min(20, 256 // update)):
+        end = (g + 1) * update
+        got = runner.push(frames[:, end - update : end])
+        if g in (0, 1, 19):
+            expected = whole_window(net, names, frames, end, update, ahead)
+            np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5)
+    runner.close()
+
+
+@pytest.mark.parametrize("context", [CONTEXT, None])
+def test_reset_is_silence(net: SeparationNet, context: int | None) -> None:
     frames = np.random.default_rng(2).uniform(0, 5, (2, 2, N_BINS)).astype(np.float32)
-    runner = WindowRunner(net, ("a",), Window(CONTEXT, 2), N_BINS, torch.device("cpu"))
-    first = runner.push(frames)
+    runner = open_runner(net, ("a",), Window(context, 2), N_BINS, Effort(CPU))
+    first = runner.push(frames).copy()
     assert np.abs(runner.push(frames) - first).max() > 0
     runner.reset()
     np.testing.assert_array_equal(runner.push(frames), first)
@@ -59,11 +100,19 @@ def test_reset_is_silence(net: SeparationNet) -> None:
         (Window(100), "context_frames=100 must be a multiple of 64"),
         (Window(0), "context_frames=0 must be a multiple of 64"),
         (Window(64, 60, 5), r"update_hops \+ lookahead_frames = 65 must fit into context_frames=64"),
+        (Window(None, 65), "update_hops=65 must be at most 64"),
     ],
 )
 def test_a_window_that_cannot_be_is_refused(net: SeparationNet, window: Window, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        WindowRunner(net, ("a",), window, N_BINS, torch.device("cpu"))
+        open_runner(net, ("a",), window, N_BINS, Effort(CPU))
+
+
+def test_networks_run_side_by_side() -> None:
+    cores = torch.get_num_threads()
+    assert Effort(CPU).threads_for(1) == 1
+    assert Effort(CPU).threads_for(64) == cores
+    assert Effort(CPU, n_threads=3).threads_for(1) == 3
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="here is a GPU")
