@@ -113,7 +113,7 @@ class ModelSettings(Strict):
     """What takes it apart, and how often.
 
     `name` is an installed model or a folder; without it the default model runs. `context_frames` are the
-    frames that the network sees (none: as trained), `update_hops` the hops from one run of it to the next,
+    frames that the network sees (none: all there ever were), `update_hops` the hops from one run of it to the next,
     `lookahead_frames` the future frames that it waits for. ``card`` means: as the model's card says.
     """
 

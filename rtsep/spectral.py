@@ -1,4 +1,4 @@
-"""Spleeter's way of separating, as a stream: frames, STFT, context window, masks, overlap-add.
+"""Spleeter's way of separating, as a stream: frames, STFT, networks, masks, overlap-add.
 
 Offline and live are this one path. With U = `update_hops` and L = `lookahead_frames`, the networks run whenever U new
 frames are there, and their masks are used for the U frames that end L frames back::
@@ -24,7 +24,7 @@ from rtsep.dsp import masks as mask_math
 from rtsep.dsp import stft
 from rtsep.errors import UsageError
 from rtsep.nets.crew import Crew, all_threads
-from rtsep.nets.runner import Window, WindowRunner, choose_device
+from rtsep.nets.runner import Effort, Runner, Window, choose_device, open_runner
 from rtsep.nets.unet import SeparationNet
 from rtsep.stream import N_CHANNELS, Audio, Extension, Latency, Mask, Options, Schedule
 from rtsep.zoo.card import ModelCard, ModelFolder
@@ -135,7 +135,7 @@ class SpectralSeparator:
 
     def __init__(self, card: ModelCard, net: SeparationNet, options: Options) -> None:
         self._card, self._net = card, net
-        self._device = choose_device(options.device)
+        self._effort = Effort(choose_device(options.device), options.precision, options.n_threads)
         mask = card.mask if options.mask == "card" else options.mask
         extension = card.extension if options.extension == "card" else options.extension
         self._plan = MaskPlan(card, mask, extension, options.choose(card.stems))
@@ -156,7 +156,7 @@ class SpectralSeparator:
         top_khz = self._card.n_bins * self.sample_rate_hz / self._card.frame_samples / 1000
         return (
             f"{self._card.name}: {self._plan.mask} masks up to {top_khz:.0f} kHz, above it "
-            f"{self._plan.extension}, on {self._device.type}"
+            f"{self._plan.extension}, {self._effort.precision} on {self._effort.device.type}"
         )
 
     def open_stream(self, schedule: Schedule | None) -> SpectralStream:
@@ -164,10 +164,9 @@ class SpectralSeparator:
         if schedule is None:
             window = Window(self._card.n_frames, self._card.n_frames)
         else:
-            context = schedule.context_frames or self._card.n_frames
-            window = Window(context, schedule.update_hops, schedule.lookahead_frames)
+            window = Window(schedule.context_frames, schedule.update_hops, schedule.lookahead_frames)
         plan, card = self._plan, self._card
-        runner = WindowRunner(self._net, plan.instruments, window, card.n_bins, self._device)
+        runner = open_runner(self._net, plan.instruments, window, card.n_bins, self._effort)
         return SpectralStream(card, plan, window, runner)
 
 
@@ -186,7 +185,7 @@ class SpectralStream:
         What evaluates the networks.
     """
 
-    def __init__(self, card: ModelCard, plan: MaskPlan, window: Window, runner: WindowRunner) -> None:
+    def __init__(self, card: ModelCard, plan: MaskPlan, window: Window, runner: Runner) -> None:
         self._card, self._plan, self._window, self._runner = card, plan, window, runner
         # Channels side by side; of a short update a single thread is done before two have met.
         is_long = window.update_hops >= BATCH_FRAMES
@@ -268,7 +267,8 @@ class SpectralStream:
         return self.process(np.zeros((N_CHANNELS, self.latency_samples), np.float32))
 
     def close(self) -> None:
-        """Nothing is held that memory management would not find."""
+        """Let the networks' threads go."""
+        self._runner.close()
 
     def _take(self, n_samples: int) -> Audio:
         """The oldest samples that are ready."""

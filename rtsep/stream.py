@@ -26,9 +26,10 @@ N_CHANNELS = 2  # stems and mixture are stereo from end to end
 
 Device = Literal["auto", "cpu", "cuda"]
 Mask = Literal["ratio", "direct"]
+Precision = Literal["float32", "bfloat16"]
 Extension = Literal["zeros", "average", "top_band"]
 AsOnCard = Literal["card"]
-"""Where networks run, how stems share the mixture, what happens above the network's top bin: see `Options`."""
+"""Where networks run, how exactly, how stems share the mixture, what is above the top bin: see `Options`."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class Schedule:
     Parameters
     ----------
     context_frames
-        Frames that the model sees at once; None: as many as it was trained with.
+        Frames that the model sees at once; None: all there ever were.
     update_hops
         New frames from one run of the model to the next.
     lookahead_frames
@@ -131,12 +132,18 @@ class Options:
         See `rtsep.dsp.masks`; ``card``: as the model's card says.
     stems
         The stems that are wanted; None: all.
+    precision
+        Of the networks on a CPU; masks and everything after them are float32.
+    n_threads
+        Threads for the networks on a CPU; None: one for each, as far as there are cores.
     """
 
     device: Device = "auto"
     mask: Mask | AsOnCard = "card"
     extension: Extension | AsOnCard = "card"
     stems: tuple[str, ...] | None = None
+    precision: Precision = "float32"
+    n_threads: int | None = None
 
     def choose(self, available: tuple[str, ...]) -> tuple[str, ...]:
         """The wanted stems, in the order in which they were asked for.

@@ -30,7 +30,13 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 # Limbs do not see one another, except as said here.
 EVERYBODY_SEES = {"errors", "whole", "stream", "config"}
-LIMBS: dict[str, set[str]] = {"dsp": set(), "nets": set(), "io": set(), "control": set(), "zoo": {"nets"}}
+LIMBS: dict[str, set[str]] = {
+    "dsp": set(),
+    "nets": {"atomics"},
+    "io": set(),
+    "control": set(),
+    "zoo": {"nets"},
+}
 
 # Who may use a room that is none of the path's.
 VISITORS = {"train": {"cli"}, "demo": {"cli", "train"}, "control": {"cli"}}
@@ -41,8 +47,8 @@ HOMES = {
     "blessed": {"control/keys.py"},
     "google_crc32c": {"zoo"},
     "httpx": {"zoo/pull.py"},
-    "llvmlite": {"atomics.py"},
-    "numba": {"atomics.py", "callback.py", "dsp"},
+    "llvmlite": {"atomics.py", "nets"},
+    "numba": {"atomics.py", "callback.py", "dsp", "nets"},
     "platformdirs": {"zoo"},
     "pydantic": {"config.py", "settings.py", "train", "zoo"},
     "rich": {"cli", "control/display.py", "train"},

@@ -60,7 +60,7 @@ def test_a_stream_on_offlines_grid_is_offline(tmp_path: Path) -> None:
     card = make_card(FOUR, extension="average")
     separator = rtsep.load(make_model(tmp_path / "tiny", card), device="cpu")
     mixture = noise(15_000)
-    stream = separator.stream(44100, update_hops=64, lookahead_frames=0)
+    stream = separator.stream(44100, context_frames=64, update_hops=64)
     parts = [stream.process(part) for part in cut(mixture, 0)]
     streamed = np.concatenate([*parts, stream.flush()], axis=2)[:, :, stream.latency_samples :]
     np.testing.assert_allclose(

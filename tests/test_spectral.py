@@ -153,4 +153,4 @@ def test_threads_change_nothing() -> None:
 
 def test_the_summary_says_what_is_done() -> None:
     separator = SpectralSeparator(make_card(("vocals", "rest")), None, Options("cpu", extension="top_band"))  # type: ignore[arg-type]
-    assert separator.summary == "tiny: ratio masks up to 11 kHz, above it top_band, on cpu"
+    assert separator.summary == "tiny: ratio masks up to 11 kHz, above it top_band, float32 on cpu"
