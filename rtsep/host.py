@@ -65,6 +65,11 @@ class Host:
         return self._rig.separator.name
 
     @property
+    def notice(self) -> str | None:
+        """What a person should know before it starts: that the model is too slow, and what would help."""
+        return self._rig.notice
+
+    @property
     def mix(self) -> Mixer:
         """The faders."""
         return self._rig.mixer

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-import time
-
-import numpy as np
 
 from rtsep.callback import FADE_SAMPLES
 from rtsep.engine import POLL_S
-from rtsep.stream import N_CHANNELS, Latency, StemStream
+from rtsep.stream import Latency, StemStream
+from rtsep.tuning import time_updates
 
-N_WARM_UPS = 5
-COMPUTE_FACTOR = 1.5  # an update may take this much longer than the slowest of the warm-up
+N_WARM_UPS = 16
+COMPUTE_FACTOR = 1.5  # an update may take this much longer than the slowest of the warm-up,
+LEAST_RESERVE_S = 0.008  # and at least so much: two slices of a scheduler that has something else to do
 
 
 def offset(stream: StemStream, sample_rate_hz: int, compute_s: float, largest_block_samples: int) -> Latency:
@@ -29,14 +28,7 @@ def offset(stream: StemStream, sample_rate_hz: int, compute_s: float, largest_bl
 
 
 def measure_compute_s(stream: StemStream, sample_rate_hz: int) -> float:
-    """Warm a stream up; what an update may take: what the slowest took and a half more, and the wake-up."""
-    block = np.zeros((N_CHANNELS, stream.update_samples), np.float32)
-    slowest_s = 0.0
-    for i in range(N_WARM_UPS):
-        started_s = time.perf_counter()
-        stream.process(block)
-        if i:  # the first call pays for what is made once
-            slowest_s = max(slowest_s, time.perf_counter() - started_s)
-    stream.reset()
+    """Warm a stream up; what an update may take: what the slowest took, a reserve, and the wake-up."""
+    slowest_s = max(time_updates(stream, sample_rate_hz, N_WARM_UPS, is_paced=False))
     deadline_s = stream.update_samples / sample_rate_hz
-    return min(slowest_s * COMPUTE_FACTOR, deadline_s) + 2 * POLL_S
+    return min(max(slowest_s * COMPUTE_FACTOR, slowest_s + LEAST_RESERVE_S), deadline_s) + 2 * POLL_S

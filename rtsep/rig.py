@@ -22,11 +22,12 @@ from rtsep.io.clocked import ClockedDriver
 from rtsep.mixer import Mixer, Strip
 from rtsep.offset import measure_compute_s, offset
 from rtsep.recorder import Recorder
-from rtsep.separator import Separator, load
+from rtsep.separator import Separator
 from rtsep.session_files import open_recorder
 from rtsep.settings import LiveSettings
 from rtsep.stream import Latency, StemStream
 from rtsep.transport import Transport
+from rtsep.tuning import open_separator, open_stream, tune
 
 REST_S = 0.01  # a run without a clock that has nothing left to do shall not burn a core
 
@@ -62,6 +63,7 @@ class Rig:
     engine: Engine
     transport: Transport | None
     recorder: Recorder | None
+    notice: str | None
 
     @property
     def heard(self) -> int:
@@ -115,39 +117,25 @@ def build(settings: LiveSettings, opened: ExitStack) -> tuple[Rig, Driver]:
     RtsepError
         A model, a file or a card is not to be had, or does not fit.
     """
-    separator = _open_separator(settings)
+    way, notice = tune(settings.model)
+    separator = open_separator(settings.model, way)
     settings.mixer.check_stems(separator.name, separator.stems)
     ends = open_ends(settings, separator.sample_rate_hz)
     if ends.reader is not None:
         opened.callback(ends.reader.close)
-    stream = _open_stream(settings, separator, ends.sample_rate_hz)
+    stream = open_stream(separator, settings.model, way.update_hops, ends.sample_rate_hz)
     opened.callback(stream.close)
     latency = offset(
         stream, ends.sample_rate_hz, _compute_s(settings, stream, ends), ends.largest_block_samples
     )
     mixer = _make_mixer(settings, separator.stems)
     chain = _make_chain(settings, ends, mixer, latency, len(separator.stems))
-    rig = _assemble(settings, separator, ends, stream, latency, mixer, chain)
+    rig = _assemble(settings, separator, ends, stream, latency, mixer, chain, notice)
     if rig.recorder is not None:
         opened.callback(rig.recorder.abort)
     driver = _make_driver(settings, rig)
     opened.callback(driver.stop)
     return rig, driver
-
-
-def _open_separator(settings: LiveSettings) -> Separator:
-    model = settings.model
-    return load(model.name, device=model.device, mask=model.mask, extension=model.extension)
-
-
-def _open_stream(settings: LiveSettings, separator: Separator, rate_hz: int) -> StemStream:
-    model = settings.model
-    return separator.stream(
-        rate_hz,
-        context_frames=model.context_frames,
-        update_hops=model.update_hops,
-        lookahead_frames=model.lookahead_frames,
-    )
 
 
 def _compute_s(settings: LiveSettings, stream: StemStream, ends: Ends) -> float:
@@ -196,6 +184,7 @@ def _assemble(
     latency: Latency,
     mixer: Mixer,
     chain: Chain,
+    notice: str | None,
 ) -> Rig:
     """What hangs on the tapes."""
     rate_hz, may_skip = ends.sample_rate_hz, ends.clock != "free"
@@ -210,7 +199,7 @@ def _assemble(
     if ends.reader is not None and chain.source_tape is not None:
         transport = Transport(ends.reader, chain.source_tape, rate_hz, heard)
     recorder = open_recorder(settings, separator.stems, chain, lambda: rig.n_heard_samples)
-    rig = Rig(separator, ends, stream, latency, mixer, chain, engine, transport, recorder)
+    rig = Rig(separator, ends, stream, latency, mixer, chain, engine, transport, recorder, notice)
     return rig
 
 

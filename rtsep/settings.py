@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from rtsep.config import Strict, parse
 from rtsep.errors import UsageError
-from rtsep.stream import AsOnCard, Device, Extension, Mask
+from rtsep.stream import AsOnCard, Device, Extension, Mask, Precision
 
 #: Endings by which a path that does not exist yet is known to be a file and not a device.
 AUDIO_SUFFIXES = frozenset(
@@ -57,6 +57,8 @@ Channels = Annotated[tuple[Channel, ...], Field(min_length=1, max_length=2), Aft
 #: A file or a device; a device's bare index is taken for its name.
 Source = Annotated[str, BeforeValidator(_index_to_text), Field(min_length=1)]
 
+UpdateHops = Annotated[int, Field(ge=1, le=64)]
+Auto = Literal["auto"]
 Clock = Literal["device", "real", "free"]
 
 
@@ -114,7 +116,8 @@ class ModelSettings(Strict):
 
     `name` is an installed model or a folder; without it the default model runs. `context_frames` are the
     frames that the network sees (none: all there ever were), `update_hops` the hops from one run of it to the next,
-    `lookahead_frames` the future frames that it waits for. ``card`` means: as the model's card says.
+    `lookahead_frames` the future frames that it waits for, `precision` that of the networks on a CPU. ``card`` means:
+    as the model's card says; ``auto``: as `rtsep.tuning` measures.
     """
 
     name: str | None = Field(default=None, min_length=1)
@@ -122,7 +125,8 @@ class ModelSettings(Strict):
     mask: Mask | AsOnCard = "card"
     extension: Extension | AsOnCard = "top_band"
     context_frames: int | None = Field(default=None, ge=64, le=4096)
-    update_hops: int = Field(default=4, ge=1, le=64)
+    update_hops: UpdateHops | Auto = "auto"
+    precision: Precision | Auto = "auto"
     lookahead_frames: int = Field(default=0, ge=0, le=256)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ import pytest
 # The networks here are tiny: threads that wait for one another would take most of the time, on a busy machine all of
 # it. Set before torch is imported, and passed on to the commands that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# What this machine's user has measured must not decide how tests run, nor tests what it is.
+os.environ["RTSEP_CONFIG"] = tempfile.mkdtemp(prefix="rtsep-config-")
 
 # A build server may start us in the background, where Ctrl-C is ignored, or under nohup, where a hangup is; the tests
 # and the commands that they start would inherit that.

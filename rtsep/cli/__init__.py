@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from rtsep.cli import demo, devices, live, models, separate, train
+from rtsep.cli import bench, demo, devices, live, models, separate, train
 from rtsep.cli.console import err, never_refuse, out
 from rtsep.cli.interrupts import Ended, end_like_ctrl_c
 from rtsep.errors import RtsepError
@@ -69,6 +69,7 @@ app.command(epilog=demo.EPILOG)(demo.demo)
 app.command(epilog=live.EPILOG)(live.live)
 app.command(epilog=separate.EPILOG)(separate.separate)
 app.command(epilog=devices.EPILOG)(devices.devices)
+app.command(epilog=bench.EPILOG)(bench.bench)
 app.command(epilog=train.EPILOG)(train.train)
 app.add_typer(models.app, name="models")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
 
@@ -30,15 +30,13 @@ def say(text: str) -> None:
     err.print(text, markup=False, highlight=False)
 
 
-def open_model(
-    model: str | None, *, device: str, mask: str, extension: str, stems: tuple[str, ...] | None
-) -> Separator:
-    """The model that was named, or the default one and the line that says which that is."""
+def open_model(model: str | None, **options: Any) -> Separator:
+    """The model that was named, or the default one and the line that says which that is; see `rtsep.load`."""
     from rtsep.separator import load
     from rtsep.zoo import default_model
 
     if model is not None:
-        return load(model, device=device, mask=mask, extension=extension, stems=stems)
+        return load(model, **options)
     folder, notice = default_model()
     say(notice)
-    return load(folder, device=device, mask=mask, extension=extension, stems=stems)
+    return load(folder, **options)

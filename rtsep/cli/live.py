@@ -79,8 +79,20 @@ ClockOption = Annotated[
     ),
 ]
 UpdateOption = Annotated[
+    str | None,
+    typer.Option(
+        "--update-hops",
+        metavar="N|auto",
+        help="Hops between updates: more saves work, costs latency. auto: as measured.",
+    ),
+]
+PrecisionOption = Annotated[
+    str | None,
+    typer.Option(metavar="auto|float32|bfloat16", help="Of the networks on a CPU. auto: as measured."),
+]
+ContextOption = Annotated[
     int | None,
-    typer.Option("--update-hops", metavar="N", help="Hops between updates: more saves work, costs latency."),
+    typer.Option("--context", metavar="FRAMES", help="Let the networks see no more; else all of the past."),
 ]
 LookaheadOption = Annotated[
     int | None,
@@ -117,6 +129,8 @@ def live(
     clock: ClockOption = None,
     update_hops: UpdateOption = None,
     lookahead: LookaheadOption = None,
+    context: ContextOption = None,
+    precision: PrecisionOption = None,
     device: PlaceOption = None,
     stats_json: StatsOption = None,
     no_keys: KeysOption = False,
@@ -125,7 +139,12 @@ def live(
     song, config = read_sources(sources or [])
     if song is not None and input_ is not None:
         raise UsageError(f"two inputs are named, {song!r} and --input {input_!r}; give one of them")
-    schedule = {"update_hops": update_hops, "lookahead_frames": lookahead}
+    schedule = {
+        "update_hops": int(update_hops) if update_hops and update_hops.isdecimal() else update_hops,
+        "lookahead_frames": lookahead,
+        "context_frames": context,
+        "precision": precision,
+    }
     options: dict[str, dict[str, Any]] = {
         "input": {"source": song or input_},
         "model": {"name": model, "device": device, **schedule},

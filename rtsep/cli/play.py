@@ -42,6 +42,8 @@ def play(host: Host, *, keys: bool, turn: Turn = lambda hands: None) -> None:
     def leave() -> None:
         hands.quit = True
 
+    if host.notice is not None:
+        say(host.notice)
     host.start()
     try:
         say(f"{host.model_name}: {', '.join(host.stems)}. Latency {host.latency}.")

@@ -82,6 +82,13 @@ DurationOption = Annotated[
 StemsOption = Annotated[
     list[str] | None, typer.Option("--stems", metavar="NAMES", help="Only these, like vocals,drums.")
 ]
+PrecisionOption = Annotated[
+    str,
+    typer.Option(
+        metavar="float32|bfloat16",
+        help="Of the networks on a CPU: bfloat16 takes half the time where the processor has it, at 1 % of a mask.",
+    ),
+]
 MwfOption = Annotated[bool, typer.Option("--mwf", hidden=True)]
 
 
@@ -99,6 +106,7 @@ def separate(
     mask: MaskOption = "card",
     extension: ExtensionOption = "card",
     device: DeviceOption = "auto",
+    precision: PrecisionOption = "float32",
     mwf: MwfOption = False,
 ) -> None:
     """Separate files into stems, as Spleeter does, at any length and rate."""
@@ -120,7 +128,9 @@ def separate(
         wanted,
     )
     check_request(files, settings)
-    separator = open_model(model, device=device, mask=mask, extension=extension, stems=wanted)
+    separator = open_model(
+        model, device=device, mask=mask, extension=extension, stems=wanted, precision=precision
+    )
     say(separator.summary)
     with FileBars() as bars:
         results = separate_files(files, separator, settings, bars)

@@ -336,7 +336,9 @@ def serve(state: State, worker: int) -> None:
         tell(state.board, worker)
 
 
-@_compiled
+@njit(
+    error_model="numpy", cache=True
+)  # with the interpreter's lock: a push lets go of it only once, in `run`
 def store_frames(state: State, magnitude: Any, first: int) -> None:
     """New columns ``(2, n, bins)`` into the ring."""
     for j in range(magnitude.shape[1]):

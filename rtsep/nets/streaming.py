@@ -16,7 +16,7 @@ from rtsep.nets.columns import N_TAPS, Arena, Floats, Stored
 from rtsep.nets.head import HEAD_REACH, head_numbers
 from rtsep.nets.layers import down_layers, flatten, silent_column, up_layers
 from rtsep.nets.step import MAX_PUSH_FRAMES, N_EDGE, State, run, serve, store_frames, wanted_bounds
-from rtsep.nets.team import Team, end_team
+from rtsep.nets.team import Team, compile_apart, end_team
 from rtsep.nets.unet import N_CHANNELS, SeparationNet, compress
 from rtsep.stream import Precision
 
@@ -80,12 +80,13 @@ class StreamingUNet:
         ]
         self._team = Team(n_threads)
         self._state = self._make_state(head_numbers(nets))
-        self._silence = self._make_silence()
-        self.reset()
         state = self._state
+        compile_apart(self._remember_silence)
+        self.reset()
         self._team.start(lambda worker: serve(state, worker))
         self.close = weakref.finalize(self, end_team, state.order, self._team)
-        run(state)  # nothing is ordered: this compiles
+        nothing = np.zeros((N_CHANNELS, 0, n_bins), np.float32)
+        compile_apart(lambda: store_frames(state, nothing, 0), lambda: run(state))
 
     def reset(self) -> None:
         """The past is silence: all columns are as silent frames leave them."""
@@ -234,9 +235,9 @@ class StreamingUNet:
         silent = compress(np.zeros(1, np.float32), self.spec.input_exponent)
         return col.stored_numbers(silent, self.precision)[0]
 
-    def _make_silence(self) -> list[tuple[Stored, ...]]:
+    def _remember_silence(self) -> None:
         """For every level a final column, raw and active, and the sums of columns 0 and 1, after silence."""
-        silence = []
+        self._silence: list[tuple[Stored, ...]] = []
         above = np.zeros_like(self._view(0)[:, 0]).repeat(self._n_stems, axis=0)
         above[:, 1 : self._n_bins + 1, :N_CHANNELS] = self._silent_frame()
         for i in range(self._depth):
@@ -252,6 +253,5 @@ class StreamingUNet:
                 silent_column(
                     self._layers[i], stem, above[stem], self._state.slopes[0], *(part[stem] for part in level)
                 )
-            silence.append(level)
+            self._silence.append(level)
             above = level[1]
-        return silence

@@ -174,3 +174,24 @@ def end_team(order: NDArray[np.int64], team: Team) -> None:
     """Let a team's helpers return; for `weakref.finalize`, which does it once."""
     order[STOP] = 1
     team.end()
+
+
+def compile_apart(*calls: Callable[[], object]) -> None:
+    """Make calls for the first time, which compiles them, in a thread that no signal interrupts.
+
+    Ctrl-C in the midst of numba's own bookkeeping leaves that broken, and comes out as another error.
+    """
+    errors: list[Exception] = []
+
+    def work() -> None:
+        try:
+            for call in calls:
+                call()
+        except Exception as error:  # raised again where somebody can answer it
+            errors.append(error)
+
+    thread = threading.Thread(target=work, name="rtsep-compile", daemon=True)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]

@@ -25,12 +25,14 @@ from rtsep.nets.columns import N_TAPS, Arena, Floats, Stored
 from rtsep.nets.head import HEAD_REACH, add_head_column, finish_masks, head_numbers
 from rtsep.nets.layers import down_layers, flatten, up_layers
 from rtsep.nets.product import WORD_BYTES
-from rtsep.nets.team import STOP, Team, end_team, meet, sleep, tell, wait, wake
+from rtsep.nets.team import STOP, Team, compile_apart, end_team, meet, sleep, tell, wait, wake
 from rtsep.nets.unet import N_CHANNELS, SeparationNet, compress
 from rtsep.stream import Precision
 
 CHUNK_BYTES = 1 << 19
 """Sums that are worked on at a time: half of a large core's second cache."""
+
+_IS_WANTED = STOP + 1  # a word of the order: without it nothing is computed
 
 LEAST_CHUNK = 4  # the columns that two of the last doubling need
 
@@ -192,7 +194,8 @@ def _stem(state: State, stem: int, home: int, member: int, n_members: int, worke
 @_inner
 def _work(state: State, worker: int) -> None:
     """One thread's share: whole stems as long as there is one for each, then its part of the rest."""
-    n_workers, n_stems = len(state.products), len(state.masks)
+    n_workers = len(state.products)
+    n_stems = len(state.masks) if state.order[_IS_WANTED] != 0 else 0
     n_together = n_stems // n_workers * n_workers
     for stem in range(worker, n_together, n_workers):
         _stem(state, stem, worker, 0, 1, worker)
@@ -287,12 +290,15 @@ class WindowUNet:
             lines=np.zeros((n_threads, n_bins + 2 * HEAD_REACH), np.float32),
             masks=np.zeros((len(nets), N_CHANNELS, n_frames, n_bins), np.float32),
             products=np.zeros((n_threads, most_products, 6), np.int64),
-            order=np.zeros(1, np.int64),
+            order=np.zeros(2, np.int64),
             board=self._team.board,
             is_softmax=spec.output == "softmax",
         )
         self._team.start(lambda worker: _serve(state, worker))
         self.close = weakref.finalize(self, end_team, state.order, self._team)
+        nothing = np.zeros((N_CHANNELS, 0, n_bins), np.float32)
+        compile_apart(lambda: _store_frames(state, nothing), lambda: _run(state))
+        state.order[_IS_WANTED] = 1
 
     def evaluate(self, magnitude: Floats) -> Floats:
         """The networks' masks of a window.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -173,3 +175,26 @@ def test_what_does_not_fit_is_refused() -> None:
         unet.push(FRAMES[:, :1], 1)
     with pytest.raises(ValueError, match=r"4 wanted \+ 1 ahead at most 4"):
         unet.push(FRAMES[:, :2], 4, 1)
+
+
+def test_a_push_needs_the_interpreter_once() -> None:
+    """While another thread keeps the interpreter, the compiled part of a push runs through."""
+    unet = StreamingUNet(NETS["leaky"], NAMES, N_BINS, n_threads=2)
+    expected = unet.push(FRAMES[:, :1], 1).copy()
+    unet.reset()
+    masks = unet.push(FRAMES[:, :1], 1)
+    unet.reset()
+    masks[:] = -1
+    interval = sys.getswitchinterval()
+    thread = threading.Thread(target=lambda: unet.push(FRAMES[:, :1], 1))
+    try:
+        sys.setswitchinterval(1000.0)  # whoever has the interpreter now keeps it until it lets go itself
+        thread.start()
+        until_s = time.monotonic() + 10
+        while not np.array_equal(masks, expected) and time.monotonic() < until_s:
+            pass
+        np.testing.assert_array_equal(masks, expected)
+        assert thread.is_alive()  # it waits for the interpreter
+    finally:
+        sys.setswitchinterval(interval)
+    thread.join()
