@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,7 @@ def take_stats(rig: Rig, settings: LiveSettings, latency: Latency) -> dict[str, 
         "n_skips": len(engine.restarts),
         "n_skipped_samples": engine.n_skipped_samples,
         "n_recording_lost_samples": rig.recorder.n_lost_samples if rig.recorder else 0,
+        "files": [str(path) for path in rig.recorder.files] if rig.recorder else [],
         "settings": settings.model_dump(mode="json"),
     }
 
@@ -89,4 +91,13 @@ def tell(stats: Mapping[str, Any]) -> list[str]:
     ]
     if stats["load_p50"] > 1:
         lines.append("The model is too slow for this machine: try --update-hops 4 or 8, or a smaller model.")
-    return lines
+    return lines + _tell_files(stats["files"])
+
+
+def _tell_files(files: Sequence[str]) -> list[str]:
+    """What was written where: a line for each folder."""
+    folders = dict.fromkeys(Path(file).parent for file in files)
+    return [
+        f"Written in {folder}: {', '.join(Path(file).name for file in files if Path(file).parent == folder)}."
+        for folder in folders
+    ]

@@ -23,7 +23,7 @@ from rtsep.mixer import Mixer, Strip
 from rtsep.offset import measure_compute_s, offset
 from rtsep.recorder import Recorder
 from rtsep.separator import Separator, load
-from rtsep.session_files import open_recorder
+from rtsep.session_files import check_files, open_recorder
 from rtsep.settings import LiveSettings
 from rtsep.stream import Latency, StemStream
 from rtsep.transport import Transport
@@ -115,6 +115,7 @@ def build(settings: LiveSettings, opened: ExitStack) -> tuple[Rig, Driver]:
     RtsepError
         A model, a file or a card is not to be had, or does not fit.
     """
+    check_files(settings)
     separator = _open_separator(settings)
     settings.mixer.check_stems(separator.name, separator.stems)
     ends = open_ends(settings, separator.sample_rate_hz)

@@ -275,8 +275,14 @@ def test_the_demo_composes_plays_and_keeps(model: Path, tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "demo-out").iterdir()} == {
         *("demo-song.wav", "mixture.wav", "mix.wav", "vocals.wav", "accompaniment.wav")
     }
-    assert "mix.wav" in result.stdout
     assert "Listen" in result.stderr
+    (tmp_path / "demo-out" / "mine.wav").touch()
+    again = rtsep("demo", "-m", model, "--seconds", "1", "--clock", "free")
+    assert again.exit_code == 0, again.output
+    for said, folder in ((result, Path("demo-out")), (again, Path("demo-out/take-2"))):
+        names = ("mixture.wav", "vocals.wav", "accompaniment.wav", "mix.wav")
+        assert said.stdout.split()[-4:] == [str(folder / name) for name in names], "what was made, no more"
+        assert (tmp_path / folder / "mix.wav").is_file()
 
 
 def test_the_demo_takes_the_listeners_song(model: Path, song: Path, tmp_path: Path) -> None:

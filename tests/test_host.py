@@ -46,6 +46,11 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(write_folder(tmp_path_factory.mktemp("models") / "tiny", card, state).path)
 
 
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
 def n_open_files() -> int:
     """Where the system lets one look."""
     folder = Path("/proc/self/fd")
@@ -248,9 +253,8 @@ def test_a_broken_disk_ends_a_session_that_only_writes_a_file(tmp_path: Path) ->
     ],
 )
 def test_what_cannot_begin_leaves_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, groups: dict, error: type[Exception], text: str
+    tmp_path: Path, groups: dict, error: type[Exception], text: str
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     song = write_song(tmp_path / "song.wav", music(0.1))
     n_files, n_threads = n_open_files(), threading.active_count()
     with pytest.raises(error, match=text):
@@ -258,6 +262,52 @@ def test_what_cannot_begin_leaves_nothing_behind(
     assert [path.name for path in tmp_path.iterdir()] == ["song.wav"]
     assert threading.active_count() == n_threads
     assert n_open_files() <= n_files
+
+
+def test_a_recording_never_replaces_the_song_nor_another_take(tmp_path: Path) -> None:
+    song = write_song(tmp_path / "mid.wav", music(0.2))  # named as one of the stems
+    before = song.read_bytes()
+    accounts = [play(session(song, tmp_path / "out.flac", "midside", output={"record": str(tmp_path)}))]
+    accounts.append(play(session(song, tmp_path / "out.flac", "midside", output={"record": str(tmp_path)})))
+    assert song.read_bytes() == before
+    names = ["mixture.wav", "mid.wav", "side.wav", "mix.wav"]
+    for account, take in zip(accounts, ("take-2", "take-3"), strict=True):
+        assert sorted(path.name for path in (tmp_path / take).iterdir()) == sorted(names)
+        assert account["files"] == [str(tmp_path / "out.flac"), *(str(tmp_path / take / n) for n in names)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mid.wav", "out.flac", "take-2", "take-3"]
+
+
+def test_two_sessions_at_a_time_record_two_takes(tmp_path: Path) -> None:
+    song = write_song(tmp_path / "song.wav", music(0.2))
+    hosts = [Host(session(song, tmp_path / f"{i}.wav", "midside", output={"record": "takes"})) for i in "12"]
+    for host in hosts:
+        with host:
+            assert host.wait(60)
+    assert hosts[0].stats()["files"][1] == str(Path("takes") / "mixture.wav")
+    assert hosts[1].stats()["files"][1] == str(Path("takes") / "take-2" / "mixture.wav")
+
+
+@pytest.mark.parametrize(
+    ("sink", "text"),
+    [
+        ("song.wav", "'song.wav' is input and output"),
+        ("other/../song.wav", "is input and output"),
+        ("takes/mix.wav", "'takes/mix.wav' is a file of the recording in takes; name another"),
+        ("takes/take-2/side.wav", "is a file of the recording in takes; name another"),
+        ("link.wav", "is input and output"),
+    ],
+)
+def test_two_uses_of_one_file_are_refused(tmp_path: Path, sink: str, text: str) -> None:
+    song = write_song(Path("song.wav"), music(0.2))
+    Path("link.wav").hardlink_to(song)
+    Path("other").mkdir()
+    Path("takes").mkdir()
+    write_song(Path("takes/mixture.wav"), music(0.1))  # an earlier take: this one is take-2
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.wav")}
+    with pytest.raises(UsageError, match=text):
+        Host(session(song, Path(sink), "midside", output={"record": "takes"}))
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.wav")} == before
+    assert not list(tmp_path.rglob("*.part"))
 
 
 def test_stopping_is_safe_at_any_time(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,7 +67,7 @@ def demo(
     host = Host(settings)
     play(host, keys=settings.control.keys, turn=VoiceFader(host, seconds).turn)
     host.check()
-    tell_how_to_listen(output_dir)
+    tell_how_to_listen(host.stats()["files"])
 
 
 def demo_settings(source: Path, output_dir: Path, *, model: str | None, clock: str | None) -> LiveSettings:
@@ -150,10 +151,9 @@ def voice_gain_db(position_s: float, length_s: float) -> float:
     return LOWEST_GAIN_DB * (1 - (at_s - leaving - away) / returning)
 
 
-def tell_how_to_listen(folder: Path) -> None:
-    """Name the files that are there now."""
-    files = sorted(path for path in folder.iterdir() if path.suffix in (".wav", ".flac"))
+def tell_how_to_listen(files: Sequence[str]) -> None:
+    """Name the files that were made."""
     say("\nListen, with any player:")
-    for path in files:
-        out.print(str(path), markup=False, highlight=False)
+    for file in files:
+        out.print(file, markup=False, highlight=False)
     say("\nNext: `rtsep live song.mp3 --karaoke`, and `rtsep models pull 2stems` for the real model.")

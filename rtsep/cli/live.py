@@ -69,7 +69,11 @@ RouteOption = Annotated[
 ]
 RecordOption = Annotated[
     str | None,
-    typer.Option(metavar="DIR", help="Keep every stem, the mixture and the mix.", rich_help_panel=PLACES),
+    typer.Option(
+        metavar="DIR",
+        help="Keep every stem, the mixture and the mix; a second take goes to DIR/take-2.",
+        rich_help_panel=PLACES,
+    ),
 ]
 ClockOption = Annotated[
     str | None,
@@ -214,17 +218,15 @@ def choose_preset(**wanted: bool) -> str | None:
 
 
 def check_places(settings: LiveSettings) -> None:
-    """Refuse files that are missing or one and the same; warn of the loop that a loudspeaker closes.
+    """Refuse a file that is missing; warn of the loop that a loudspeaker closes.
 
     Raises
     ------
     UsageError
-        The input file is missing, or the output would overwrite it.
+        The input file is missing.
     """
     source, sink = settings.input.endpoint, settings.output.endpoint
     if source.is_file and not source.path.is_file():
         raise UsageError(f"there is no file {source.name!r}; `device:{source.name}` would mean a device")
-    if source.is_file and sink.is_file and source.path.resolve() == sink.path.resolve():
-        raise UsageError(f"{sink.name!r} is input and output; name another file for --output")
     if not source.is_file and not sink.is_file:
         say("A microphone hears loudspeakers: use headphones, or a line input.")
