@@ -107,11 +107,12 @@ def test_without_a_clock_the_output_is_the_stems_mixed_by_hand(tmp_path: Path, m
 def test_the_wall_clock_changes_nothing(tmp_path: Path, model: str) -> None:
     song = write_song(tmp_path / "song.wav", music(1.5))
     play(session(song, tmp_path / "free.wav", model))
-    account = play(session(song, tmp_path / "real.wav", model, "real"))
+    patient = {"compute_ms": 300.0}  # what is late would say nothing
+    account = play(session(song, tmp_path / "real.wav", model, "real", output=patient))
     free, _ = read_audio(tmp_path / "free.wav")
     real, _ = read_audio(tmp_path / "real.wav")
     assert free.shape == real.shape
-    assert (free != real).any(axis=0).sum() <= account["n_late_samples"]
+    assert (free != real).any(axis=0).sum() <= account["n_late_samples"] <= free.shape[1] / 2
 
 
 @pytest.mark.parametrize("clock", ["free", "real"])
