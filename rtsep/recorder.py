@@ -80,6 +80,11 @@ class Recorder:
             self.abort()
             raise
 
+    @property
+    def n_clipped_samples(self) -> dict[Path, int]:
+        """Of each file the values, of all channels, that lay beyond full scale and were clipped."""
+        return {track.path: w.n_clipped_samples for track, w in zip(self._tracks, self._writers, strict=True)}
+
     def step(self) -> None:
         """Write what is new on all tapes. A full disk ends the recording, not the music: see `error`."""
         self._attempt(self._follow)

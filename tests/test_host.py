@@ -17,6 +17,7 @@ import pytest
 import torch
 
 import rtsep
+from rtsep.account import tell
 from rtsep.errors import AudioFileError, DeviceError, ModelError, RtsepError, UsageError
 from rtsep.host import Host
 from rtsep.io.files import AudioWriter, read_audio
@@ -309,6 +310,35 @@ def test_two_uses_of_one_file_are_refused(tmp_path: Path, sink: str, text: str) 
         Host(session(song, Path(sink), "midside", output={"record": "takes"}))
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.wav")} == before
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_what_is_clipped_is_told(tmp_path: Path) -> None:
+    song = write_song(tmp_path / "song.wav", music(0.3))
+    mix = {"stems": {"mid": {"gain_db": 24.0}, "side": {"gain_db": 24.0}}}
+    host = Host(session(song, tmp_path / "out.wav", "midside", mixer=mix, output={"record": "takes"}))
+    with host:
+        assert host.wait(60)
+    counts = host.stats()["n_clipped_samples"]
+    assert {path for path, n in counts.items() if n} == {str(tmp_path / "out.wav"), "takes/mix.wav"}
+    told = "\n".join(host.summary())
+    assert (
+        f"takes/mix.wav: {counts['takes/mix.wav']} values exceeded full scale and were clipped. Turn" in told
+    )
+    assert "Written in takes: mixture.wav, mid.wav, side.wav, mix.wav." in told
+    assert "silen" not in told
+
+
+def test_what_is_lacking_is_told(tmp_path: Path) -> None:
+    song = write_song(tmp_path / "song.wav", music(0.3))
+    account = play(session(song, tmp_path / "out.wav", "midside"))
+    lacking = {"n_skips": 2, "n_skipped_samples": 66150, "n_starved_samples": 4410, "load_p50": 1.5}
+    told = tell({**account, **lacking, "n_recording_lost_samples": 22050})
+    assert "The engine fell behind 2 times and left out 1.50 s of stems." in told
+    assert any("read too late for 0.10 s, which are silent" in line for line in told)
+    assert any("The files have 0.50 s of silence" in line for line in told)
+    assert not any("too slow" in line for line in told), "without a clock nothing is"
+    assert any("too slow" in line for line in tell({**account, **lacking, "clock": "real"}))
+    assert len(tell(account)) == 3
 
 
 def test_stopping_is_safe_at_any_time(tmp_path: Path) -> None:
