@@ -51,7 +51,7 @@ def plan_outputs(
     check_names(paths, filename_format, codec)
     plan = [
         {}
-        if path.is_dir()
+        if os.path.isdir(path)  # noqa: PTH112 (a name that the system refuses is no folder, and no reason to stop)
         else {stem: _output_path(path, stem, output_dir, filename_format, codec) for stem in stems}
         for path in paths
     ]

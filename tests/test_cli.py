@@ -231,6 +231,28 @@ def test_one_bad_file_fails_the_command_but_not_the_others(model: Path, song: Pa
     assert (tmp_path / "separated" / "song" / "vocals.wav").is_file()
 
 
+def test_names_that_the_system_refuses_do_not_stop_the_others(
+    model: Path, song: Path, tmp_path: Path
+) -> None:
+    result = rtsep("separate", "-m", model, f"{'x' * 300}.wav", song)
+    assert result.exit_code == 1
+    assert "File name too long" in result.stderr
+    assert (tmp_path / "separated" / "song" / "vocals.wav").is_file()
+    for name in ("{filename}/" + "y" * 250 + "{instrument}.wav", "y" * 300 + "/{instrument}.wav"):
+        result = rtsep("separate", "-m", model, "-o", "long", "-f", name, song)
+        assert result.exit_code == 1
+        assert "File name too long" in result.stderr
+        assert not (tmp_path / "long").exists()
+
+
+@pytest.mark.parametrize("words", ["live", "live -i", "demo", "live song.wav -m", "models info"])
+def test_names_that_are_too_long_are_told_everywhere(words: str, song: Path, tmp_path: Path) -> None:
+    (tmp_path / "song.wav").write_bytes(song.read_bytes())
+    result = rtsep(*words.split(), f"{'x' * 300}.mp3")
+    assert result.exit_code == 1
+    assert "xx.mp3: File name too long" in result.stderr
+
+
 def test_live_without_a_clock_writes_the_mix_and_its_account(model: Path, song: Path, tmp_path: Path) -> None:
     words = [
         "-p",

@@ -146,11 +146,13 @@ class AudioWriter:
         self._is_open = True
 
     def _open_part(self) -> PartFile:
-        if self.path.is_dir():
-            raise AudioFileError(f"{self.path} is a folder. Give the path of a file.")
-        if not self.path.parent.is_dir():
-            raise AudioFileError(f"{self.path}: the folder {self.path.parent} does not exist. Make it first.")
         try:
+            if self.path.is_dir():
+                raise AudioFileError(f"{self.path} is a folder. Give the path of a file.")
+            if not self.path.parent.is_dir():
+                raise AudioFileError(
+                    f"{self.path}: the folder {self.path.parent} does not exist. Make it first."
+                )
             return PartFile(self.path.with_name(f"{PART_PREFIX}{secrets.token_hex(6)}{PART_SUFFIX}"))
         except OSError as error:
             raise AudioFileError(f"{self.path} cannot be written: {error.strerror or error}.") from error
