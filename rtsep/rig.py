@@ -25,7 +25,7 @@ from rtsep.recorder import Recorder
 from rtsep.separator import Separator, load
 from rtsep.session_files import check_files, open_recorder
 from rtsep.settings import LiveSettings
-from rtsep.stream import Latency, StemStream
+from rtsep.stream import Latency, Schedule, StemStream
 from rtsep.transport import Transport
 
 REST_S = 0.01  # a run without a clock that has nothing left to do shall not burn a core
@@ -143,12 +143,8 @@ def _open_separator(settings: LiveSettings) -> Separator:
 
 def _open_stream(settings: LiveSettings, separator: Separator, rate_hz: int) -> StemStream:
     model = settings.model
-    return separator.stream(
-        rate_hz,
-        context_frames=model.context_frames,
-        update_hops=model.update_hops,
-        lookahead_frames=model.lookahead_frames,
-    )
+    schedule = Schedule(model.context_frames, model.update_hops, model.lookahead_frames)
+    return separator.live_stream(rate_hz, schedule)  # the callback has seen to what goes in
 
 
 def _compute_s(settings: LiveSettings, stream: StemStream, ends: Ends) -> float:
