@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Protocol
@@ -27,8 +26,6 @@ from rtsep.session_files import check_files, open_recorder
 from rtsep.settings import LiveSettings
 from rtsep.stream import Latency, Schedule, StemStream
 from rtsep.transport import Transport
-
-REST_S = 0.01  # a run without a clock that has nothing left to do shall not burn a core
 
 
 class Driver(Protocol):
@@ -96,8 +93,10 @@ class Rig:
             pass
         if self.recorder is not None:
             self.recorder.step()
-        if self.has_ended:
-            time.sleep(REST_S)
+
+    def rests(self) -> bool:
+        """Without a clock: whether the input stands still or has ended, and silence is all that would be made."""
+        return self.has_ended or (self.transport is not None and self.transport.paused)
 
 
 def build(settings: LiveSettings, opened: ExitStack) -> tuple[Rig, Driver]:
@@ -214,9 +213,10 @@ def _assemble(
 def _make_driver(settings: LiveSettings, rig: Rig) -> Driver:
     ends, chain, block_samples = rig.ends, rig.chain, settings.output.block_samples
     if ends.clock != "device":
-        is_paced = ends.clock == "real"
-        between = rig.feed if is_paced else rig.work
-        return ClockedDriver(chain.call, ends.sample_rate_hz, block_samples, between, is_paced=is_paced)
+        rate_hz = ends.sample_rate_hz
+        if ends.clock == "real":
+            return ClockedDriver(chain.call, rate_hz, block_samples, rig.feed, is_paced=True)
+        return ClockedDriver(chain.call, rate_hz, block_samples, rig.work, is_paced=False, rests=rig.rests)
     return CardDriver(
         ends.inputs,
         ends.outputs,

@@ -20,16 +20,25 @@ MIXTURE, MIX = "mixture", "mix"
 
 
 def check_files(settings: LiveSettings) -> None:
-    """Refuse a session that would write over the song that it plays.
+    """Refuse a session that would write over the song that it plays, or could not leave its account.
 
     Raises
     ------
     UsageError
-        The output is the input.
+        The output is the input, or the account is one of both or has no folder.
     """
-    source, sink = settings.input.endpoint, settings.output.endpoint
+    source, sink, stats = settings.input.endpoint, settings.output.endpoint, settings.control.stats_json
     if source.is_file and sink.is_file and is_same_file(source.path, sink.path):
         raise UsageError(f"{sink.name!r} is input and output; name another file for --output")
+    if stats is None:
+        return
+    if any(end.is_file and is_same_file(end.path, stats) for end in (source, sink)):
+        raise UsageError(f"--stats-json {stats} would replace the music there; name another file")
+    if not stats.parent.is_dir() or stats.is_dir():
+        problem = (
+            "is a folder" if stats.is_dir() else f"needs the folder {stats.parent}, which does not exist"
+        )
+        raise UsageError(f"--stats-json {stats} {problem}; name a file in a folder that is there")
 
 
 def open_recorder(

@@ -19,9 +19,10 @@ from rtsep.cli.demo import CYCLE_S, voice_gain_db
 from rtsep.cli.interrupts import interruptible
 from rtsep.cli.options import read_gains, read_names, read_routes, read_time_s
 from rtsep.cli.play import write_stats
-from rtsep.errors import AudioFileError, UsageError
+from rtsep.errors import AudioFileError, DeviceError, UsageError
 from rtsep.io.files import AudioWriter, read_audio
 from rtsep.nets.unet import SeparationNet
+from rtsep.transport import Transport
 from rtsep.zoo import ModelCard, NetworkCard, write_folder
 
 RATE_HZ = 44100
@@ -305,6 +306,45 @@ def test_the_demo_composes_plays_and_keeps(model: Path, tmp_path: Path) -> None:
         names = ("mixture.wav", "vocals.wav", "accompaniment.wav", "mix.wav")
         assert said.stdout.split()[-4:] == [str(folder / name) for name in names], "what was made, no more"
         assert (tmp_path / folder / "mix.wav").is_file()
+
+
+def test_the_demo_runs_without_a_card_that_does_not_open(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(name: str, direction: str) -> None:
+        raise DeviceError("the card is in use")
+
+    monkeypatch.setattr("rtsep.io.cards.has_output", lambda: True)
+    monkeypatch.setattr("rtsep.ends.find_card", refuse)
+    result = rtsep("demo", "-m", model, "--seconds", "1")
+    assert result.exit_code == 0, result.output
+    assert "the card is in use" in result.stderr
+    assert "on a clock of its own" in result.stderr
+    assert (tmp_path / "demo-out" / "mix.wav").is_file()
+    asked = rtsep("demo", "-m", model, "--seconds", "1", "--clock", "device")
+    assert asked.exit_code == 1
+    assert "error: the card is in use" in asked.stderr
+
+
+def test_a_card_that_is_not_there_is_no_reason_to_warn_of_it() -> None:
+    result = rtsep("live", "-i", "device:nothing", "-o", "device:nothing")
+    assert result.exit_code == 1
+    assert "microphone" not in result.stderr
+
+
+def test_a_session_whose_input_breaks_leaves_its_account(
+    model: Path, song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Transport, until: int) -> None:
+        raise AudioFileError("the disk was pulled out")
+
+    monkeypatch.setattr(Transport, "fill", fail)
+    words = ["live", song, "-m", model, "--clock", "real", "--stats-json", "stats.json"]
+    result = rtsep(*words)
+    assert result.exit_code == 1
+    assert "error: the disk was pulled out" in result.stderr
+    assert "late blocks 0 of 0" in result.stderr
+    assert json.loads((tmp_path / "stats.json").read_text())["n_blocks"] == 0
 
 
 def test_the_demo_takes_the_listeners_song(model: Path, song: Path, tmp_path: Path) -> None:

@@ -341,6 +341,40 @@ def test_what_is_lacking_is_told(tmp_path: Path) -> None:
     assert len(tell(account)) == 3
 
 
+@pytest.mark.parametrize(
+    ("stats", "text"),
+    [
+        ("song.wav", "--stats-json song.wav would replace the music"),
+        ("out.wav", "would replace the music"),
+        ("none/stats.json", "needs the folder none, which does not exist"),
+        (".", "is a folder"),
+    ],
+)
+def test_an_account_that_could_not_be_left_is_refused_at_the_start(
+    tmp_path: Path, stats: str, text: str
+) -> None:
+    song = write_song(Path("song.wav"), music(0.2))
+    with pytest.raises(UsageError, match=text):
+        Host(session(song, Path("out.wav"), "midside", control={"stats_json": stats}))
+    assert [path.name for path in tmp_path.iterdir()] == ["song.wav"]
+
+
+def test_without_a_clock_a_pause_makes_no_silence(tmp_path: Path) -> None:
+    song = write_song(tmp_path / "song.wav", music(20.0))
+    host = Host(session(song, tmp_path / "out.wav", "midside"))
+    assert host.transport is not None
+    host.transport.pause(True)
+    with host:
+        time.sleep(0.1)
+        at_s = host.status().position_s
+        time.sleep(0.3)
+        assert host.status().position_s == at_s
+        host.transport.pause(False)
+        assert host.wait(60)
+    out, _ = read_audio(tmp_path / "out.wav")
+    assert 20 <= out.shape[1] / RATE_HZ < 20.1
+
+
 def test_stopping_is_safe_at_any_time(tmp_path: Path) -> None:
     song = write_song(tmp_path / "song.wav", music(0.2))
     Host(session(song, tmp_path / "never.wav", "midside", "real")).stop()
