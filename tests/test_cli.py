@@ -19,7 +19,9 @@ from rtsep.cli.demo import CYCLE_S, voice_gain_db
 from rtsep.cli.interrupts import interruptible
 from rtsep.cli.options import read_gains, read_names, read_routes, read_time_s
 from rtsep.cli.play import write_stats
+from rtsep.cli.separate import BITRATE_HELP
 from rtsep.errors import AudioFileError, DeviceError, UsageError
+from rtsep.io.encode import CODECS
 from rtsep.io.files import AudioWriter, read_audio
 from rtsep.nets.unet import SeparationNet
 from rtsep.transport import Transport
@@ -470,6 +472,13 @@ def test_an_interruption_elsewhere_exits_with_130(monkeypatch: pytest.MonkeyPatc
 
 
 # ------------------------------------------------------------------ texts and values
+
+
+def test_help_says_the_bitrates_that_there_are() -> None:
+    ranges = {name: codec.bitrates_bps for name, codec in CODECS.items() if codec.bitrates_bps}
+    texts = [f"{name} {low // 1000}k to {high // 1000}k" for name, (low, high) in ranges.items()]
+    assert BITRATE_HELP.endswith(f": {', '.join(texts)}.")
+    assert "opus 6k to 510k" in rtsep("separate", "--help").stdout
 
 
 def test_gains_routes_names_and_times_are_read() -> None:
