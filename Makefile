@@ -4,20 +4,22 @@
 # make lint            ruff and mypy alone
 # make clean           removes what make made
 #
-# The first run builds .venv: about 250 MB to download on macOS and Windows; on Linux PyTorch brings NVIDIA's
-# libraries, about 2.5 GB, which TORCH_INDEX=https://download.pytorch.org/whl/cpu leaves out.
+# The first run builds .venv: about 350 MB to download on Linux, 250 MB on macOS. With an NVIDIA card on Linux it is
+# PyTorch's default build, which brings NVIDIA's libraries: about 2.5 GB more. TORCH_INDEX=URL takes another index of
+# PyTorch's builds, TORCH_INDEX= the default one.
 # SYSTEM=no installs nothing outside of .venv.
 
 PYTHON ?= python3
 SONG ?=
 BENCH ?= $(wildcard bench/*.py)
-TORCH_INDEX ?=
+TORCH_INDEX ?= $(shell sh .ci/torch_index.sh "$(PYTHON)")
 SYSTEM ?= yes
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install -c constraints.txt \
-       $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+# Expanded where it is used, so that the index is asked for only when there is something to install.
+PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet install -c constraints.txt \
+      $(addprefix --extra-index-url=,$(TORCH_INDEX))
 
 .PHONY: demo test bench lint clean
 .DELETE_ON_ERROR:

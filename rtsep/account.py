@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rtsep.recorder import Recorder
 from rtsep.rig import Rig
 from rtsep.settings import LiveSettings
 from rtsep.stream import N_CHANNELS, Latency
@@ -75,8 +77,18 @@ def take_stats(rig: Rig, settings: LiveSettings, latency: Latency) -> dict[str, 
         **{name: int(chain.state[name]) for name in counts},
         "n_skips": len(engine.restarts),
         "n_skipped_samples": engine.n_skipped_samples,
-        "n_recording_lost_samples": rig.recorder.n_lost_samples if rig.recorder else 0,
+        **_take_files(rig.recorder),
         "settings": settings.model_dump(mode="json"),
+    }
+
+
+def _take_files(recorder: Recorder | None) -> dict[str, Any]:
+    """What was written, and what it lacks."""
+    clipped = recorder.n_clipped_samples if recorder else {}
+    return {
+        "n_recording_lost_samples": recorder.n_lost_samples if recorder else 0,
+        "n_clipped_samples": {str(path): n for path, n in clipped.items()},
+        "files": [str(path) for path in recorder.files] if recorder else [],
     }
 
 
@@ -87,6 +99,33 @@ def tell(stats: Mapping[str, Any]) -> list[str]:
         f"{stats['duration_s']:.1f} s played; load {stats['load_p50']:.0%}, at most {stats['load_max']:.0%}; "
         f"late blocks {stats['n_late_blocks']} of {stats['n_blocks']}, xruns {stats['n_xruns']}.",
     ]
-    if stats["load_p50"] > 1:
+    if stats["load_p50"] > 1 and stats["clock"] != "free":  # without a clock nothing is too slow
         lines.append("The model is too slow for this machine: try --update-hops 4 or 8, or a smaller model.")
-    return lines
+    return [*lines, *_tell_losses(stats), *_tell_files(stats)]
+
+
+def _tell_losses(stats: Mapping[str, Any]) -> Iterator[str]:
+    """What is not in the sound, each in a line."""
+    rate_hz = stats["sample_rate_hz"]
+    if stats["n_skips"]:
+        skipped_s = stats["n_skipped_samples"] / rate_hz
+        yield f"The engine fell behind {stats['n_skips']} times and left out {skipped_s:.2f} s of stems."
+    if stats["n_starved_samples"]:
+        starved_s = stats["n_starved_samples"] / rate_hz
+        yield f"The file was read too late for {starved_s:.2f} s, which are silent. Is its disk slow or busy?"
+    if stats["n_recording_lost_samples"]:
+        lost_s = stats["n_recording_lost_samples"] / rate_hz
+        yield f"The files have {lost_s:.2f} s of silence, all together, where a stem was never made or was lost."
+
+
+def _tell_files(stats: Mapping[str, Any]) -> Iterator[str]:
+    """What was written where, a line for each folder; and what was clipped."""
+    paths = [Path(file) for file in stats["files"]]
+    for folder in dict.fromkeys(path.parent for path in paths):
+        yield f"Written in {folder}: {', '.join(path.name for path in paths if path.parent == folder)}."
+    for file, n in stats["n_clipped_samples"].items():
+        if n:
+            yield (
+                f"{file}: {n} values exceeded full scale and were clipped. Turn the input down, or for the mix the "
+                f"gains (--gain STEM=DB), and take it again."
+            )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rtsep.errors import UsageError
-from rtsep.io.cards import DEFAULT_CARD, Card, choose_rate_hz, find_card
+from rtsep.errors import DeviceError, UsageError
+from rtsep.io.cards import DEFAULT_CARD, Card, check_rate_hz, choose_rate_hz, find_card
 from rtsep.io.clocked import BLOCK_SAMPLES
 from rtsep.io.encode import CODECS
 from rtsep.io.files import AudioReader
@@ -46,7 +46,7 @@ def open_ends(settings: LiveSettings, model_rate_hz: int) -> Ends:
     UsageError
         The clock does not fit the ends.
     DeviceError, AudioFileError
-        A card or a file is not to be had.
+        A card or a file is not to be had, or a card does not have the rate that was asked for.
     """
     source, output = settings.input.endpoint, settings.output
     clock = _choose_clock(settings)
@@ -55,15 +55,26 @@ def open_ends(settings: LiveSettings, model_rate_hz: int) -> Ends:
         inputs = None if source.is_file else find_card(source.name, "input")
         outputs = None if output.endpoint.is_file else find_card(output.endpoint.name, "output")
     reader = AudioReader(source.path) if source.is_file else None
-    asked_hz, file_hz = settings.input.sample_rate_hz, reader.sample_rate_hz if reader else None
-    if clock == "device":
-        preferred = [asked_hz] if asked_hz else [model_rate_hz, *([file_hz] if file_hz else [])]
-        rate_hz = choose_rate_hz(inputs, outputs, preferred)
-        largest_block_samples = output.block_samples or output.max_block_samples
-    else:
-        rate_hz = asked_hz or file_hz or model_rate_hz
-        largest_block_samples = output.block_samples or BLOCK_SAMPLES
-    return Ends(reader, inputs, outputs, clock, rate_hz, largest_block_samples)
+    largest = output.max_block_samples if clock == "device" else BLOCK_SAMPLES
+    try:
+        rate_hz = _choose_rate_hz(settings.input.sample_rate_hz, reader, model_rate_hz, inputs, outputs)
+    except DeviceError:
+        if reader is not None:
+            reader.close()
+        raise
+    return Ends(reader, inputs, outputs, clock, rate_hz, output.block_samples or largest)
+
+
+def _choose_rate_hz(
+    asked_hz: int | None, reader: AudioReader | None, model_rate_hz: int, *cards: Card | None
+) -> int:
+    """The rate that was asked for, else the file's, else the model's: one rule, that all clocks be alike."""
+    inputs, outputs = cards
+    if asked_hz is not None:
+        check_rate_hz(inputs, outputs, asked_hz)
+        return asked_hz
+    file_rates_hz = [reader.sample_rate_hz] if reader else []
+    return choose_rate_hz(inputs, outputs, [*file_rates_hz, model_rate_hz])
 
 
 def _choose_clock(settings: LiveSettings) -> Clock:

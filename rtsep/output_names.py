@@ -51,7 +51,7 @@ def plan_outputs(
     check_names(paths, filename_format, codec)
     plan = [
         {}
-        if path.is_dir()
+        if os.path.isdir(path)  # noqa: PTH112 (a name that the system refuses is no folder, and no reason to stop)
         else {stem: _output_path(path, stem, output_dir, filename_format, codec) for stem in stems}
         for path in paths
     ]
@@ -70,9 +70,9 @@ def check_names(paths: Sequence[Path], filename_format: str, codec: str) -> None
     _check_format(filename_format, codec)
     seen = set()
     for path in paths:
-        if (identity := _identity(path)) in seen:
+        if (name := identity(path)) in seen:
             raise UsageError(f"{path} is given twice")
-        seen.add(identity)
+        seen.add(name)
 
 
 def _check_format(text: str, codec: str) -> None:
@@ -111,11 +111,11 @@ def _output_path(path: Path, stem: str, output_dir: Path, filename_format: str, 
 
 def _check_conflicts(paths: Sequence[Path], plan: Sequence[Mapping[str, Path]]) -> None:
     """Refuse outputs that would overwrite each other or an input."""
-    inputs = {_identity(path): path for path in paths}
+    inputs = {identity(path): path for path in paths}
     taken: dict[str, tuple[Path, str]] = {}
     for path, outputs in zip(paths, plan, strict=True):
         for stem, output in outputs.items():
-            key = _identity(output)
+            key = identity(output)
             if key in inputs:
                 raise UsageError(f"{output}: the {stem} of {path} would overwrite the input {inputs[key]}")
             if key in taken:
@@ -130,7 +130,15 @@ def _conflict(output: Path, first: tuple[Path, str], second: tuple[Path, str]) -
     return f"{what}; put {{foldername}} into the format, or separate them into two folders"
 
 
-def _identity(path: Path) -> str:
+def identity(path: Path) -> str:
     """Equal for paths that name one file, also where a file system does not tell letters apart."""
     name = os.path.normcase(path.resolve())
     return unicodedata.normalize("NFC", name).casefold() if sys.platform == "darwin" else name
+
+
+def is_same_file(one: Path, other: Path) -> bool:
+    """Whether to write the one is to write the other: by their names, or as two names of what is there now."""
+    try:
+        return identity(one) == identity(other) or one.samefile(other)
+    except OSError:  # one of them is not there yet
+        return False

@@ -50,6 +50,15 @@ class Recorder:
         Gives how many samples of every file are certain by now: what was heard, up to the input's end.
     subtype
         Of lossless files; None: the codec's own default.
+
+    Attributes
+    ----------
+    n_lost_samples : int
+        Samples that are silent in the files: overtaken, or never separated.
+    files : tuple of Path
+        What was made: nothing until `close`, and nothing after an error.
+    error : Exception or None
+        What ended the recording.
     """
 
     def __init__(
@@ -58,8 +67,9 @@ class Recorder:
         self._tracks, self._limit = tracks, limit
         self._writers: list[AudioWriter] = []
         self._n_written = [0] * len(tracks)
-        self.n_lost_samples = 0  # overtaken, or never separated: silent in the files
+        self.n_lost_samples = 0
         self.error: Exception | None = None
+        self.files: tuple[Path, ...] = ()
         try:
             for track in tracks:
                 lossless = subtype if track.path.suffix.lower() in (".wav", ".flac") else None
@@ -69,6 +79,11 @@ class Recorder:
         except BaseException:
             self.abort()
             raise
+
+    @property
+    def n_clipped_samples(self) -> dict[Path, int]:
+        """Of each file the values, of all channels, that lay beyond full scale and were clipped."""
+        return {track.path: w.n_clipped_samples for track, w in zip(self._tracks, self._writers, strict=True)}
 
     def step(self) -> None:
         """Write what is new on all tapes. A full disk ends the recording, not the music: see `error`."""
@@ -113,6 +128,7 @@ class Recorder:
                 self.n_lost_samples += (n := min(CHUNK_SAMPLES, n_missing))
                 self._write(i, np.zeros((len(track.rows), n), np.float32))
         commit_together(self._writers)
+        self.files = tuple(track.path for track in self._tracks)
 
     def _write(self, i: int, block: Audio) -> None:
         self._writers[i].write(block)

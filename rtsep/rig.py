@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Protocol
@@ -23,13 +22,11 @@ from rtsep.mixer import Mixer, Strip
 from rtsep.offset import measure_compute_s, offset
 from rtsep.recorder import Recorder
 from rtsep.separator import Separator
-from rtsep.session_files import open_recorder
+from rtsep.session_files import check_files, open_recorder
 from rtsep.settings import LiveSettings
 from rtsep.stream import Latency, StemStream
 from rtsep.transport import Transport
 from rtsep.tuning import open_separator, open_stream, tune
-
-REST_S = 0.01  # a run without a clock that has nothing left to do shall not burn a core
 
 
 class Driver(Protocol):
@@ -98,8 +95,10 @@ class Rig:
             pass
         if self.recorder is not None:
             self.recorder.step()
-        if self.has_ended:
-            time.sleep(REST_S)
+
+    def rests(self) -> bool:
+        """Without a clock: whether the input stands still or has ended, and silence is all that would be made."""
+        return self.has_ended or (self.transport is not None and self.transport.paused)
 
 
 def build(settings: LiveSettings, opened: ExitStack) -> tuple[Rig, Driver]:
@@ -117,6 +116,7 @@ def build(settings: LiveSettings, opened: ExitStack) -> tuple[Rig, Driver]:
     RtsepError
         A model, a file or a card is not to be had, or does not fit.
     """
+    check_files(settings)
     way, notice = tune(settings.model)
     separator = open_separator(settings.model, way)
     settings.mixer.check_stems(separator.name, separator.stems)
@@ -206,9 +206,10 @@ def _assemble(
 def _make_driver(settings: LiveSettings, rig: Rig) -> Driver:
     ends, chain, block_samples = rig.ends, rig.chain, settings.output.block_samples
     if ends.clock != "device":
-        is_paced = ends.clock == "real"
-        between = rig.feed if is_paced else rig.work
-        return ClockedDriver(chain.call, ends.sample_rate_hz, block_samples, between, is_paced=is_paced)
+        rate_hz = ends.sample_rate_hz
+        if ends.clock == "real":
+            return ClockedDriver(chain.call, rate_hz, block_samples, rig.feed, is_paced=True)
+        return ClockedDriver(chain.call, rate_hz, block_samples, rig.work, is_paced=False, rests=rig.rests)
     return CardDriver(
         ends.inputs,
         ends.outputs,

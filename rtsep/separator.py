@@ -25,6 +25,7 @@ from rtsep.stream import (
     Audio,
     Device,
     Extension,
+    Latency,
     Mask,
     Options,
     Precision,
@@ -143,7 +144,7 @@ class Separator:
         Parameters
         ----------
         mixture
-            ``(channels, samples)``, one channel (doubled) or two, floating point.
+            ``(channels, samples)``, one channel (doubled) or two, floating point. What is not finite counts as 0.
         sample_rate_hz
             Its rate; the stems have it too.
 
@@ -167,6 +168,10 @@ class Separator:
         """A stream that separates as `separate` does, in constant memory, with the latency of a segment."""
         return self._at_rate(None, sample_rate_hz)
 
+    def live_stream(self, sample_rate_hz: int, schedule: Schedule) -> StemStream:
+        """A stream that takes what its caller has checked: ``(2, samples)``, float32, finite."""
+        return self._at_rate(schedule, sample_rate_hz)
+
     def stream(
         self,
         sample_rate_hz: int,
@@ -174,8 +179,8 @@ class Separator:
         context_frames: int | None = None,
         update_hops: int = 4,
         lookahead_frames: int = 0,
-    ) -> StemStream:
-        """A stream for live use.
+    ) -> PublicStream:
+        """A stream for live use, which takes blocks as `separate` takes recordings.
 
         Parameters
         ----------
@@ -188,7 +193,8 @@ class Separator:
         lookahead_frames
             Future frames to wait for: more costs latency and gives better masks.
         """
-        return self._at_rate(Schedule(context_frames, update_hops, lookahead_frames), sample_rate_hz)
+        schedule = Schedule(context_frames, update_hops, lookahead_frames)
+        return PublicStream(self.live_stream(sample_rate_hz, schedule))
 
     def _at_rate(self, schedule: Schedule | None, sample_rate_hz: int) -> StemStream:
         if not 8000 <= sample_rate_hz <= 384000:
@@ -199,8 +205,87 @@ class Separator:
         return ResampledStream(stream, self.sample_rate_hz, sample_rate_hz)
 
 
+class PublicStream:
+    """A stream with a door: every block is looked at before it goes in (a `StemStream` itself).
+
+    Parameters
+    ----------
+    inner
+        What separates.
+    """
+
+    def __init__(self, inner: StemStream) -> None:
+        self._inner = inner
+        self._is_flushed = False
+
+    @property
+    def stems(self) -> tuple[str, ...]:
+        """Names of the rows of what `process` returns."""
+        return self._inner.stems
+
+    @property
+    def latency(self) -> Latency:
+        """The delay from input to output, by parts."""
+        return self._inner.latency
+
+    @property
+    def latency_samples(self) -> int:
+        """The delay from input to output, in samples."""
+        return self._inner.latency_samples
+
+    @property
+    def update_samples(self) -> int:
+        """Input samples from one burst of work to the next."""
+        return self._inner.update_samples
+
+    def prepare(self) -> None:
+        """Make everything anew; all input is forgotten."""
+        self._inner.prepare()
+        self._is_flushed = False
+
+    def process(self, block: Audio) -> Audio:
+        """Take ``(channels, samples)``, return ``(stems, 2, samples)`` of `latency_samples` ago.
+
+        Raises
+        ------
+        UsageError
+            The block has another shape or is not of floats, or the stream was flushed.
+        """
+        stereo = as_stereo(block)
+        self._check_open()
+        return self._inner.process(stereo)
+
+    def flush(self) -> Audio:
+        """End the input: the last ``(stems, 2, latency_samples)``.
+
+        Raises
+        ------
+        UsageError
+            That was done already.
+        """
+        self._check_open()
+        self._is_flushed = True
+        return self._inner.flush()
+
+    def reset(self) -> None:
+        """Forget all input: the next sample is the first."""
+        self._inner.reset()
+        self._is_flushed = False
+
+    def close(self) -> None:
+        """Let go of memory and devices."""
+        self._inner.close()
+
+    def _check_open(self) -> None:
+        if self._is_flushed:
+            raise UsageError("the stream was flushed, which ends its input; call reset() to begin anew")
+
+
 def as_stereo(mixture: Audio) -> Audio:
-    """Float32 ``(2, samples)`` of one or two channels, or an error that says what is wrong with the array."""
+    """Float32 ``(2, samples)`` of one or two channels, or an error that says what is wrong with the array.
+
+    What is not finite becomes 0, as in the callback and of files: one such sample would spoil all frames around it.
+    """
     array = np.asarray(mixture)
     if array.ndim != 2 or not np.issubdtype(array.dtype, np.floating):
         raise UsageError(
@@ -211,7 +296,11 @@ def as_stereo(mixture: Audio) -> Audio:
         raise UsageError(f"the mixture has shape {array.shape}; it must be (channels, samples): transpose it")
     if array.shape[0] not in (1, N_CHANNELS):
         raise UsageError(f"the mixture has {array.shape[0]} channels; it must have one or two")
-    return np.ascontiguousarray(np.broadcast_to(array, (N_CHANNELS, array.shape[1])), dtype=np.float32)
+    with np.errstate(over="ignore"):  # of float64: beyond float32 is infinite
+        narrow = array.astype(np.float32, copy=False)
+    if not np.isfinite(narrow).all():
+        narrow = np.nan_to_num(narrow, posinf=0.0, neginf=0.0)
+    return np.ascontiguousarray(np.broadcast_to(narrow, (N_CHANNELS, array.shape[1])))
 
 
 def _blocks(block: Audio) -> Iterator[Audio]:

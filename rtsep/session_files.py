@@ -1,12 +1,17 @@
-"""Which files a live session writes: the sink file and the recording."""
+"""Which files a live session writes: the sink file and the recording; and which it must never write over."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from rtsep.chain import Chain
+from rtsep.errors import UsageError
 from rtsep.io.folders import make_folder
+from rtsep.io.writer import is_being_filled
+from rtsep.output_names import is_same_file
 from rtsep.recorder import Recorder, Track
 from rtsep.settings import LiveSettings
 from rtsep.stream import N_CHANNELS
@@ -14,35 +19,80 @@ from rtsep.stream import N_CHANNELS
 MIXTURE, MIX = "mixture", "mix"
 
 
+def check_files(settings: LiveSettings) -> None:
+    """Refuse a session that would write over the song that it plays, or could not leave its account.
+
+    Raises
+    ------
+    UsageError
+        The output is the input, or the account is one of both or has no folder.
+    """
+    source, sink, stats = settings.input.endpoint, settings.output.endpoint, settings.control.stats_json
+    if source.is_file and sink.is_file and is_same_file(source.path, sink.path):
+        raise UsageError(f"{sink.name!r} is input and output; name another file for --output")
+    if stats is None:
+        return
+    if any(end.is_file and is_same_file(end.path, stats) for end in (source, sink)):
+        raise UsageError(f"--stats-json {stats} would replace the music there; name another file")
+    if not stats.parent.is_dir() or stats.is_dir():
+        problem = (
+            "is a folder" if stats.is_dir() else f"needs the folder {stats.parent}, which does not exist"
+        )
+        raise UsageError(f"--stats-json {stats} {problem}; name a file in a folder that is there")
+
+
 def open_recorder(
     settings: LiveSettings, stems: tuple[str, ...], chain: Chain, heard: Callable[[], int]
 ) -> Recorder | None:
     """A recorder for the sink file and for ``--record``, or None if nothing is to be written.
 
-    A recording is ``mixture.wav``, a file for each stem, and ``mix.wav`` (the main bus): 24 bits.
+    A recording is ``mixture.wav``, a file for each stem, and ``mix.wav`` (the main bus): 24 bits. It replaces
+    nothing: a folder that holds any file of these names gets the take into ``take-2``, ``take-3`` and so on.
     `heard` gives how many samples were played by now, which is how long the files may be.
 
     Raises
     ------
+    UsageError
+        The sink file is one of the recording.
     AudioFileError
         A folder cannot be made or a file not be written.
     """
     tracks = []
-    sink = settings.output.endpoint
-    if sink.is_file:
-        tracks.append(Track(sink.path, chain.sink_tape, tuple(range(chain.n_outputs)), chain.offset_samples))
     if settings.output.record is not None:
         tracks += _recording(settings, stems, chain)
+    sink = settings.output.endpoint
+    if sink.is_file:
+        outputs = tuple(range(chain.n_outputs))
+        tracks.insert(0, Track(sink.path, chain.sink_tape, outputs, chain.offset_samples))
     return Recorder(tracks, chain.sample_rate_hz, heard, "PCM_24") if tracks else None
 
 
 def _recording(settings: LiveSettings, stems: tuple[str, ...], chain: Chain) -> list[Track]:
-    folder = Path(settings.output.record or ".")
+    names = [f"{name}.wav" for name in (MIXTURE, *stems, MIX)]
+    folder = _choose_folder(settings, names)
     make_folder(folder)
-    tracks = [Track(folder / f"{MIXTURE}.wav", chain.input_tape, tuple(range(N_CHANNELS)))]
-    for i, stem in enumerate(stems):
+    mixture, *of_stems, mix = [folder / name for name in names]
+    tracks = [Track(mixture, chain.input_tape, tuple(range(N_CHANNELS)))]
+    for i, path in enumerate(of_stems):
         rows = tuple(range(N_CHANNELS * i, N_CHANNELS * (i + 1)))
-        tracks.append(Track(folder / f"{stem}.wav", chain.stem_tape, rows))
+        tracks.append(Track(path, chain.stem_tape, rows))
     main = tuple(channel - 1 for channel in settings.output.channels)
-    tracks.append(Track(folder / f"{MIX}.wav", chain.sink_tape, main, chain.offset_samples))
+    tracks.append(Track(mix, chain.sink_tape, main, chain.offset_samples))
     return tracks
+
+
+def _choose_folder(settings: LiveSettings, names: Iterable[str]) -> Path:
+    """Where a take goes: the folder that was asked for, or the first numbered one in it that holds no take."""
+    base, sink = settings.output.record or Path(), settings.output.endpoint
+    numbered = (base / f"take-{number}" for number in itertools.count(2))
+    for folder in itertools.chain([base], numbered):
+        paths = [folder / name for name in names]
+        # Also where this take will not go: an earlier one is nothing to write over either.
+        if sink.is_file and any(is_same_file(sink.path, path) for path in paths):
+            raise UsageError(
+                f"{sink.name!r} is a file of the recording in {base}; name another file for --output, "
+                f"or another folder for --record"
+            )
+        if not is_being_filled(folder) and not any(os.path.lexists(path) for path in paths):
+            return folder
+    raise AssertionError("there is always another number")

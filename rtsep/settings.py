@@ -98,7 +98,7 @@ class InputSettings(Strict):
     """What is taken apart.
 
     `source` is a file or a device (see `Endpoint.read`); of a card, one channel is doubled. Without
-    `sample_rate_hz` the session runs at the file's rate, or at 44100 Hz where the card can.
+    `sample_rate_hz` the session runs at the file's rate, else at the model's, where the card can.
     """
 
     source: Source = "default"

@@ -27,7 +27,7 @@ from rtsep.errors import ConfigError
 from rtsep.nets.product import HAS_BFLOAT16
 from rtsep.separator import Separator, load
 from rtsep.settings import ModelSettings
-from rtsep.stream import N_CHANNELS, Precision, StemStream
+from rtsep.stream import N_CHANNELS, Precision, Schedule, StemStream
 
 MOST_LOAD = 0.5
 GOOD_UPDATE_HOPS = 2  # at which float32 is not given up for a shorter update
@@ -156,12 +156,8 @@ def measure(
 
 def open_stream(separator: Separator, settings: ModelSettings, update_hops: int, rate_hz: int) -> StemStream:
     """The stream of a live session."""
-    return separator.stream(
-        rate_hz,
-        context_frames=settings.context_frames,
-        update_hops=update_hops,
-        lookahead_frames=settings.lookahead_frames,
-    )
+    schedule = Schedule(settings.context_frames, update_hops, settings.lookahead_frames)
+    return separator.live_stream(rate_hz, schedule)  # the callback has seen to what goes in
 
 
 def open_separator(settings: ModelSettings, way: Way) -> Separator:

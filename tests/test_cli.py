@@ -19,9 +19,12 @@ from rtsep.cli.demo import CYCLE_S, voice_gain_db
 from rtsep.cli.interrupts import interruptible
 from rtsep.cli.options import read_gains, read_names, read_routes, read_time_s
 from rtsep.cli.play import write_stats
-from rtsep.errors import AudioFileError, UsageError
+from rtsep.cli.separate import BITRATE_HELP
+from rtsep.errors import AudioFileError, DeviceError, UsageError
+from rtsep.io.encode import CODECS
 from rtsep.io.files import AudioWriter, read_audio
 from rtsep.nets.unet import SeparationNet
+from rtsep.transport import Transport
 from rtsep.zoo import ModelCard, NetworkCard, write_folder
 
 RATE_HZ = 44100
@@ -231,6 +234,28 @@ def test_one_bad_file_fails_the_command_but_not_the_others(model: Path, song: Pa
     assert (tmp_path / "separated" / "song" / "vocals.wav").is_file()
 
 
+def test_names_that_the_system_refuses_do_not_stop_the_others(
+    model: Path, song: Path, tmp_path: Path
+) -> None:
+    result = rtsep("separate", "-m", model, f"{'x' * 300}.wav", song)
+    assert result.exit_code == 1
+    assert "File name too long" in result.stderr
+    assert (tmp_path / "separated" / "song" / "vocals.wav").is_file()
+    for name in ("{filename}/" + "y" * 250 + "{instrument}.wav", "y" * 300 + "/{instrument}.wav"):
+        result = rtsep("separate", "-m", model, "-o", "long", "-f", name, song)
+        assert result.exit_code == 1
+        assert "File name too long" in result.stderr
+        assert not (tmp_path / "long").exists()
+
+
+@pytest.mark.parametrize("words", ["live", "live -i", "demo", "live song.wav -m", "models info"])
+def test_names_that_are_too_long_are_told_everywhere(words: str, song: Path, tmp_path: Path) -> None:
+    (tmp_path / "song.wav").write_bytes(song.read_bytes())
+    result = rtsep(*words.split(), f"{'x' * 300}.mp3")
+    assert result.exit_code == 1
+    assert "xx.mp3: File name too long" in result.stderr
+
+
 def test_live_without_a_clock_writes_the_mix_and_its_account(model: Path, song: Path, tmp_path: Path) -> None:
     words = [
         "-p",
@@ -275,8 +300,53 @@ def test_the_demo_composes_plays_and_keeps(model: Path, tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "demo-out").iterdir()} == {
         *("demo-song.wav", "mixture.wav", "mix.wav", "vocals.wav", "accompaniment.wav")
     }
-    assert "mix.wav" in result.stdout
     assert "Listen" in result.stderr
+    (tmp_path / "demo-out" / "mine.wav").touch()
+    again = rtsep("demo", "-m", model, "--seconds", "1", "--clock", "free")
+    assert again.exit_code == 0, again.output
+    for said, folder in ((result, Path("demo-out")), (again, Path("demo-out/take-2"))):
+        names = ("mixture.wav", "vocals.wav", "accompaniment.wav", "mix.wav")
+        assert said.stdout.split()[-4:] == [str(folder / name) for name in names], "what was made, no more"
+        assert (tmp_path / folder / "mix.wav").is_file()
+
+
+def test_the_demo_runs_without_a_card_that_does_not_open(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(name: str, direction: str) -> None:
+        raise DeviceError("the card is in use")
+
+    monkeypatch.setattr("rtsep.io.cards.has_output", lambda: True)
+    monkeypatch.setattr("rtsep.ends.find_card", refuse)
+    result = rtsep("demo", "-m", model, "--seconds", "1")
+    assert result.exit_code == 0, result.output
+    assert "the card is in use" in result.stderr
+    assert "on a clock of its own" in result.stderr
+    assert (tmp_path / "demo-out" / "mix.wav").is_file()
+    asked = rtsep("demo", "-m", model, "--seconds", "1", "--clock", "device")
+    assert asked.exit_code == 1
+    assert "error: the card is in use" in asked.stderr
+
+
+def test_a_card_that_is_not_there_is_no_reason_to_warn_of_it() -> None:
+    result = rtsep("live", "-i", "device:nothing", "-o", "device:nothing")
+    assert result.exit_code == 1
+    assert "microphone" not in result.stderr
+
+
+def test_a_session_whose_input_breaks_leaves_its_account(
+    model: Path, song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Transport, until: int) -> None:
+        raise AudioFileError("the disk was pulled out")
+
+    monkeypatch.setattr(Transport, "fill", fail)
+    words = ["live", song, "-m", model, "--clock", "real", "--stats-json", "stats.json"]
+    result = rtsep(*words)
+    assert result.exit_code == 1
+    assert "error: the disk was pulled out" in result.stderr
+    assert "late blocks 0 of 0" in result.stderr
+    assert json.loads((tmp_path / "stats.json").read_text())["n_blocks"] == 0
 
 
 def test_the_demo_takes_the_listeners_song(model: Path, song: Path, tmp_path: Path) -> None:
@@ -402,6 +472,13 @@ def test_an_interruption_elsewhere_exits_with_130(monkeypatch: pytest.MonkeyPatc
 
 
 # ------------------------------------------------------------------ texts and values
+
+
+def test_help_says_the_bitrates_that_there_are() -> None:
+    ranges = {name: codec.bitrates_bps for name, codec in CODECS.items() if codec.bitrates_bps}
+    texts = [f"{name} {low // 1000}k to {high // 1000}k" for name, (low, high) in ranges.items()]
+    assert BITRATE_HELP.endswith(f": {', '.join(texts)}.")
+    assert "opus 6k to 510k" in rtsep("separate", "--help").stdout
 
 
 def test_gains_routes_names_and_times_are_read() -> None:

@@ -17,6 +17,7 @@ import pytest
 import torch
 
 import rtsep
+from rtsep.account import tell
 from rtsep.errors import AudioFileError, DeviceError, ModelError, RtsepError, UsageError
 from rtsep.host import Host
 from rtsep.io.files import AudioWriter, read_audio
@@ -44,6 +45,11 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     card = ModelCard(name="tiny", stems=("vocals", "rest"), n_frames=64, n_bins=256, network=network)
     state = SeparationNet(network.instruments, network.unet).state_dict()
     return str(write_folder(tmp_path_factory.mktemp("models") / "tiny", card, state).path)
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
 
 
 def n_open_files() -> int:
@@ -102,11 +108,12 @@ def test_without_a_clock_the_output_is_the_stems_mixed_by_hand(tmp_path: Path, m
 def test_the_wall_clock_changes_nothing(tmp_path: Path, model: str) -> None:
     song = write_song(tmp_path / "song.wav", music(1.5))
     play(session(song, tmp_path / "free.wav", model))
-    account = play(session(song, tmp_path / "real.wav", model, "real"))
+    patient = {"compute_ms": 300.0}  # what is late would say nothing
+    account = play(session(song, tmp_path / "real.wav", model, "real", output=patient))
     free, _ = read_audio(tmp_path / "free.wav")
     real, _ = read_audio(tmp_path / "real.wav")
     assert free.shape == real.shape
-    assert (free != real).any(axis=0).sum() <= account["n_late_samples"]
+    assert (free != real).any(axis=0).sum() <= account["n_late_samples"] <= free.shape[1] / 2
 
 
 @pytest.mark.parametrize("clock", ["free", "real"])
@@ -248,9 +255,8 @@ def test_a_broken_disk_ends_a_session_that_only_writes_a_file(tmp_path: Path) ->
     ],
 )
 def test_what_cannot_begin_leaves_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, groups: dict, error: type[Exception], text: str
+    tmp_path: Path, groups: dict, error: type[Exception], text: str
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     song = write_song(tmp_path / "song.wav", music(0.1))
     n_files, n_threads = n_open_files(), threading.active_count()
     with pytest.raises(error, match=text):
@@ -258,6 +264,115 @@ def test_what_cannot_begin_leaves_nothing_behind(
     assert [path.name for path in tmp_path.iterdir()] == ["song.wav"]
     assert threading.active_count() == n_threads
     assert n_open_files() <= n_files
+
+
+def test_a_recording_never_replaces_the_song_nor_another_take(tmp_path: Path) -> None:
+    song = write_song(tmp_path / "mid.wav", music(0.2))  # named as one of the stems
+    before = song.read_bytes()
+    accounts = [play(session(song, tmp_path / "out.flac", "midside", output={"record": str(tmp_path)}))]
+    accounts.append(play(session(song, tmp_path / "out.flac", "midside", output={"record": str(tmp_path)})))
+    assert song.read_bytes() == before
+    names = ["mixture.wav", "mid.wav", "side.wav", "mix.wav"]
+    for account, take in zip(accounts, ("take-2", "take-3"), strict=True):
+        assert sorted(path.name for path in (tmp_path / take).iterdir()) == sorted(names)
+        assert account["files"] == [str(tmp_path / "out.flac"), *(str(tmp_path / take / n) for n in names)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mid.wav", "out.flac", "take-2", "take-3"]
+
+
+def test_two_sessions_at_a_time_record_two_takes(tmp_path: Path) -> None:
+    song = write_song(tmp_path / "song.wav", music(0.2))
+    hosts = [Host(session(song, tmp_path / f"{i}.wav", "midside", output={"record": "takes"})) for i in "12"]
+    for host in hosts:
+        with host:
+            assert host.wait(60)
+    assert hosts[0].stats()["files"][1] == str(Path("takes") / "mixture.wav")
+    assert hosts[1].stats()["files"][1] == str(Path("takes") / "take-2" / "mixture.wav")
+
+
+@pytest.mark.parametrize(
+    ("sink", "text"),
+    [
+        ("song.wav", "'song.wav' is input and output"),
+        ("other/../song.wav", "is input and output"),
+        ("takes/mix.wav", "'takes/mix.wav' is a file of the recording in takes; name another"),
+        ("takes/take-2/side.wav", "is a file of the recording in takes; name another"),
+        ("link.wav", "is input and output"),
+    ],
+)
+def test_two_uses_of_one_file_are_refused(tmp_path: Path, sink: str, text: str) -> None:
+    song = write_song(Path("song.wav"), music(0.2))
+    Path("link.wav").hardlink_to(song)
+    Path("other").mkdir()
+    Path("takes").mkdir()
+    write_song(Path("takes/mixture.wav"), music(0.1))  # an earlier take: this one is take-2
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.wav")}
+    with pytest.raises(UsageError, match=text):
+        Host(session(song, Path(sink), "midside", output={"record": "takes"}))
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.wav")} == before
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_what_is_clipped_is_told(tmp_path: Path) -> None:
+    song = write_song(tmp_path / "song.wav", music(0.3))
+    mix = {"stems": {"mid": {"gain_db": 24.0}, "side": {"gain_db": 24.0}}}
+    host = Host(session(song, tmp_path / "out.wav", "midside", mixer=mix, output={"record": "takes"}))
+    with host:
+        assert host.wait(60)
+    counts = host.stats()["n_clipped_samples"]
+    assert {path for path, n in counts.items() if n} == {str(tmp_path / "out.wav"), "takes/mix.wav"}
+    told = "\n".join(host.summary())
+    assert (
+        f"takes/mix.wav: {counts['takes/mix.wav']} values exceeded full scale and were clipped. Turn" in told
+    )
+    assert "Written in takes: mixture.wav, mid.wav, side.wav, mix.wav." in told
+    assert "silen" not in told
+
+
+def test_what_is_lacking_is_told(tmp_path: Path) -> None:
+    song = write_song(tmp_path / "song.wav", music(0.3))
+    account = play(session(song, tmp_path / "out.wav", "midside"))
+    lacking = {"n_skips": 2, "n_skipped_samples": 66150, "n_starved_samples": 4410, "load_p50": 1.5}
+    told = tell({**account, **lacking, "n_recording_lost_samples": 22050})
+    assert "The engine fell behind 2 times and left out 1.50 s of stems." in told
+    assert any("read too late for 0.10 s, which are silent" in line for line in told)
+    assert any("The files have 0.50 s of silence" in line for line in told)
+    assert not any("too slow" in line for line in told), "without a clock nothing is"
+    assert any("too slow" in line for line in tell({**account, **lacking, "clock": "real"}))
+    assert len(tell(account)) == 3
+
+
+@pytest.mark.parametrize(
+    ("stats", "text"),
+    [
+        ("song.wav", "--stats-json song.wav would replace the music"),
+        ("out.wav", "would replace the music"),
+        ("none/stats.json", "needs the folder none, which does not exist"),
+        (".", "is a folder"),
+    ],
+)
+def test_an_account_that_could_not_be_left_is_refused_at_the_start(
+    tmp_path: Path, stats: str, text: str
+) -> None:
+    song = write_song(Path("song.wav"), music(0.2))
+    with pytest.raises(UsageError, match=text):
+        Host(session(song, Path("out.wav"), "midside", control={"stats_json": stats}))
+    assert [path.name for path in tmp_path.iterdir()] == ["song.wav"]
+
+
+def test_without_a_clock_a_pause_makes_no_silence(tmp_path: Path) -> None:
+    song = write_song(tmp_path / "song.wav", music(20.0))
+    host = Host(session(song, tmp_path / "out.wav", "midside"))
+    assert host.transport is not None
+    host.transport.pause(True)
+    with host:
+        time.sleep(0.1)
+        at_s = host.status().position_s
+        time.sleep(0.3)
+        assert host.status().position_s == at_s
+        host.transport.pause(False)
+        assert host.wait(60)
+    out, _ = read_audio(tmp_path / "out.wav")
+    assert 20 <= out.shape[1] / RATE_HZ < 20.1
 
 
 def test_stopping_is_safe_at_any_time(tmp_path: Path) -> None:

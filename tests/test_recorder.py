@@ -72,6 +72,17 @@ def test_what_was_lost_is_silence_and_counted(tmp_path: Path) -> None:
     assert takes.recorder.n_lost_samples == 100 + 500 + 2 * 1000
 
 
+def test_what_was_clipped_is_counted_file_by_file(tmp_path: Path) -> None:
+    takes = Takes(tmp_path, 1000)
+    loud = noise(2, 100)
+    loud[0, :30], loud[1, :2] = 1.5, -1.1
+    takes.input.append(loud)
+    takes.heard = 1100
+    takes.recorder.close()
+    counts = {path.name: n for path, n in takes.recorder.n_clipped_samples.items()}
+    assert counts == {"mixture.wav": 32, "swapped.wav": 0, "one.flac": 0}
+
+
 def test_a_recorder_that_was_overtaken_goes_on(tmp_path: Path) -> None:
     takes = Takes(tmp_path)
     takes.input.append(noise(2, takes.input.capacity_samples))

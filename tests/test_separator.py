@@ -134,6 +134,53 @@ def test_nothing_gives_nothing(tiny: Path, rate_hz: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        (np.zeros((1000, 2), np.float32), r"shape \(1000, 2\).*transpose it"),
+        (np.zeros((2, 1000), np.int16), "array of int16.*must be of floats"),
+        (np.zeros(1000, np.float32), r"shape \(1000,\).*must be of floats, shape \(channels, samples\)"),
+        (np.zeros((3, 1000), np.float32), "has 3 channels; it must have one or two"),
+    ],
+)
+def test_a_stream_refuses_what_separate_refuses_and_goes_on(
+    tiny: Path, block: np.ndarray, message: str
+) -> None:
+    separator, mixture = rtsep.load(tiny, device="cpu", mask="direct"), noise(9000)
+    stream, other = separator.stream(44100), separator.stream(44100)
+    with pytest.raises(UsageError, match=message):
+        stream.process(block)
+    np.testing.assert_array_equal(stream.process(mixture), other.process(mixture))
+
+
+@pytest.mark.parametrize("rate_hz", [44100, 48000])
+def test_a_stream_doubles_mono_and_ends_once(tiny: Path, rate_hz: int) -> None:
+    stream = rtsep.load(tiny, device="cpu", mask="direct").stream(rate_hz, update_hops=2)
+    mono = noise(9000)[:1].astype(np.float64)
+    expected = [stream.process(np.repeat(mono, 2, axis=0)), stream.flush()]
+    for again in (stream.flush, lambda: stream.process(mono)):
+        with pytest.raises(UsageError, match=r"was flushed, which ends its input; call reset\(\)"):
+            again()
+    stream.reset()
+    np.testing.assert_array_equal(stream.process(mono), expected[0])
+    np.testing.assert_array_equal(stream.flush(), expected[1])
+    stream.prepare()
+    assert stream.process(mono).shape == (2, 2, 9000)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
+def test_what_is_not_finite_counts_as_silence(tiny: Path, value: float) -> None:
+    separator = rtsep.load(tiny, device="cpu", mask="direct")
+    spoilt, silent = noise(9000).astype(np.float64), noise(9000)
+    spoilt[0, 4000], silent[0, 4000] = value, 0
+    got, expected = (separator.separate(mixture, 44100) for mixture in (spoilt, silent))
+    for name, samples in expected.items():
+        np.testing.assert_array_equal(got[name], samples)
+    streams = [separator.stream(44100) for _ in range(2)]
+    np.testing.assert_array_equal(streams[0].process(spoilt), streams[1].process(silent))
+    assert not np.isfinite(spoilt[0, 4000]) or value == 1e300, "the caller's array is left alone"
+
+
+@pytest.mark.parametrize(
     ("mixture", "message"),
     [
         (np.zeros((1000, 2), np.float32), r"shape \(1000, 2\).*transpose it"),

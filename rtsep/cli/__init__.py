@@ -43,16 +43,22 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except RtsepError as error:
-            err.print(f"[bold red]error:[/] {_plain(error)}")
+            err.print(f"[bold red]error:[/] {_plain(str(error))}")
             raise typer.Exit(error.exit_code) from error
+        except OSError as error:
+            if error.filename is None:
+                raise
+            # Of a name that it was given, the system says itself what is wrong with it.
+            err.print(f"[bold red]error:[/] {_plain(f'{error.filename}: {error.strerror}')}")
+            raise typer.Exit(1) from error
         except KeyboardInterrupt as error:
             err.print("interrupted")
             raise typer.Exit(128 + error.number if isinstance(error, Ended) else INTERRUPTED) from error
 
 
-def _plain(error: RtsepError) -> str:
+def _plain(text: str) -> str:
     """A message in which rich finds no markup."""
-    return str(error).replace("[", "\\[")
+    return text.replace("[", "\\[")
 
 
 app = typer.Typer(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ from rtsep.cli.console import out, say
 from rtsep.cli.options import ModelOption
 from rtsep.cli.play import PICTURES_PER_S, play
 from rtsep.control.keys import LOWEST_GAIN_DB, Hands
-from rtsep.errors import UsageError
+from rtsep.errors import DeviceError, UsageError
 from rtsep.settings import LiveSettings
 
 if TYPE_CHECKING:
@@ -53,7 +54,6 @@ def demo(
     """Take a song apart while it plays, on a card if there is one; needs nothing else."""
     if song is not None and not song.is_file():
         raise UsageError(f"there is no file '{song}'. Without one, rtsep composes a song of its own.")
-    from rtsep.host import Host
     from rtsep.io.folders import make_folder
 
     make_folder(output_dir)
@@ -63,10 +63,10 @@ def demo(
         from rtsep.zoo import default_model
 
         say(default_model()[1])
-    host = Host(settings)
+    host = open_host(settings, may_change_clock=clock is None)
     play(host, keys=settings.control.keys, turn=VoiceFader(host, seconds).turn)
     host.check()
-    tell_how_to_listen(output_dir)
+    tell_how_to_listen(host.stats()["files"])
 
 
 def demo_settings(source: Path, output_dir: Path, *, model: str | None, clock: str | None) -> LiveSettings:
@@ -84,6 +84,25 @@ def demo_settings(source: Path, output_dir: Path, *, model: str | None, clock: s
             "output": {"record": str(output_dir), "clock": clock, "compute_ms": COMPUTE_MS},
         }
     )
+
+
+def open_host(settings: LiveSettings, *, may_change_clock: bool) -> Host:
+    """The session; on a clock of its own where there is a card that cannot be used, unless it was asked for.
+
+    Raises
+    ------
+    RtsepError
+        Something else is wrong, or the card is and was asked for.
+    """
+    from rtsep.host import Host
+
+    try:
+        return Host(settings)
+    except DeviceError as error:
+        if not may_change_clock or settings.output.clock != "device":
+            raise
+        say(f"The sound card cannot be used: {error}\nThe demo runs without it, on a clock of its own.")
+        return Host(settings.with_overrides({"output": {"clock": "real"}}))
 
 
 def compose_song(path: Path, duration_s: float | None) -> Path:
@@ -150,10 +169,9 @@ def voice_gain_db(position_s: float, length_s: float) -> float:
     return LOWEST_GAIN_DB * (1 - (at_s - leaving - away) / returning)
 
 
-def tell_how_to_listen(folder: Path) -> None:
-    """Name the files that are there now."""
-    files = sorted(path for path in folder.iterdir() if path.suffix in (".wav", ".flac"))
+def tell_how_to_listen(files: Sequence[str]) -> None:
+    """Name the files that were made."""
     say("\nListen, with any player:")
-    for path in files:
-        out.print(str(path), markup=False, highlight=False)
+    for file in files:
+        out.print(file, markup=False, highlight=False)
     say("\nNext: `rtsep live song.mp3 --karaoke`, and `rtsep models pull 2stems` for the real model.")

@@ -44,7 +44,8 @@ def devices() -> None:
         )
     out.print(table)
     say(
-        f"> default input, < default output. rtsep asks for {PREFERRED_RATE_HZ} Hz first, the models' own rate."
+        f"> default input, < default output. rtsep asks for a file's own rate, else for the "
+        f"models', {PREFERRED_RATE_HZ} Hz."
     )
 
 

@@ -10,7 +10,7 @@ import typer
 
 from rtsep.cli.console import say
 from rtsep.cli.options import ModelOption, read_gains, read_names, read_routes
-from rtsep.cli.play import play, write_stats
+from rtsep.cli.play import play
 from rtsep.config import read_yaml
 from rtsep.errors import UsageError
 from rtsep.settings import LiveSettings, overlay, stem_overrides
@@ -69,7 +69,11 @@ RouteOption = Annotated[
 ]
 RecordOption = Annotated[
     str | None,
-    typer.Option(metavar="DIR", help="Keep every stem, the mixture and the mix.", rich_help_panel=PLACES),
+    typer.Option(
+        metavar="DIR",
+        help="Keep every stem, the mixture and the mix; a second take goes to DIR/take-2.",
+        rich_help_panel=PLACES,
+    ),
 ]
 ClockOption = Annotated[
     str | None,
@@ -176,7 +180,7 @@ def read_mix(
 
 def run(settings: LiveSettings) -> None:
     """Play a session and leave its account."""
-    check_places(settings)
+    check_source(settings)
     from rtsep.host import Host
 
     if settings.model.name is None:
@@ -184,9 +188,9 @@ def run(settings: LiveSettings) -> None:
 
         say(default_model()[1])
     host = Host(settings)
-    play(host, keys=settings.control.keys)
-    if settings.control.stats_json is not None:
-        write_stats(settings.control.stats_json, host.stats())
+    if not settings.input.endpoint.is_file and not settings.output.endpoint.is_file:
+        say("A microphone hears loudspeakers: use headphones, or a line input.")
+    play(host, keys=settings.control.keys, stats_json=settings.control.stats_json)
     host.check()
 
 
@@ -232,18 +236,14 @@ def choose_preset(**wanted: bool) -> str | None:
     return names[0] if names else None
 
 
-def check_places(settings: LiveSettings) -> None:
-    """Refuse files that are missing or one and the same; warn of the loop that a loudspeaker closes.
+def check_source(settings: LiveSettings) -> None:
+    """Refuse a file that is missing.
 
     Raises
     ------
     UsageError
-        The input file is missing, or the output would overwrite it.
+        The input file is; perhaps a device was meant.
     """
-    source, sink = settings.input.endpoint, settings.output.endpoint
+    source = settings.input.endpoint
     if source.is_file and not source.path.is_file():
         raise UsageError(f"there is no file {source.name!r}; `device:{source.name}` would mean a device")
-    if source.is_file and sink.is_file and source.path.resolve() == sink.path.resolve():
-        raise UsageError(f"{sink.name!r} is input and output; name another file for --output")
-    if not source.is_file and not sink.is_file:
-        say("A microphone hears loudspeakers: use headphones, or a line input.")

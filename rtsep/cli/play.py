@@ -23,8 +23,10 @@ PICTURES_PER_S = 15
 Turn = Callable[[Hands], None]
 
 
-def play(host: Host, *, keys: bool, turn: Turn = lambda hands: None) -> None:
+def play(host: Host, *, keys: bool, turn: Turn = lambda hands: None, stats_json: Path | None = None) -> None:
     """Run a session until its input ends, or until q, Ctrl-C or SIGTERM; all are a good end.
+
+    However it ends, also by a card that is gone, it leaves its account.
 
     Parameters
     ----------
@@ -34,6 +36,8 @@ def play(host: Host, *, keys: bool, turn: Turn = lambda hands: None) -> None:
         Whether the keyboard moves the mix.
     turn
         Called before every picture; ends the session by ``hands.quit = True``.
+    stats_json
+        A file for the account, besides the lines on the screen.
 
     What broke while the music went on is left for the caller to ask for, with ``host.check()``.
     """
@@ -55,8 +59,10 @@ def play(host: Host, *, keys: bool, turn: Turn = lambda hands: None) -> None:
                     press(key, hands, host)
     finally:
         host.stop()
-    for line in host.summary():
-        say(line)
+        for line in host.summary():
+            say(line)
+        if stats_json is not None:
+            write_stats(stats_json, host.stats())
 
 
 def write_stats(path: Path, stats: Mapping[str, Any]) -> None:

@@ -41,6 +41,10 @@ EPILOG = """
 """
 
 FILES = "Output"
+BITRATE_HELP = (
+    "Of the other kinds, else 192k: "
+    "mp3 8k to 320k, ogg 64k to 500k, opus 6k to 510k, m4a 16k to 512k, wma 32k to 320k."
+)
 
 
 FilesArgument = Annotated[list[Path], typer.Argument(metavar="FILE", help="Music, or films with sound.")]
@@ -69,7 +73,8 @@ SubtypeOption = Annotated[
     ),
 ]
 BitrateOption = Annotated[
-    str | None, typer.Option("-b", "--bitrate", help="Of the other kinds; else 192k.", rich_help_panel=FILES)
+    str | None,
+    typer.Option("-b", "--bitrate", metavar="RATE", help=BITRATE_HELP, rich_help_panel=FILES),
 ]
 OffsetOption = Annotated[
     str | None,

@@ -1,7 +1,7 @@
 """Sound cards, through PortAudio. The only room that sees sounddevice.
 
 - find out what there is: `list_cards`, `find_card`, `has_output`
-- choose a rate: `choose_rate_hz`
+- choose a rate: `choose_rate_hz`, `check_rate_hz`
 - run a compiled callback on a card: `CardDriver`
 """
 
@@ -17,6 +17,7 @@ from rtsep.errors import DeviceError
 Direction = Literal["input", "output"]
 DEFAULT_CARD = "default"  # the system's choice
 PREFERRED_RATE_HZ = 44100  # the models' own: nothing need be converted
+USUAL_RATES_HZ = (8000, 16000, 22050, 32000, 44100, 48000, 88200, 96000, 176400, 192000)
 
 
 @dataclass(frozen=True)
@@ -139,19 +140,43 @@ def find_card(name: str, direction: Direction) -> Card:
 
 
 def choose_rate_hz(inputs: Card | None, outputs: Card | None, preferred: Sequence[int]) -> int:
-    """The first rate of `preferred` that the cards take, else the card's own."""
-    sd = _portaudio()
-    for rate_hz in preferred:
-        try:
-            if inputs is not None:
-                sd.check_input_settings(device=inputs.index, samplerate=rate_hz)
-            if outputs is not None:
-                sd.check_output_settings(device=outputs.index, samplerate=rate_hz)
-        except (sd.PortAudioError, ValueError):
-            continue
-        return rate_hz
+    """The first rate of `preferred` that the cards take, else the card's own; without cards the first."""
     card = outputs or inputs
-    return card.sample_rate_hz if card else preferred[0]
+    fits = (rate_hz for rate_hz in preferred if card is None or _takes(inputs, outputs, rate_hz))
+    return next(fits, card.sample_rate_hz if card else preferred[0])
+
+
+def check_rate_hz(inputs: Card | None, outputs: Card | None, rate_hz: int) -> None:
+    """Refuse a rate that the cards do not take; without cards any will do.
+
+    Raises
+    ------
+    DeviceError
+        They do not; the message lists the usual rates that they take.
+    """
+    cards = [card for card in (inputs, outputs) if card is not None]
+    if not cards or _takes(inputs, outputs, rate_hz):
+        return
+    own_hz = {card.sample_rate_hz for card in cards}
+    there = [hz for hz in sorted({*USUAL_RATES_HZ, *own_hz}) if _takes(inputs, outputs, hz)]
+    names = " and ".join(dict.fromkeys(card.full_name for card in cards))
+    has = ", ".join(map(str, there)) or "no usual rate (of two cards, none in common)"
+    raise DeviceError(
+        f"{names} cannot run at {rate_hz} Hz, but at {has}. Give one of these, or no sample_rate_hz."
+    )
+
+
+def _takes(inputs: Card | None, outputs: Card | None, rate_hz: int) -> bool:
+    """Whether both cards, as far as they are there, run at a rate."""
+    sd = _portaudio()
+    try:
+        if inputs is not None:
+            sd.check_input_settings(device=inputs.index, samplerate=rate_hz)
+        if outputs is not None:
+            sd.check_output_settings(device=outputs.index, samplerate=rate_hz)
+    except (sd.PortAudioError, ValueError):
+        return False
+    return True
 
 
 class CardDriver:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 BLOCK_SAMPLES = 512
+REST_S = 0.01  # a run without a clock that has nothing to do shall not burn a core
 CATCH_UP_S = (
     0.1  # what is held up longer is lost, as with a card: nobody wants the music of an hour in a burst
 )
@@ -27,6 +28,8 @@ class ClockedDriver:
         Called before each block with its length: the in-line work of a run without a clock.
     is_paced
         True: by the wall's clock. False: as fast as `between` allows.
+    rests
+        Without a clock: whether there is nothing to play now, so that time stands still.
     """
 
     def __init__(
@@ -37,8 +40,9 @@ class ClockedDriver:
         between: Callable[[int], None],
         *,
         is_paced: bool,
+        rests: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._call, self._between = call, between
+        self._call, self._between, self._rests = call, between, rests
         self._rate_hz, self._is_paced = sample_rate_hz, is_paced
         self.block_samples = block_samples or BLOCK_SAMPLES
         self._stop = threading.Event()
@@ -64,6 +68,9 @@ class ClockedDriver:
         next_s = time.perf_counter()
         try:
             while not self._stop.is_set():
+                if self._rests():
+                    self._stop.wait(REST_S)
+                    continue
                 self._between(self.block_samples)
                 self._call(self.block_samples)
                 if self._is_paced:

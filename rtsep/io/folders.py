@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from rtsep.errors import AudioFileError
@@ -18,11 +19,17 @@ def make_folder(folder: Path) -> list[Path]:
     Raises
     ------
     AudioFileError
-        It cannot be made.
+        It cannot be made, and nothing of it is left.
     """
-    missing = [place for place in (folder, *folder.parents) if not place.exists()][::-1]
+    made: list[Path] = []
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        missing = [place for place in (folder, *folder.parents) if not place.exists()][::-1]
+        for place in missing or [folder]:
+            place.mkdir(exist_ok=True)  # which tells a file from a folder, too
+            made.append(place)
     except OSError as error:
+        for place in reversed(made):
+            with contextlib.suppress(OSError):  # somebody else put something into it
+                place.rmdir()
         raise AudioFileError(f"the folder {folder} cannot be made: {error.strerror or error}.") from error
-    return missing
+    return made if missing else []

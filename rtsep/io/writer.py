@@ -22,6 +22,13 @@ from rtsep.io.encode import CODECS, Encoder, choose_encoding, open_encoder
 from rtsep.io.foreign import explained
 from rtsep.stream import Audio
 
+PART_PREFIX, PART_SUFFIX = ".rtsep-", ".part"
+
+
+def is_being_filled(folder: Path) -> bool:
+    """Whether files of this folder are being written, by this program or another, and have no names yet."""
+    return any(folder.glob(f"{PART_PREFIX}*{PART_SUFFIX}"))
+
 
 class PartFile:
     """The hidden file. It keeps its first error: the libraries that write to it would lose or distort it."""
@@ -139,12 +146,14 @@ class AudioWriter:
         self._is_open = True
 
     def _open_part(self) -> PartFile:
-        if self.path.is_dir():
-            raise AudioFileError(f"{self.path} is a folder. Give the path of a file.")
-        if not self.path.parent.is_dir():
-            raise AudioFileError(f"{self.path}: the folder {self.path.parent} does not exist. Make it first.")
         try:
-            return PartFile(self.path.with_name(f".rtsep-{secrets.token_hex(6)}.part"))
+            if self.path.is_dir():
+                raise AudioFileError(f"{self.path} is a folder. Give the path of a file.")
+            if not self.path.parent.is_dir():
+                raise AudioFileError(
+                    f"{self.path}: the folder {self.path.parent} does not exist. Make it first."
+                )
+            return PartFile(self.path.with_name(f"{PART_PREFIX}{secrets.token_hex(6)}{PART_SUFFIX}"))
         except OSError as error:
             raise AudioFileError(f"{self.path} cannot be written: {error.strerror or error}.") from error
 

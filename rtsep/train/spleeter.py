@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Literal
 
 from pydantic import ConfigDict, Field
 
 from rtsep.config import Strict, parse, read_yaml
-from rtsep.train.recipe import ChunkData, LossName, ModelRecipe, Recipe, Training, Validation
+from rtsep.train.recipe import LossName, ModelRecipe, Recipe
 from rtsep.zoo.spleeter import read_config
 
 _LOSSES: dict[str, LossName] = {"L1_mask": "l1_mask", "weighted_L1_mask": "weighted_l1_mask"}
@@ -43,26 +44,38 @@ def read_recipe(path: Path) -> Recipe:
     """
     if path.suffix.lower() != ".json":
         return read_yaml(path, Recipe)
-    card = read_config(path).card(path.stem)
+    name = _name_for_a_folder(path.stem)
+    card = read_config(path).card(name)
     given = parse(json.loads(path.read_text(encoding="utf-8-sig")), TrainingJson, str(path))
-    return Recipe(
-        name=path.stem,
-        model=ModelRecipe.model_validate({key: getattr(card, key) for key in ModelRecipe.model_fields}),
-        data=ChunkData(
-            kind="chunks",
-            index=given.train_csv,
-            mix_name=given.mix_name,
-            chunk_s=given.chunk_duration,
-            n_chunks_per_song=given.n_chunks_per_song,
-        ),
-        validation=Validation(index=given.validation_csv),
-        training=Training(
-            n_steps=given.train_max_steps,
-            batch_size=given.batch_size,
-            learning_rate=given.learning_rate,
-            loss=_LOSSES[given.loss_type],
-            checkpoint_steps=given.save_checkpoints_steps,
-            validation_steps=given.save_checkpoints_steps,
-            seed=given.random_seed,
-        ),
-    )
+    recipe = {
+        "name": name,
+        "model": card.model_dump(include=set(ModelRecipe.model_fields)),
+        "data": {
+            "kind": "chunks",
+            "index": given.train_csv,
+            "mix_name": given.mix_name,
+            "chunk_s": given.chunk_duration,
+            "n_chunks_per_song": given.n_chunks_per_song,
+        },
+        "validation": {"index": given.validation_csv},
+        "training": _training(given),
+    }
+    return parse(recipe, Recipe, str(path))
+
+
+def _training(given: TrainingJson) -> dict[str, object]:
+    """Optimiser and schedule in our words."""
+    return {
+        "n_steps": given.train_max_steps,
+        "batch_size": given.batch_size,
+        "learning_rate": given.learning_rate,
+        "loss": _LOSSES[given.loss_type],
+        "checkpoint_steps": given.save_checkpoints_steps,
+        "validation_steps": given.save_checkpoints_steps,
+        "seed": given.random_seed,
+    }
+
+
+def _name_for_a_folder(text: str) -> str:
+    """A file's name as that of a model and its folder: ``my config (2)`` is ``my-config-2``."""
+    return re.sub(r"[^\w.]+", "-", text).strip("-.") or "model"

@@ -23,6 +23,7 @@ StemName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "card.yaml"
+N_HOPS_MIN = 3  # of a frame; the square of a Hann window has two harmonics, which two hops do not cancel
 
 
 class NetworkCard(Strict):
@@ -97,12 +98,28 @@ class ModelCard(Strict):
                 )
         if self.n_bins > self.frame_samples // 2 + 1:
             raise ValueError(f"n_bins is {self.n_bins}, but a frame has {self.frame_samples // 2 + 1} bins")
+        check_overlap("hop_samples", self.hop_samples, self.frame_samples)
         return self
 
     @property
     def complement(self) -> str | None:
         """The stem without a network, if there is one."""
         return next((name for name in self.stems if name not in self.network.instruments), None)
+
+
+def check_overlap(key: str, hop_samples: int, frame_samples: int) -> None:
+    """Refuse a hop at which frames do not add up again: squared Hann windows do when three or more overlap.
+
+    Raises
+    ------
+    ValueError
+        The message names the `key`.
+    """
+    if frame_samples % hop_samples or frame_samples // hop_samples < N_HOPS_MIN:
+        raise ValueError(
+            f"{key} is {hop_samples}, but a frame of {frame_samples} must be a whole number of hops, "
+            f"{N_HOPS_MIN} or more: {frame_samples // 4} is usual"
+        )
 
 
 def repeated(names: Sequence[str]) -> str | None:

@@ -13,6 +13,7 @@ from rtsep.zoo.card import CARD_FILE, WEIGHTS_FILE, ModelFolder, read_folder
 from rtsep.zoo.convert import checkpoint_prefix, convert
 from rtsep.zoo.spleeter import PREFIX, SpleeterConfig, read_config
 from rtsep.zoo.store import (
+    CONVERTED,
     ModelEntry,
     Origin,
     default_model,
@@ -159,7 +160,7 @@ def _converted(place: Path, config: SpleeterConfig) -> ModelFolder:
         raise CheckpointError(f"{index} cannot be read: {error.strerror or error}.") from error
     settings = json.dumps(config.model_dump(mode="json"), sort_keys=True).encode()
     key = hashlib.sha256(content + settings).hexdigest()[:16]
-    cached = store_folder() / ".converted" / f"{place.name}-{key}"
+    cached = store_folder() / CONVERTED / f"{place.name}-{key}"
     if (cached / CARD_FILE).is_file() and (cached / WEIGHTS_FILE).is_file():
         return read_folder(cached)
     return convert(prefix, cached, config)

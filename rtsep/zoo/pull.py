@@ -26,6 +26,7 @@ from rtsep.zoo.mapping import state_from_bundle
 from rtsep.zoo.spleeter import CONFIGS, PREFIX, SpleeterConfig
 from rtsep.zoo.store import list_models, store_folder
 from rtsep.zoo.weights import (
+    ABANDONED_S,
     finish_folder,
     new_folder,
     refuse_strangers,
@@ -51,7 +52,6 @@ MEASURED = (
 Progress = Callable[[int, "int | None"], None]
 
 SCRATCH_PREFIX, SCRATCH_SUFFIX = ".pull-", ".part"
-ABANDONED_S = 3600.0  # a download that receives nothing ends itself after half a minute
 
 _TIMEOUT = httpx.Timeout(30.0, connect=15.0)
 _HEADERS = {"Accept-Encoding": "identity"}  # the archive as it lies there, not packed once more

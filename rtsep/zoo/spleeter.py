@@ -20,7 +20,7 @@ from pydantic import ConfigDict, Field, model_validator
 from rtsep.config import Strict, parse
 from rtsep.errors import ConfigError
 from rtsep.nets.unet import SPLEETER_N_FILTERS, Activation
-from rtsep.zoo.card import ModelCard, NetworkCard, StemName, repeated
+from rtsep.zoo.card import ModelCard, NetworkCard, StemName, check_overlap, repeated
 
 PREFIX = "spleeter:"
 
@@ -67,6 +67,7 @@ class SpleeterConfig(Strict):
             raise ValueError(
                 f"F is {self.F}, but a frame of {self.frame_length} has {self.frame_length // 2 + 1} bins"
             )
+        check_overlap("frame_step", self.frame_step, self.frame_length)
         return self
 
     def card(self, name: str, **about: str) -> ModelCard:

@@ -25,7 +25,9 @@ SHIPPED = Path(__file__).parent / "shipped"
 REAL_MODEL = "2stems"
 SHIPPED_MODEL = "demo-2stems"
 
-Origin = Literal["installed", "shipped", "folder"]
+CONVERTED = ".converted"  # in the store: made of checkpoints that Spleeter's JSON files name, see `find_json`
+
+Origin = Literal["installed", "shipped", "converted", "folder"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class ModelEntry:
     name
         What ``-m`` takes.
     origin
-        Where it is from: installed in the store, shipped with the package, or a folder anywhere else.
+        Where it is from: installed in the store, shipped with the package, converted on the way from a JSON file of
+        Spleeter's, or a folder anywhere else.
     path
         Its folder.
     weights_bytes
@@ -96,14 +99,21 @@ def default_model() -> tuple[ModelFolder, str]:
 
 
 def list_models() -> list[ModelEntry]:
-    """All models that can be named: the installed ones, then the shipped ones they do not hide."""
-    installed = [_entry(path, "installed") for path in _folders(store_folder())]
-    taken = {entry.name for entry in installed}
-    return installed + [_entry(path, "shipped") for path in _folders(SHIPPED) if path.name not in taken]
+    """All models that can be named: the installed ones, the shipped ones they do not hide, then the converted ones."""
+    places: dict[Origin, Path] = {
+        "installed": store_folder(),
+        "shipped": SHIPPED,
+        "converted": store_folder() / CONVERTED,
+    }
+    entries: dict[str, ModelEntry] = {}
+    for origin, place in places.items():
+        for path in _folders(place):
+            entries.setdefault(path.name, _entry(path, origin))
+    return list(entries.values())
 
 
 def remove(name: str) -> Path:
-    """Delete an installed model.
+    """Delete an installed or a converted model.
 
     Returns
     -------
@@ -122,18 +132,16 @@ def remove(name: str) -> Path:
             f"{name!r} is not the name of an installed model, and only those are removed: names are in "
             f"`rtsep models list`. A folder elsewhere is yours to delete."
         )
-    path = store_folder() / name
-    if name not in {folder.name for folder in _folders(store_folder())}:
-        if name in {folder.name for folder in _folders(SHIPPED)}:
-            raise ModelError(
-                f"{name} comes with rtsep and is part of its installation; it cannot be removed."
-            )
+    entry = entry_named(name)
+    if entry is None:
         raise ModelError(unknown(name))
-    if path.is_symlink():
-        path.unlink()
-        return path
-    _delete(path)
-    return path
+    if entry.origin == "shipped":
+        raise ModelError(f"{name} comes with rtsep and is part of its installation; it cannot be removed.")
+    if entry.path.is_symlink():
+        entry.path.unlink()
+    else:
+        _delete(entry.path)
+    return entry.path
 
 
 def _delete(path: Path) -> None:

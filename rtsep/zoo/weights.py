@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -26,6 +28,9 @@ from rtsep.zoo.card import CARD_FILE, WEIGHTS_FILE, ModelCard, ModelFolder
 
 _STEP_COUNTER = "num_batches_tracked"
 _HASH_CHUNK_BYTES = 1 << 20
+ABANDONED_S = (
+    3600.0  # whoever has written nothing for so long was killed: a silent download ends in half a minute
+)
 
 
 def load_network(folder: ModelFolder, *, device: str | torch.device = "cpu") -> SeparationNet:
@@ -171,6 +176,7 @@ def new_folder(dest: Path) -> Iterator[Path]:
     ModelError
         The folder cannot be made, the disk is full, or `dest` is something else than an older model.
     """
+    _sweep(dest)
     refuse_strangers(dest)
     parent = dest.absolute().parent
     try:
@@ -209,6 +215,19 @@ def refuse_strangers(path: Path) -> None:
             f"{path} holds files that rtsep did not write ({', '.join(strangers[:3])}): "
             f"move them away, or delete the folder yourself."
         )
+
+
+def _sweep(dest: Path) -> None:
+    """Clear away what runs that were killed left beside `dest`; an old model goes back to its place."""
+    ours = re.compile(rf"\.{re.escape(dest.name)}-[^-]+\.part")
+    parent = dest.absolute().parent
+    for scratch in parent.iterdir() if parent.is_dir() else ():
+        if not ours.fullmatch(scratch.name):
+            continue
+        with contextlib.suppress(OSError):  # somebody else may be sweeping, too
+            if time.time() - scratch.stat().st_mtime > ABANDONED_S:
+                _put_back(scratch / "replaced", dest)
+                shutil.rmtree(scratch)
 
 
 def _put_back(replaced: Path, dest: Path) -> None:

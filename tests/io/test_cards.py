@@ -26,6 +26,11 @@ from rtsep.errors import DeviceError
 from rtsep.io import cards
 card = cards.find_card("system", "output")
 print(cards.choose_rate_hz(card, card, [48000, 44100]))
+cards.check_rate_hz(card, card, 44100)
+try:
+    cards.check_rate_hz(card, card, 48000)
+except DeviceError as error:
+    print(error)
 try:
     cards.CardDriver(None, card, 0, 11, 44100, 0, 0, 0)
 except DeviceError as error:
@@ -55,13 +60,14 @@ def test_a_card_is_found_by_its_name_and_others_are_listed() -> None:
         ]
         exact, full, unknown, index = ask(ASK, *words, server=server)
         (ambiguous,) = ask(ASK, "s", "output", server=server)
-        rate_hz, too_many = ask(OPEN, server=server)
+        rate_hz, other_rate, too_many = ask(OPEN, server=server)
     assert exact == full == "system, JACK Audio Connection Kit"
     for text, name in ((unknown, "nothing"), (index, "9")):
         assert f"device fits '{name}'" in text
         assert "system, JACK Audio Connection Kit" in text
     assert "system" in ambiguous  # one card, or the list of those that fit
     assert rate_hz == "44100"
+    assert "cannot run at 48000 Hz, but at 44100. Give one" in other_rate
     assert "has 10 output channels; channel 11 was asked for" in too_many
 
 

@@ -198,8 +198,18 @@ def test_a_file_on_a_card_is_the_same_file_without_a_clock(
     subprocess.run(free, check=True, capture_output=True, timeout=120)
     with run_server() as server:
         desk = Desk(server, music[:, :0], 2)
-        stats = tmp_path / "stats.json"
-        card = [*run, "--output", "device:system", "--record", str(tmp_path), "--stats-json", str(stats)]
+        stats, patient = tmp_path / "stats.json", tmp_path / "patient.yaml"
+        patient.write_text("output: {compute_ms: 300}")  # what is late would say nothing
+        card = [
+            *run,
+            str(patient),
+            "--output",
+            "device:system",
+            "--record",
+            str(tmp_path),
+            "--stats-json",
+            str(stats),
+        ]
         with running(card, server) as process:
             desk.patch()
             assert process.wait(60) == 0  # it ends with the song
@@ -208,7 +218,7 @@ def test_a_file_on_a_card_is_the_same_file_without_a_clock(
     recorded, _ = read_audio(tmp_path / "mix.wav")
     n_late = json.loads(stats.read_text())["n_late_samples"]
     assert recorded.shape == expected.shape == (2, 3 * RATE_HZ)
-    assert (recorded != expected).any(axis=0).sum() <= n_late
+    assert (recorded != expected).any(axis=0).sum() <= n_late <= expected.shape[1] / 2
     heard = np.concatenate([block for _, block in desk.heard], axis=1)
     # The patch may come after the first samples; what was heard since ends with the end of the song.
     end = place_of(recorded[:, -4096:], heard) + 4096

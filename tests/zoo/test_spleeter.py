@@ -76,6 +76,11 @@ def test_golden_files(golden: Path) -> None:
         ({"T": None}, r"T is missing"),
         ({"T": 100}, r"T: .*multiple of 64.*100"),
         ({"F": 2112}, "F is 2112, but a frame of 4096 has 2049 bins"),
+        (
+            {"frame_step": 1000},
+            "frame_step is 1000, but a frame of 4096 must be a whole number of hops, 3 or",
+        ),
+        ({"frame_step": 2048}, "frame_step is 2048, .*1024 is usual"),
         ({"n_channels": 1}, r"n_channels"),
         ({"mask_extension": "mean"}, r"mask_extension: .*'zeros' or 'average'"),
         ({"separation_exponent": 0}, r"separation_exponent"),

@@ -97,6 +97,17 @@ def test_removing(store: Path, shipped: Path, tmp_path: Path) -> None:
     assert [p.name for p in store.iterdir()] == ["other"]
 
 
+def test_converted_models_are_listed_and_removed(store: Path, shipped: Path) -> None:
+    made = make_model(store / ".converted" / "choir-0123")
+    make_model(store / "mine")
+    assert [(m.name, m.origin) for m in list_models()] == [
+        *(("mine", "installed"), ("demo-2stems", "shipped"), ("choir-0123", "converted"))
+    ]
+    assert find_installed("choir-0123").path == made.path
+    assert remove("choir-0123") == made.path
+    assert not made.path.exists()
+
+
 def test_removing_spares_what_is_not_ours(store: Path, tmp_path: Path) -> None:
     made = make_model(store / "mine")
     (made.path / "thesis.txt").write_text("years of work")

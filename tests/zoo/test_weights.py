@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -106,6 +108,24 @@ def test_a_file_that_is_no_safetensors_is_refused(tmp_path: Path, state: dict[st
         sha256 = sha256_of(written.weights)
         with pytest.raises(ModelError, match="no safetensors file"):
             load_network(ModelFolder(written.path, CARD.model_copy(update={"sha256": sha256})))
+
+
+def test_what_a_killed_run_left_is_cleared_away(tmp_path: Path) -> None:
+    def leave(name: str, hours: float) -> Path:
+        scratch = tmp_path / name
+        (scratch / "replaced").mkdir(parents=True)
+        (scratch / "replaced" / "card.yaml").write_text("old")
+        at_s = time.time() - 3600 * hours
+        os.utime(scratch, (at_s, at_s))
+        return scratch
+
+    old, at_work, other = leave(".m-abc1.part", 25), leave(".m-abc2.part", 0.5), leave(".m-b-abc3.part", 99)
+    with pytest.raises(KeyboardInterrupt), new_folder(tmp_path / "m"):
+        raise KeyboardInterrupt
+    assert (tmp_path / "m" / "card.yaml").read_text() == "old", "killed before the new one took its place"
+    assert not old.exists()
+    assert at_work.exists()
+    assert other.exists()
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ModelError])

@@ -1,0 +1,77 @@
+"""What a session is opened on: the rate is one, whoever gives the time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from rtsep.ends import open_ends
+from rtsep.errors import DeviceError
+from rtsep.io import cards
+from rtsep.io.files import AudioWriter
+from rtsep.settings import LiveSettings
+
+MODEL_RATE_HZ = 44100
+
+
+@pytest.fixture
+def rates_hz(monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """What the only card can do; a test may change it."""
+    there = {44100, 48000}
+
+    def check(device: int, samplerate: int) -> None:
+        if samplerate not in there:
+            raise ValueError("Invalid sample rate")
+
+    portaudio = SimpleNamespace(
+        check_input_settings=check, check_output_settings=check, PortAudioError=RuntimeError
+    )
+    card = cards.Card(0, "desk", "test", 2, 2, 48000, 0.01, 0.01, True, True)
+    monkeypatch.setattr(cards, "_portaudio", lambda: portaudio)
+    monkeypatch.setattr(cards, "list_cards", lambda: [card])
+    return there
+
+
+def rate_hz(clock: str, song: Path, asked_hz: int | None = None) -> int:
+    settings = LiveSettings().with_overrides(
+        {
+            "input": {"source": f"file:{song}", "sample_rate_hz": asked_hz},
+            "output": {"sink": "device:default" if clock == "device" else "file:out.wav", "clock": clock},
+        }
+    )
+    ends = open_ends(settings, MODEL_RATE_HZ)
+    assert ends.reader is not None
+    ends.reader.close()
+    return ends.sample_rate_hz
+
+
+@pytest.fixture
+def song(tmp_path: Path) -> Path:
+    with AudioWriter(tmp_path / "song.wav", 48000, 2) as writer:
+        writer.write(np.zeros((2, 100), np.float32))
+    return tmp_path / "song.wav"
+
+
+@pytest.mark.parametrize("clock", ["device", "real", "free"])
+@pytest.mark.parametrize("asked_hz", [None, 44100])
+def test_the_rate_is_the_one_asked_for_else_the_files(
+    rates_hz: set[int], song: Path, clock: str, asked_hz: int | None
+) -> None:
+    assert rate_hz(clock, song, asked_hz) == (asked_hz or 48000)
+
+
+@pytest.mark.parametrize(("there", "expected"), [({44100, 96000}, 44100), ({96000}, 48000)])
+def test_a_card_that_lacks_the_files_rate_takes_the_models_else_its_own(
+    rates_hz: set[int], song: Path, there: set[int], expected: int
+) -> None:
+    rates_hz.clear()
+    rates_hz.update(there)
+    assert rate_hz("device", song) == expected
+
+
+def test_a_rate_that_was_asked_for_is_not_replaced(rates_hz: set[int], song: Path) -> None:
+    with pytest.raises(DeviceError, match="desk, test cannot run at 96000 Hz, but at 44100, 48000"):
+        rate_hz("device", song, 96000)
