@@ -19,18 +19,20 @@ from rtsep.io.files import AudioWriter
 from rtsep.settings import LiveSettings
 
 DEMO, TWO, FOUR = "demo-2stems", "full-size 2stems", "full-size 4stems"
-# model, context frames, update hops, lookahead frames
+# model, precision, update hops, lookahead frames
 SETTINGS = (
-    (DEMO, 64, 1, 0),
-    (DEMO, 64, 2, 0),
-    (DEMO, 128, 2, 0),
-    (DEMO, 128, 4, 0),
-    (DEMO, 128, 4, 8),
-    (DEMO, 512, 8, 0),
-    (TWO, 64, 4, 0),
-    (TWO, 128, 8, 0),
-    (TWO, 128, 8, 8),
-    (FOUR, 64, 8, 0),
+    (DEMO, "float32", 1, 0),
+    (DEMO, "float32", 1, 8),
+    (DEMO, "float32", 4, 0),
+    (TWO, "float32", 1, 0),
+    (TWO, "float32", 2, 0),
+    (TWO, "float32", 4, 0),
+    (TWO, "bfloat16", 1, 0),
+    (TWO, "bfloat16", 2, 0),
+    (FOUR, "float32", 2, 0),
+    (FOUR, "float32", 4, 0),
+    (FOUR, "bfloat16", 1, 0),
+    (FOUR, "bfloat16", 2, 0),
 )
 
 
@@ -43,15 +45,15 @@ def write_song(path: Path, duration_s: float) -> None:
 
 
 def measure(
-    model: str, source: Path, sink: Path, schedule: tuple[int, int, int], clock: str, timeout_s: float
+    model: str, source: Path, sink: Path, schedule: tuple[str, int, int], clock: str, timeout_s: float
 ) -> list[str]:
     """A row: one session."""
-    context_frames, update_hops, lookahead_frames = schedule
+    precision, update_hops, lookahead_frames = schedule
     tree = {
         "input": {"source": f"file:{source}"},
         "model": {
             "name": model,
-            "context_frames": context_frames,
+            "precision": precision,
             "update_hops": update_hops,
             "lookahead_frames": lookahead_frames,
             "device": "cpu",
@@ -62,7 +64,7 @@ def measure(
         host.wait(timeout_s)
         stats = host.stats()
     return [
-        f"{context_frames}",
+        precision,
         f"{update_hops}",
         f"{lookahead_frames}",
         f"{stats['load_p50']:.0%}",
@@ -75,7 +77,7 @@ def measure(
 
 def main() -> None:
     quick = is_quick(__doc__ or "")
-    duration_s = 1.0 if quick else 4.0
+    duration_s = 1.0 if quick else 12.0
     rows = []
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -91,7 +93,7 @@ def main() -> None:
             rows.append([model, *figures])
     columns = [
         "model",
-        "context",
+        "precision",
         "update",
         "lookahead",
         "load p50",

@@ -24,9 +24,10 @@ MODEL = "demo-2stems"
 RATE_HZ = 44100
 RAISED_DB = 10.7
 STRETCH_S = 90
-LOOKAHEADS_FRAMES = (0, 8, 32, 128)
-UPDATE_HOPS = 4
-CONTEXT_FRAMES = 128  # as the model was trained; more where the lookahead needs it
+LOOKAHEADS_FRAMES = (0, 4, 8, 16, 32, 64, 128)
+UPDATE_HOPS = 1
+CONTEXTS_FRAMES = (64, 128, 512)  # windows, and what is streamed beside them sees all of the past
+LOOKAHEADS_OF_WINDOWS = (0, 32)
 BLOCK_SAMPLES = 1 << 14
 
 Stems = dict[str, Audio]
@@ -53,7 +54,9 @@ def most_voice(vocals: Audio, duration_s: int) -> slice:
     return slice(start, start + duration_s * RATE_HZ)
 
 
-def streamed(separator: Separator, mixture: Audio, lookahead_frames: int, context_frames: int) -> Stems:
+def streamed(
+    separator: Separator, mixture: Audio, lookahead_frames: int, context_frames: int | None
+) -> Stems:
     """Through the live stream, aligned with the mixture."""
     stream = separator.stream(
         RATE_HZ,
@@ -76,9 +79,10 @@ def estimates(
     made = references(there)
     made["offline"] = separator.separate(mixture, RATE_HZ)
     for ahead in lookaheads:
-        context = max(CONTEXT_FRAMES, 64 * -(-(ahead + UPDATE_HOPS) // 64))
-        name = f"streamed, context {context}, lookahead {ahead}"
-        made[name] = streamed(separator, mixture, ahead, context)
+        made[f"streamed, lookahead {ahead}"] = streamed(separator, mixture, ahead, None)
+    for context in CONTEXTS_FRAMES if len(lookaheads) > 1 else ():
+        for ahead in LOOKAHEADS_OF_WINDOWS:
+            made[f"window of {context}, lookahead {ahead}"] = streamed(separator, mixture, ahead, context)
     return made
 
 
@@ -95,7 +99,7 @@ def rows_of(separator: Separator, song: Stems, *, is_raised: bool, quick: bool) 
         rows += [row(f"{label}, whole: {way}", truth, stems) for way, stems in made.items()]
     there = {name: stem[:, stretch] for name, stem in truth.items()}
     for way, stems in estimates(
-        separator, truth, stretch, LOOKAHEADS_FRAMES[:2] if quick else LOOKAHEADS_FRAMES
+        separator, truth, stretch, LOOKAHEADS_FRAMES[:1] if quick else LOOKAHEADS_FRAMES
     ).items():
         rows.append(row(f"{label}, {STRETCH_S} s: {way}", there, stems))
     return rows

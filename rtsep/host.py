@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gc
 import math
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from rtsep.stream import Latency
 from rtsep.transport import Transport
 
 WATCH_S = 0.02
+SWITCH_S = 0.0005  # the longest that a busy Python thread keeps the engine from the interpreter; Python's own is 5 ms
 
 
 class Host:
@@ -53,6 +55,7 @@ class Host:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._is_started = self._is_over = False
+        self._switch_s = sys.getswitchinterval()
 
     @property
     def stems(self) -> tuple[str, ...]:
@@ -95,6 +98,7 @@ class Host:
         """
         gc.collect()
         gc.freeze()  # what is made by now stays: the collector need not hold the engine up to look at it
+        sys.setswitchinterval(SWITCH_S)
         self._is_started = True
         try:
             for name, run in self._workers().items():
@@ -138,6 +142,7 @@ class Host:
         for thread in self._threads:
             thread.join()
         gc.unfreeze()
+        sys.setswitchinterval(self._switch_s)
 
     def __enter__(self) -> Host:
         self.start()

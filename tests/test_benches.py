@@ -13,7 +13,17 @@ BENCHES = sorted((Path(__file__).resolve().parents[1] / "bench").glob("*.py"))
 
 
 def test_there_are_benches() -> None:
-    assert {"callback", "golden", "live", "memory", "offline", "quality"} <= {path.stem for path in BENCHES}
+    assert {
+        "callback",
+        "golden",
+        "live",
+        "memory",
+        "offline",
+        "product",
+        "quality",
+        "runtimes",
+        "streaming",
+    } <= {path.stem for path in BENCHES}
 
 
 @pytest.mark.parametrize("path", BENCHES, ids=lambda path: path.stem)
