@@ -20,6 +20,7 @@ class Status:
     """One look at a session.
 
     Levels are in dBFS, those of the stems before the faders; `load` is work / deadline of the engine, 1.0 is full.
+    `update_hops` is 0 for separators that know no hops; `n_moves` counts its changes.
     """
 
     position_s: float
@@ -31,6 +32,8 @@ class Status:
     rms_dbfs: Mapping[str, float]
     main_dbfs: float
     is_late: bool
+    update_hops: int = 0
+    n_moves: int = 0
 
 
 def take_status(rig: Rig, main: tuple[int, ...]) -> Status:
@@ -53,6 +56,8 @@ def take_status(rig: Rig, main: tuple[int, ...]) -> Status:
         rms_dbfs=of_stems(rms_dbfs),
         main_dbfs=float(max(peak_dbfs[first_output + channel] for channel in main)),
         is_late=bool(chain.state["late_now"]),
+        update_hops=rig.pace.update_hops,
+        n_moves=rig.pace.n_moves,
     )
 
 
@@ -74,6 +79,7 @@ def take_stats(rig: Rig, settings: LiveSettings, latency: Latency) -> dict[str, 
         "load_p50": float(np.median(loads)),
         "load_p99": float(np.percentile(loads, 99)),
         "load_max": float(loads.max()),
+        "n_update_moves": rig.pace.n_moves,
         **{name: int(chain.state[name]) for name in counts},
         "n_skips": len(engine.restarts),
         "n_skipped_samples": engine.n_skipped_samples,
@@ -100,7 +106,9 @@ def tell(stats: Mapping[str, Any]) -> list[str]:
         f"late blocks {stats['n_late_blocks']} of {stats['n_blocks']}, xruns {stats['n_xruns']}.",
     ]
     if stats["load_p50"] > 1 and stats["clock"] != "free":  # without a clock nothing is too slow
-        lines.append("The model is too slow for this machine: try --update-hops 4 or 8, or a smaller model.")
+        lines.append("The model is too slow for this machine: `rtsep bench` shows what it can do.")
+    if stats["n_update_moves"]:
+        lines.append(f"The machine was short of time: updates changed {stats['n_update_moves']} times.")
     return [*lines, *_tell_losses(stats), *_tell_files(stats)]
 
 

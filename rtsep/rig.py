@@ -20,6 +20,7 @@ from rtsep.io.cards import CardDriver
 from rtsep.io.clocked import ClockedDriver
 from rtsep.mixer import Mixer, Strip
 from rtsep.offset import measure_compute_s, offset
+from rtsep.pace import Pace, Steady
 from rtsep.recorder import Recorder
 from rtsep.separator import Separator
 from rtsep.session_files import check_files, open_recorder
@@ -60,6 +61,7 @@ class Rig:
     engine: Engine
     transport: Transport | None
     recorder: Recorder | None
+    pace: Pace
     notice: str | None
 
     @property
@@ -123,14 +125,15 @@ def build(settings: LiveSettings, opened: ExitStack) -> tuple[Rig, Driver]:
     ends = open_ends(settings, separator.sample_rate_hz)
     if ends.reader is not None:
         opened.callback(ends.reader.close)
-    stream = open_stream(separator, settings.model, way.update_hops, ends.sample_rate_hz)
+    pace = Pace() if ends.clock != "free" else Steady()  # without a clock nothing is ever short of time
+    stream = open_stream(separator, settings.model, way.update_hops, ends.sample_rate_hz, pace)
     opened.callback(stream.close)
     latency = offset(
         stream, ends.sample_rate_hz, _compute_s(settings, stream, ends), ends.largest_block_samples
     )
     mixer = _make_mixer(settings, separator.stems)
     chain = _make_chain(settings, ends, mixer, latency, len(separator.stems))
-    rig = _assemble(settings, separator, ends, stream, latency, mixer, chain, notice)
+    rig = _assemble(settings, separator, ends, stream, latency, mixer, chain, pace, notice)
     if rig.recorder is not None:
         opened.callback(rig.recorder.abort)
     driver = _make_driver(settings, rig)
@@ -184,6 +187,7 @@ def _assemble(
     latency: Latency,
     mixer: Mixer,
     chain: Chain,
+    pace: Pace,
     notice: str | None,
 ) -> Rig:
     """What hangs on the tapes."""
@@ -199,7 +203,7 @@ def _assemble(
     if ends.reader is not None and chain.source_tape is not None:
         transport = Transport(ends.reader, chain.source_tape, rate_hz, heard)
     recorder = open_recorder(settings, separator.stems, chain, lambda: rig.n_heard_samples)
-    rig = Rig(separator, ends, stream, latency, mixer, chain, engine, transport, recorder, notice)
+    rig = Rig(separator, ends, stream, latency, mixer, chain, engine, transport, recorder, pace, notice)
     return rig
 
 

@@ -9,11 +9,15 @@ frames are there, and their masks are used for the U frames that end L frames ba
     next update:       sample  1024 ((g + 2) U − 1)
     so the latency is  4096  (synthesis window) + 1024 (U − 1) + 1024 L
 
+Only U + L is fixed while a stream runs. If the next update comes after V frames, this one makes V columns, looking
+U + L − V frames ahead (`rtsep.pace`).
+
 Offline is U = T, L = 0: the segments of T frames that Spleeter cuts, in constant memory. Live is a small U.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +30,7 @@ from rtsep.errors import UsageError
 from rtsep.nets.crew import Crew, all_threads
 from rtsep.nets.runner import Effort, Runner, Window, choose_device, open_runner
 from rtsep.nets.unet import SeparationNet
+from rtsep.pace import Pace, Steady
 from rtsep.stream import N_CHANNELS, Audio, Extension, Latency, Mask, Options, Schedule
 from rtsep.zoo.card import ModelCard, ModelFolder
 from rtsep.zoo.weights import load_network
@@ -162,12 +167,13 @@ class SpectralSeparator:
     def open_stream(self, schedule: Schedule | None) -> SpectralStream:
         """A stream; without a schedule, the offline one: whole segments."""
         if schedule is None:
-            window = Window(self._card.n_frames, self._card.n_frames)
+            window, pace = Window(self._card.n_frames, self._card.n_frames), None
         else:
             window = Window(schedule.context_frames, schedule.update_hops, schedule.lookahead_frames)
+            pace = schedule.pace
         plan, card = self._plan, self._card
         runner = open_runner(self._net, plan.instruments, window, card.n_bins, self._effort)
-        return SpectralStream(card, plan, window, runner)
+        return SpectralStream(card, plan, window, runner, pace or Steady())
 
 
 class SpectralStream:
@@ -183,10 +189,13 @@ class SpectralStream:
         Context, update and lookahead.
     runner
         What evaluates the networks.
+    pace
+        Says when the size of updates changes.
     """
 
-    def __init__(self, card: ModelCard, plan: MaskPlan, window: Window, runner: Runner) -> None:
-        self._card, self._plan, self._window, self._runner = card, plan, window, runner
+    def __init__(self, card: ModelCard, plan: MaskPlan, window: Window, runner: Runner, pace: Pace) -> None:
+        self._card, self._plan, self._window, self._runner, self._pace = card, plan, window, runner, pace
+        self._reach_hops = window.update_hops + window.lookahead_frames
         # Channels side by side; of a short update a single thread is done before two have met.
         is_long = window.update_hops >= BATCH_FRAMES
         self._crew = Crew(all_threads() if is_long else 1, N_CHANNELS)
@@ -215,22 +224,23 @@ class SpectralStream:
 
     @property
     def update_samples(self) -> int:
-        """Samples from one run of the networks to the next."""
-        return self._window.update_hops * self._card.hop_samples
+        """Samples from the last run of the networks to the next."""
+        return self._pace.update_hops * self._card.hop_samples
 
     def prepare(self) -> None:
         """Make all buffers."""
         frame, hop = self._card.frame_samples, self._card.hop_samples
-        n_new, n_stems = self._window.update_hops, len(self.stems)
-        span = frame + (n_new - 1) * hop
+        n_stems = len(self.stems)
+        self._pace.begin(self._window.update_hops, self._reach_hops)
+        n_most = self._pace.largest_hops
+        span = frame + (n_most - 1) * hop
         self._analysis = stft.hann(frame)
         self._synthesis = self._analysis * np.float32(stft.overlap_add_gain(self._analysis, hop))
         self._input = np.zeros((N_CHANNELS, span), np.float32)
-        n_kept = n_new + self._window.lookahead_frames
-        self._spectra = np.zeros((N_CHANNELS, n_kept, frame // 2 + 1), np.complex64)
-        self._magnitudes = np.zeros((N_CHANNELS, n_kept, self._card.n_bins), np.float32)
+        self._spectra = np.zeros((N_CHANNELS, self._reach_hops, frame // 2 + 1), np.complex64)
+        self._magnitudes = np.zeros((N_CHANNELS, self._reach_hops, self._card.n_bins), np.float32)
         self._sum = np.zeros((n_stems, N_CHANNELS, span), np.float32)
-        self._ready = np.zeros((n_stems, N_CHANNELS, 3 * n_new * hop), np.float32)
+        self._ready = np.zeros((n_stems, N_CHANNELS, 3 * n_most * hop), np.float32)
         self.reset()
 
     def reset(self) -> None:
@@ -238,13 +248,14 @@ class SpectralStream:
         for array in (self._input, self._spectra, self._magnitudes, self._sum, self._ready):
             array[...] = 0
         self._runner.reset()
+        self._pace.begin(self._window.update_hops, self._reach_hops)
         self._n_input = self._card.frame_samples  # the frame of zeros in front
         self._n_ready = (self._window.update_hops - 1) * self._card.hop_samples
-        self._n_taken = 0
+        self._n_taken, self._work_s = 0, 0.0
         self._n_silent = (
             self.latency_samples - self._n_ready
         )  # a frame rings before its sound; nothing is before 0
-        if self._n_input == self._input.shape[1]:  # frame 0 is an update by itself
+        if self._n_input == self._n_due:  # frame 0 is an update by itself
             self._update()
 
     def process(self, block: Audio) -> Audio:
@@ -253,10 +264,10 @@ class SpectralStream:
         out = np.empty((len(self.stems), N_CHANNELS, n_samples), np.float32)
         done = 0
         while done < n_samples:
-            n = min(n_samples - done, self._input.shape[1] - self._n_input)
+            n = min(n_samples - done, self._n_due - self._n_input)
             self._input[:, self._n_input : self._n_input + n] = block[:, done : done + n]
             self._n_input += n
-            if self._n_input == self._input.shape[1]:
+            if self._n_input == self._n_due:
                 self._update()
             out[:, :, done : done + n] = self._take(n)
             done += n
@@ -276,12 +287,25 @@ class SpectralStream:
         self._n_taken += n_samples
         return self._ready[:, :, first : self._n_taken]
 
+    @property
+    def _n_due(self) -> int:
+        """Samples of input with which the next update is due."""
+        return self._card.frame_samples - self._card.hop_samples + self.update_samples
+
     def _update(self) -> None:
-        """U new frames are there: transform, mask, add up, and make room for the next U."""
-        n_whole = self.update_samples
-        self._crew.map(self._analyse, range(N_CHANNELS))
-        network_masks = self._runner.push(self._magnitudes[:, -self._window.update_hops :])
+        """New frames are there: transform, mask, add up what the time to the next update needs, and make room."""
+        started_s, n_new, n_old = time.perf_counter(), self._pace.update_hops, self.update_samples
+        self._crew.map(partial(self._analyse, n_new), range(N_CHANNELS))
+        n_next = self._pace.following(self._work_s, self._card.hop_samples / self._card.sample_rate_hz)
+        network_masks = self._runner.push(self._magnitudes[:, -n_new:], n_next, self._reach_hops - n_next)
         self._crew.map(partial(self._synthesise, network_masks), range(N_CHANNELS))
+        self._publish(n_next * self._card.hop_samples)
+        _shift(self._input, n_old)
+        self._n_input -= n_old
+        self._work_s = time.perf_counter() - started_s
+
+    def _publish(self, n_whole: int) -> None:
+        """So many samples of the stems are whole."""
         n_silent = min(self._n_silent, n_whole)
         self._sum[:, :, :n_silent] = 0
         self._n_silent -= n_silent
@@ -291,12 +315,10 @@ class SpectralStream:
         self._n_ready += n_whole
         _shift(self._sum, n_whole)
         self._sum[:, :, -n_whole:] = 0
-        _shift(self._input, n_whole)
-        self._n_input -= n_whole
 
-    def _analyse(self, channel: int) -> None:
+    def _analyse(self, n_new: int, channel: int) -> None:
         """The spectra of a channel's new frames, behind those that are kept."""
-        n_new, frame, hop = self._window.update_hops, len(self._analysis), self._card.hop_samples
+        frame, hop = len(self._analysis), self._card.hop_samples
         for kept in (self._spectra, self._magnitudes):
             _shift(kept[channel].T, n_new)
         spectra, magnitudes = self._spectra[channel, -n_new:], self._magnitudes[channel, -n_new:]
@@ -308,7 +330,7 @@ class SpectralStream:
     def _synthesise(self, network_masks: mask_math.Masks, channel: int) -> None:
         """Add the wanted frames of a channel to its stems."""
         one, frame, hop = slice(channel, channel + 1), len(self._synthesis), self._card.hop_samples
-        for first, end in _batches(self._window.update_hops):
+        for first, end in _batches(network_masks.shape[2]):
             masks = self._plan.masks(network_masks[:, one, first:end], self._magnitudes[one, first:end])
             masked = masks * self._spectra[one, first:end]
             out = self._sum[:, one, first * hop : (end - 1) * hop + frame]

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.errors import UsageError
+from rtsep.pace import Pace
 
 Audio = NDArray[np.float32]
 """``(channels, samples)`` or ``(stems, channels, samples)``, float32."""
@@ -113,11 +114,14 @@ class Schedule:
         New frames from one run of the model to the next.
     lookahead_frames
         Future frames that are waited for.
+    pace
+        Who may trade one for the other while the stream runs; None: nobody.
     """
 
     context_frames: int | None = None
     update_hops: int = 4
     lookahead_frames: int = 0
+    pace: Pace | None = None
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from pydantic import Field
 from rtsep.config import Strict, read_yaml, write_yaml
 from rtsep.errors import ConfigError
 from rtsep.nets.product import HAS_BFLOAT16
+from rtsep.pace import Pace
 from rtsep.separator import Separator, load
 from rtsep.settings import ModelSettings
 from rtsep.stream import N_CHANNELS, Precision, Schedule, StemStream
@@ -154,9 +155,14 @@ def measure(
         )
 
 
-def open_stream(separator: Separator, settings: ModelSettings, update_hops: int, rate_hz: int) -> StemStream:
-    """The stream of a live session."""
-    schedule = Schedule(settings.context_frames, update_hops, settings.lookahead_frames)
+def open_stream(
+    separator: Separator, settings: ModelSettings, update_hops: int, rate_hz: int, pace: Pace | None = None
+) -> StemStream:
+    """The stream of a live session, and who may change its updates."""
+    can_move = settings.context_frames is None  # a window costs the same for any update
+    schedule = Schedule(
+        settings.context_frames, update_hops, settings.lookahead_frames, pace if can_move else None
+    )
     return separator.live_stream(rate_hz, schedule)  # the callback has seen to what goes in
 
 

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "rtsep"
 
 # From the ground up. A room (a folder or a file) sees itself and what lies below it.
 FLOORS = (
-    {"errors", "whole"},
+    {"errors", "pace", "whole"},
     {"stream", "config", "atomics"},
     {"settings", "dsp", "nets", "io", "control", "demo"},
     {"zoo", "tape", "mixer", "resampled", "output_names", "ends"},
@@ -31,7 +31,7 @@ FLOORS = (
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 # Limbs do not see one another, except as said here.
-EVERYBODY_SEES = {"errors", "whole", "stream", "config"}
+EVERYBODY_SEES = {"errors", "pace", "whole", "stream", "config"}
 LIMBS: dict[str, set[str]] = {
     "dsp": set(),
     "nets": {"atomics"},

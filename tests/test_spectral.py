@@ -9,6 +9,7 @@ from tiny_separator import Transparent, cut, make_card, make_net, noise
 
 from rtsep.errors import UsageError
 from rtsep.nets.runner import Window
+from rtsep.pace import Steady
 from rtsep.spectral import MaskPlan, SpectralSeparator, SpectralStream
 from rtsep.stream import Options, Schedule
 from rtsep.zoo import ModelCard, NetworkCard
@@ -20,7 +21,7 @@ def transparent_stream(update_hops: int, lookahead_frames: int) -> SpectralStrea
         name="glass", stems=("all",), network=NetworkCard(instruments=("all",)), extension="average"
     )
     plan = MaskPlan(card, "direct", "average", ("all",))
-    return SpectralStream(card, plan, Window(512, update_hops, lookahead_frames), Transparent())  # type: ignore[arg-type]
+    return SpectralStream(card, plan, Window(512, update_hops, lookahead_frames), Transparent(), Steady())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("update_hops", [1, 2, 3, 4, 8, 64])

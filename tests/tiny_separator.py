@@ -22,8 +22,8 @@ class Transparent:
     def reset(self) -> None:
         """Nothing is remembered."""
 
-    def push(self, magnitude: np.ndarray) -> np.ndarray:
-        return np.ones((self._n_instruments, *magnitude.shape), np.float32)
+    def push(self, magnitude: np.ndarray, n_wanted: int, ahead: int) -> np.ndarray:
+        return np.ones((self._n_instruments, len(magnitude), n_wanted, magnitude.shape[2]), np.float32)
 
 
 def make_card(

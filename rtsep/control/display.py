@@ -159,6 +159,8 @@ def health_line(status: Status) -> Text:
     line.append(f"{status.n_late_blocks} blocks", style="red" if status.n_late_blocks else "")
     line.append("   xruns ")
     line.append(f"{status.n_xruns}", style="red" if status.n_xruns else "")
+    if status.n_moves:
+        line.append(f"   update {status.update_hops} hops, changed {status.n_moves} times", style="yellow")
     return line.append("   mixture" if status.is_late else "", style="red")
 
 

@@ -90,6 +90,14 @@ class Status(Protocol):
         """Samples of the same."""
 
     @property
+    def update_hops(self) -> int:
+        """Hops from one update of the networks to the next, now."""
+
+    @property
+    def n_moves(self) -> int:
+        """How often that was changed because the machine was short of time."""
+
+    @property
     def is_late(self) -> bool:
         """Whether the mixture is heard in place of stems now."""
 

@@ -116,19 +116,23 @@ class Effort:
 class Runner(Protocol):
     """Networks over a stream of frames."""
 
-    def push(self, magnitude: NDArray[np.float32]) -> NDArray[np.float32]:
+    def push(self, magnitude: NDArray[np.float32], n_wanted: int, ahead: int) -> NDArray[np.float32]:
         """Take the newest frames.
 
         Parameters
         ----------
         magnitude
-            ``(2, update_hops, bins)``.
+            ``(2, frames, bins)``: as many as the window's `update_hops`, or a multiple of that.
+        n_wanted
+            Columns of masks that are wanted.
+        ahead
+            How many newer frames there are behind the last wanted one; `n_wanted` and `ahead` are together at most
+            the window's `update_hops` and `lookahead_frames`.
 
         Returns
         -------
         ndarray
-            The networks' masks for the `update_hops` frames that lie `lookahead_frames` back,
-            ``(instruments, 2, update_hops, bins)``, overwritten by the next call.
+            The networks' masks, ``(instruments, 2, n_wanted, bins)``, overwritten by the next call.
         """
 
     def reset(self) -> None:
@@ -175,7 +179,6 @@ class StreamRunner:
     def __init__(
         self, net: SeparationNet, instruments: Sequence[str], window: Window, n_bins: int, effort: Effort
     ) -> None:
-        self._window = window
         self._unet = StreamingUNet(
             net,
             instruments,
@@ -186,9 +189,9 @@ class StreamRunner:
             n_threads=effort.threads_for(len(instruments)),
         )
 
-    def push(self, magnitude: NDArray[np.float32]) -> NDArray[np.float32]:
+    def push(self, magnitude: NDArray[np.float32], n_wanted: int, ahead: int) -> NDArray[np.float32]:
         """See `Runner`."""
-        return self._unet.push(magnitude, self._window.update_hops, self._window.lookahead_frames)
+        return self._unet.push(magnitude, n_wanted, ahead)
 
     def reset(self) -> None:
         """See `Runner`."""
@@ -206,16 +209,15 @@ class WindowRunner:
         self, net: SeparationNet, instruments: Sequence[str], window: Window, n_bins: int, effort: Effort
     ) -> None:
         assert window.context_frames is not None, "an endless context is for StreamRunner"
-        self._window = window
         self._context = np.zeros((N_CHANNELS, window.context_frames, n_bins), np.float32)
         n_threads = effort.threads_for(len(instruments))
         self._unet = WindowUNet(
             net, instruments, window.context_frames, n_bins, precision=effort.precision, n_threads=n_threads
         )
 
-    def push(self, magnitude: NDArray[np.float32]) -> NDArray[np.float32]:
+    def push(self, magnitude: NDArray[np.float32], n_wanted: int, ahead: int) -> NDArray[np.float32]:
         """See `Runner`."""
-        return _wanted(self._unet.evaluate(_slide(self._context, magnitude)), self._window)
+        return _wanted(self._unet.evaluate(_slide(self._context, magnitude)), n_wanted, ahead)
 
     def reset(self) -> None:
         """See `Runner`."""
@@ -252,11 +254,11 @@ class ModuleRunner:
         self._context = np.zeros((N_CHANNELS, n_frames, n_bins), np.float32)
 
     @torch.inference_mode()
-    def push(self, magnitude: NDArray[np.float32]) -> NDArray[np.float32]:
+    def push(self, magnitude: NDArray[np.float32], n_wanted: int, ahead: int) -> NDArray[np.float32]:
         """See `Runner`."""
         seen = torch.from_numpy(_slide(self._context, magnitude))[None].to(self._device)
         masks: NDArray[np.float32] = self._net(seen, self._names)[:, 0].float().cpu().numpy()
-        return _wanted(masks, self._window)
+        return _wanted(masks, n_wanted, ahead)
 
     def reset(self) -> None:
         """See `Runner`."""
@@ -275,7 +277,7 @@ def _slide(context: NDArray[np.float32], newest: NDArray[np.float32]) -> NDArray
     return context
 
 
-def _wanted(masks: NDArray[np.float32], window: Window) -> NDArray[np.float32]:
+def _wanted(masks: NDArray[np.float32], n_wanted: int, ahead: int) -> NDArray[np.float32]:
     """Of the masks of a whole window, the columns that this update is for."""
-    end = masks.shape[2] - window.lookahead_frames
-    return masks[:, :, end - window.update_hops : end]
+    end = masks.shape[2] - ahead
+    return masks[:, :, end - n_wanted : end]

@@ -53,7 +53,7 @@ def test_columns_are_those_of_the_window(net: SeparationNet, kind: type, update:
     assert isinstance(runner, kind)
     for g in range(min(70, 192 // update)):  # the window has been filled and left behind
         end = (g + 1) * update
-        got = runner.push(frames[:, end - update : end])
+        got = runner.push(frames[:, end - update : end], update, ahead)
         if g in (0, 1, 20, 69):
             last = CONTEXT - ahead
             expected = short_window(net, frames, names, end)[:, :, last - update : last]
@@ -75,7 +75,7 @@ def test_without_a_context_columns_are_those_of_the_full_window(
     assert isinstance(runner, kind)
     for g in range(min(20, 256 // update)):
         end = (g + 1) * update
-        got = runner.push(frames[:, end - update : end])
+        got = runner.push(frames[:, end - update : end], update, ahead)
         if g in (0, 1, 19):
             expected = whole_window(net, names, frames, end, update, ahead)
             np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5)
@@ -86,10 +86,10 @@ def test_without_a_context_columns_are_those_of_the_full_window(
 def test_reset_is_silence(net: SeparationNet, context: int | None) -> None:
     frames = np.random.default_rng(2).uniform(0, 5, (2, 2, N_BINS)).astype(np.float32)
     runner = open_runner(net, ("a",), Window(context, 2), N_BINS, Effort(CPU))
-    first = runner.push(frames).copy()
-    assert np.abs(runner.push(frames) - first).max() > 0
+    first = runner.push(frames, 2, 0).copy()
+    assert np.abs(runner.push(frames, 2, 0) - first).max() > 0
     runner.reset()
-    np.testing.assert_array_equal(runner.push(frames), first)
+    np.testing.assert_array_equal(runner.push(frames, 2, 0), first)
 
 
 @pytest.mark.parametrize(
