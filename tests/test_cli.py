@@ -123,6 +123,10 @@ def test_help_and_version_load_nothing_heavy() -> None:
             "there is no file 'missing.mp3'; `device:missing.mp3` would mean a device",
         ),
         ("live song.wav --output song.wav", "is input and output"),
+        ("live song.wav --clock free -o mix.wav --stats-json song.wav", "would replace the music"),
+        ("live song.wav --clock free -o mix.wav --stats-json ./mix.wav", "would replace the music"),
+        ("live song.wav --clock free -o file:mix --stats-json mix", "would replace the music"),
+        ("live song.wav --clock free --record takes --stats-json takes/mixture.wav", "would replace the music"),
         ("live song.wav --karaoke --drumless", "--karaoke and --drumless are two mixes"),
         ("live bad.yaml", "unknown key 'mixer.rmap_ms'; did you mean 'ramp_ms'?"),
         ("live missing.yaml", "missing.yaml: No such file"),
@@ -280,6 +284,23 @@ def test_live_without_a_clock_writes_the_mix_and_its_account(model: Path, song: 
     assert stats["settings"]["mixer"]["stems"]["vocals"]["gain_db"] == "-inf"
     assert stats["latency_total_ms"] == pytest.approx(sum(stats["latency_ms"].values()))
     assert "Latency " in result.stderr
+
+
+@pytest.mark.parametrize("path", ["missing/stats.json", ".", "song.wav/stats.json"])
+def test_an_account_that_has_no_place_is_refused_before_the_music(
+    path: str, model: Path, song: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "song.wav").write_bytes(song.read_bytes())
+    result = rtsep("live", "song.wav", "-m", model, "--clock", "free", "-o", "mix.wav", "--stats-json", path)
+    assert result.exit_code == 2
+    assert f"--stats-json {path}: " in result.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["song.wav"]
+
+
+def test_an_account_without_a_name_is_refused(song: Path) -> None:
+    result = rtsep("live", song, "--stats-json", "")
+    assert result.exit_code == 2
+    assert "the name is empty" in result.stderr
 
 
 def test_options_go_before_the_settings_file(model: Path, song: Path, tmp_path: Path) -> None:

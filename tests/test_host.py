@@ -346,8 +346,8 @@ def test_what_is_lacking_is_told(tmp_path: Path) -> None:
     [
         ("song.wav", "--stats-json song.wav would replace the music"),
         ("out.wav", "would replace the music"),
-        ("none/stats.json", "needs the folder none, which does not exist"),
-        (".", "is a folder"),
+        ("none/stats.json", "none/stats.json: No such file or directory"),
+        (".", "--stats-json .: Is a directory"),
     ],
 )
 def test_an_account_that_could_not_be_left_is_refused_at_the_start(

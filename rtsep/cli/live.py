@@ -140,6 +140,8 @@ def live(
     no_keys: KeysOption = False,
 ) -> None:
     """Take music apart while it plays, and mix it: a file, a card, or both."""
+    if stats_json == "":
+        raise UsageError('--stats-json "": the name is empty. Name a file, like stats.json, or leave it out.')
     song, config = read_sources(sources or [])
     if song is not None and input_ is not None:
         raise UsageError(f"two inputs are named, {song!r} and --input {input_!r}; give one of them")
