@@ -171,7 +171,7 @@ class Host:
         """What leaves nothing to listen to."""
         transport, recorder = self._rig.transport, self._rig.recorder
         broken = self._driver.error or (transport.error if transport is not None else None)
-        if broken is None and recorder is not None and self._rig.ends.outputs is None:
+        if broken is None and recorder is not None and recorder.is_over and self._rig.ends.outputs is None:
             return recorder.error  # the file was all there was
         return broken
 

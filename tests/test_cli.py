@@ -126,7 +126,10 @@ def test_help_and_version_load_nothing_heavy() -> None:
         ("live song.wav --clock free -o mix.wav --stats-json song.wav", "would replace the music"),
         ("live song.wav --clock free -o mix.wav --stats-json ./mix.wav", "would replace the music"),
         ("live song.wav --clock free -o file:mix --stats-json mix", "would replace the music"),
-        ("live song.wav --clock free --record takes --stats-json takes/mixture.wav", "would replace the music"),
+        (
+            "live song.wav --clock free --record takes --stats-json takes/mixture.wav",
+            "would replace the music",
+        ),
         ("live song.wav --karaoke --drumless", "--karaoke and --drumless are two mixes"),
         ("live bad.yaml", "unknown key 'mixer.rmap_ms'; did you mean 'ramp_ms'?"),
         ("live missing.yaml", "missing.yaml: No such file"),
