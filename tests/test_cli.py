@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 from rtsep.cli import app
 from rtsep.cli.demo import CYCLE_S, voice_gain_db
 from rtsep.cli.interrupts import interruptible
+from rtsep.cli.live import run
 from rtsep.cli.options import read_gains, read_names, read_routes, read_time_s
 from rtsep.cli.play import write_stats
 from rtsep.cli.separate import BITRATE_HELP
@@ -24,6 +25,7 @@ from rtsep.errors import AudioFileError, DeviceError, UsageError
 from rtsep.io.encode import CODECS
 from rtsep.io.files import AudioWriter, read_audio
 from rtsep.nets.unet import SeparationNet
+from rtsep.settings import LiveSettings
 from rtsep.transport import Transport
 from rtsep.zoo import ModelCard, NetworkCard, write_folder
 
@@ -116,6 +118,8 @@ def test_help_and_version_load_nothing_heavy() -> None:
         ("live song.wav --clock fast", "output.clock: must be 'device', 'real' or 'free' (given: 'fast')"),
         ("live song.wav --input other.wav", "two inputs are named, 'song.wav' and --input 'other.wav'"),
         ("live song.wav song.wav", "two songs are named"),
+        ("live .", "'.' is a folder; `live` plays one file"),
+        ("live song.wav --device USB-Audio", "A sound card is named with --input and --output"),
         ("live a.yaml b.yml", "two settings files are named"),
         ("live missing.mp3", "there is no file 'missing.mp3'"),
         (
@@ -298,6 +302,59 @@ def test_an_account_that_has_no_place_is_refused_before_the_music(
     assert result.exit_code == 2
     assert f"--stats-json {path}: " in result.stderr
     assert [file.name for file in tmp_path.iterdir()] == ["song.wav"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--clock free", "--clock free plays on no card: nothing is heard or kept"),
+        ("--clock free -o mix.wav --karaoke --solo vocals", "vocals is muted and soloed: mute wins"),
+    ],
+)
+def test_a_wish_that_is_hardly_meant_is_told(words: str, message: str, model: Path, song: Path) -> None:
+    result = rtsep("live", song, "-m", model, *words.split())
+    assert result.exit_code == 0
+    assert message in result.stderr
+    sane = rtsep("live", song, "-m", model, "--clock", "free", "-o", "mix.wav", "--solo", "vocals")
+    assert message not in sane.stderr
+
+
+def test_without_a_card_the_command_that_works_is_named(
+    monkeypatch: pytest.MonkeyPatch, model: Path, song: Path
+) -> None:
+    monkeypatch.setattr("rtsep.io.cards.list_cards", list)
+    result = rtsep("live", song, "-m", model, "--karaoke")
+    assert result.exit_code == 1
+    assert "there is no sound card with outputs" in result.stderr
+    assert "add `--clock real --output mix.wav`" in result.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_what_is_typed_while_a_model_is_loaded_is_not_echoed(
+    monkeypatch: pytest.MonkeyPatch, model: Path, song: Path
+) -> None:
+    import pty
+    import termios
+
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "r+b", buffering=0) as terminal:
+        monkeypatch.setattr("sys.__stdin__", terminal)
+        monkeypatch.setattr("sys.stdin", terminal)
+        monkeypatch.setattr("sys.__stdout__", terminal)
+        echoes: list[bool] = []
+
+        def load(settings: LiveSettings) -> None:
+            echoes.append(bool(termios.tcgetattr(theirs)[3] & termios.ECHO))
+            raise UsageError("enough")
+
+        monkeypatch.setattr("rtsep.host.Host", load)
+        with pytest.raises(UsageError):
+            run(
+                LiveSettings().with_overrides({"input": {"source": str(song)}, "model": {"name": str(model)}})
+            )
+        assert echoes == [False]
+        assert termios.tcgetattr(theirs)[3] & termios.ECHO
+    os.close(ours)
 
 
 def test_an_account_without_a_name_is_refused(song: Path) -> None:
