@@ -552,6 +552,52 @@ def test_an_interruption_elsewhere_exits_with_130(monkeypatch: pytest.MonkeyPatc
     assert rtsep("devices").exit_code == 130
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
+def test_ctrl_c_before_the_command_is_read_leaves_without_a_word(tmp_path: Path) -> None:
+    (tmp_path / "rich.py").write_text("print('here', flush=True)\nimport time\ntime.sleep(60)\n")
+    code = "from rtsep.__main__ import main; main()"
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "--version"],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "here\n", "something is being imported"
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert said == ""
+
+
+# ------------------------------------------------------------------ where the output goes
+
+
+def run_in_shell(words: str) -> subprocess.CompletedProcess[str]:
+    command = f"'{sys.executable}' -m rtsep {words}"
+    return subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+@pytest.mark.parametrize("words", ["models list", "--help"])
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_no_reason_to_fail(words: str, closed: str) -> None:
+    done = run_in_shell(f"{words} {closed}")
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("words", ["models list", "--help", "--version"])
+def test_an_output_that_cannot_be_written_is_told(words: str) -> None:
+    done = run_in_shell(f"{words} >/dev/full")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "error: the output cannot be written: No space left on device"
+    assert "Traceback" not in done.stderr
+
+
 # ------------------------------------------------------------------ texts and values
 
 

@@ -7,6 +7,7 @@ ended it (`live` and `demo` end with 0 after Ctrl-C: that is how one leaves them
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated, Any
 
@@ -16,9 +17,8 @@ from typer.core import TyperGroup
 from rtsep.cli import bench, demo, devices, live, models, separate, train
 from rtsep.cli.console import err, never_refuse, out
 from rtsep.cli.interrupts import Ended, end_like_ctrl_c
+from rtsep.early import INTERRUPTED, begun
 from rtsep.errors import RtsepError
-
-INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 EPILOG = """
 **First steps**
@@ -40,6 +40,7 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
+        begun()
         try:
             return super().invoke(ctx)
         except RtsepError as error:
@@ -104,4 +105,16 @@ def main() -> None:
     """Run the command line; ends the process with its exit code."""
     end_like_ctrl_c()
     never_refuse(sys.stdout)
-    app(prog_name="rtsep")
+    try:
+        try:
+            app(prog_name="rtsep")
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.filename is not None:  # no stream, but a file: an error in rtsep
+            raise
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # Python would try once more at the end
+        err.print(f"[bold red]error:[/] the output cannot be written: {error.strerror or error}")
+        sys.exit(1)
