@@ -186,9 +186,7 @@ def read_mix(
 def run(settings: LiveSettings) -> None:
     """Play a session and leave its account."""
     check_source(settings)
-    with Keyboard(
-        settings.control.keys
-    ):  # before the model is loaded: what is typed until then is not echoed
+    with Keyboard(settings.control.keys):  # now: what is typed while the model is loaded is not echoed
         from rtsep.host import Host
 
         if settings.model.name is None:

@@ -50,9 +50,11 @@ def play(host: Host, *, keys: bool, turn: Turn = lambda hands: None, stats_json:
         say(host.notice)
     host.start()
     try:
-        say(f"{host.model_name}: {', '.join(host.stems)}. Latency {host.latency}. Ctrl-C ends it.")
+        say(f"{host.model_name}: {', '.join(host.stems)}. Latency {host.latency}.")
         with interruptible(leave), Keyboard(keys) as keyboard, Screen(out, host, hands) as screen:
             hands.can_press = keyboard.works
+            if not keyboard.works:
+                say("Ctrl-C ends it.")
             while not hands.quit and not host.wait(0.0 if keyboard.works else 1 / PICTURES_PER_S):
                 turn(hands)
                 if host.error is not known:
