@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ from rtsep.cli.options import ModelOption, read_device, read_gains, read_names, 
 from rtsep.cli.play import play
 from rtsep.config import read_yaml
 from rtsep.control.keys import Keyboard
-from rtsep.errors import UsageError
+from rtsep.errors import ConfigError, UsageError
 from rtsep.settings import LiveSettings, overlay, stem_overrides
 
 EPILOG = """
@@ -30,6 +31,22 @@ EPILOG = """
 A path that exists or ends like an audio file is a file, anything else a device; `file:` and `device:` decide.
 `rtsep devices` shows the devices. Keys are shown while it runs; q or Ctrl-C ends it.
 """
+
+#: Patterns of keys of the settings, and the options that set them.
+OPTION_OF = {
+    r"input\.source": "--input",
+    r"model\.name": "--model",
+    r"model\.update_hops": "--update-hops",
+    r"model\.lookahead_frames": "--lookahead",
+    r"model\.context_frames": "--context",
+    r"model\.precision": "--precision",
+    r"mixer\.stems\.(\S+)\.gain_db": r"--gain \1",
+    r"mixer\.stems\.(\S+)\.route": r"--route \1",
+    r"output\.sink": "--output",
+    r"output\.record": "--record",
+    r"output\.clock": "--clock",
+    r"control\.stats_json": "--stats-json",
+}
 
 MIX = "Mix"
 PLACES = "Places"
@@ -163,7 +180,18 @@ def live(
     preset = choose_preset(karaoke=karaoke, acapella=acapella, drumless=drumless)
     mix = read_mix(preset, gain or [], mute or [], solo or [], route or [])
     settings = read_yaml(config, LiveSettings) if config else LiveSettings()
-    run(settings.with_overrides(overlay(given(options), mix)))
+    try:
+        wanted = settings.with_overrides(overlay(given(options), mix))
+    except ConfigError as error:
+        raise UsageError(name_options(str(error))) from None
+    run(wanted)
+
+
+def name_options(text: str) -> str:
+    """A complaint of the settings about the options: with their names in place of those of the keys."""
+    for key, option in OPTION_OF.items():
+        text = re.sub(rf"\b{key}(\.\d+)?(?=[: ])", option, text)
+    return text
 
 
 def read_mix(
