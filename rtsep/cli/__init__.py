@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -18,7 +19,8 @@ from rtsep.cli import bench, demo, devices, live, models, separate, train
 from rtsep.cli.console import err, never_refuse, out
 from rtsep.cli.interrupts import Ended, end_like_ctrl_c
 from rtsep.early import INTERRUPTED, begun
-from rtsep.errors import RtsepError
+from rtsep.errors import RtsepError, UsageError
+from rtsep.settings import AUDIO_SUFFIXES
 
 EPILOG = """
 **First steps**
@@ -55,6 +57,15 @@ class Commands(TyperGroup):
         except KeyboardInterrupt as error:
             err.print("interrupted")
             raise typer.Exit(128 + error.number if isinstance(error, Ended) else INTERRUPTED) from error
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that is meant; a song is none."""
+        if self.get_command(ctx, args[0]) is None and Path(args[0]).suffix.lower() in AUDIO_SUFFIXES:
+            raise UsageError(
+                f"{args[0]!r} is a song, and before it comes what to do with it: `rtsep live {args[0]}` plays it "
+                f"in stems, `rtsep separate {args[0]}` writes them to files."
+            )
+        return super().resolve_command(ctx, args)
 
 
 def _plain(text: str) -> str:
