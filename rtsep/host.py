@@ -209,7 +209,10 @@ class Host:
 
     def summary(self) -> list[str]:
         """The account in lines."""
-        return tell(self.stats())
+        lines = tell(self.stats())
+        if self._rig.recorder is not None and not self._rig.n_heard_samples:
+            lines.append("Nothing was heard yet, so no file was written.")
+        return lines
 
 
 def _raise(error: Exception | None) -> None:

@@ -426,6 +426,7 @@ def test_stopping_is_safe_at_any_time(tmp_path: Path) -> None:
     host.stop()
     assert host.done
     assert [path.name for path in tmp_path.iterdir()] == ["song.wav"], "nothing was heard yet"
+    assert host.summary()[-1] == "Nothing was heard yet, so no file was written."
 
 
 def test_a_session_tells_what_it_does(tmp_path: Path) -> None:
@@ -441,4 +442,5 @@ def test_a_session_tells_what_it_does(tmp_path: Path) -> None:
     assert host.transport is not None
     assert host.transport.position_s == pytest.approx(0.5)
     assert "late blocks 0" in "\n".join(host.summary())
+    assert "Nothing was heard" not in "\n".join(host.summary())
     json.dumps(host.stats())
