@@ -9,18 +9,20 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
 from rtsep.cli import app
-from rtsep.cli.demo import CYCLE_S, voice_gain_db
+from rtsep.cli.demo import CYCLE_S, VoiceFader, voice_gain_db
 from rtsep.cli.interrupts import interruptible
 from rtsep.cli.live import run
 from rtsep.cli.options import read_gains, read_names, read_routes, read_time_s
 from rtsep.cli.play import write_stats
 from rtsep.cli.separate import BITRATE_HELP
+from rtsep.control.keys import Hands
 from rtsep.errors import AudioFileError, DeviceError, UsageError
 from rtsep.io.encode import CODECS
 from rtsep.io.files import AudioWriter, read_audio
@@ -160,6 +162,7 @@ def test_help_and_version_load_nothing_heavy() -> None:
             "'song.wav' is a song, and before it comes what to do with it: `rtsep live song.wav`",
         ),
         ("models pull 3stems", "'3stems' is not among the published models"),
+        ("models remove folder", "'folder' is not the name of an installed model"),
         ("models remove ../2stems", "not the name of an installed model"),
         ("models", "Usage"),
         ("train -p bad.yaml -d . --device tpu", "--device tpu: there are auto, cpu, cuda"),
@@ -174,11 +177,12 @@ def test_what_is_used_wrongly_is_said_and_exits_with_2(
 ) -> None:
     (tmp_path / "song.wav").write_bytes(song.read_bytes())
     (tmp_path / "bad.yaml").write_text("mixer: {rmap_ms: 3}\n")
+    (tmp_path / "folder").mkdir()
     result = rtsep(*words.format(model=model).split())
     assert result.exit_code == 2, result.output
     assert message in result.output
     assert "Traceback" not in result.output
-    assert not {path.name for path in tmp_path.iterdir()} - {"song.wav", "bad.yaml", "models"}, (
+    assert not {path.name for path in tmp_path.iterdir()} - {"song.wav", "bad.yaml", "folder", "models"}, (
         "nothing is begun"
     )
 
@@ -437,6 +441,22 @@ def test_a_session_whose_input_breaks_leaves_its_account(
     assert "error: the disk was pulled out" in result.stderr
     assert "late blocks 0 of 0" in result.stderr
     assert json.loads((tmp_path / "stats.json").read_text())["n_blocks"] == 0
+
+
+def test_the_demo_says_who_moves_the_fader_until_a_hand_does() -> None:
+    strip = SimpleNamespace(gain_db=0.0)
+    mix = SimpleNamespace(
+        state={"vocals": strip}, set_gain_db=lambda stem, gain_db: setattr(strip, "gain_db", gain_db)
+    )
+    transport = SimpleNamespace(position_s=CYCLE_S[0] + 1, duration_s=100.0)
+    hands, host = Hands(), SimpleNamespace(stems=("vocals",), mix=mix, transport=transport)
+    fader = VoiceFader(host, None)
+    fader.turn(hands)
+    assert strip.gain_db < 0
+    assert hands.message == "the demo moves vocals; left and right take the fader over"
+    strip.gain_db = -3.0
+    fader.turn(hands)
+    assert (strip.gain_db, hands.message) == (-3.0, "")
 
 
 def test_the_demo_takes_the_listeners_song(model: Path, song: Path, tmp_path: Path) -> None:
