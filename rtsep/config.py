@@ -13,10 +13,31 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from rtsep.errors import ConfigError
 from rtsep.whole import replacing
+
+#: Pydantic's complaints as people say them; the braces are filled with what it knows of each.
+_PLAIN = {
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "dict_type": "must be a group of keys",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "list_type": "must be a list, like [1, 2]",
+    "model_type": "must be a group of keys",
+    "path_type": "must be a path",
+    "string_pattern_mismatch": "must fit the pattern {pattern}",
+    "string_too_short": "must not be empty",
+    "string_type": "must be text",
+    "too_long": "must have at most {max_length} values",
+    "too_short": "must have at least {min_length} values",
+    "tuple_type": "must be a list, like [1, 2]",
+}
 
 
 class _Loader(yaml.SafeLoader):
@@ -37,6 +58,15 @@ class Strict(BaseModel):
     """A frozen group of settings that knows all of its keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_when_commented_out(cls, data: object) -> object:
+        """A group without keys is None to YAML, also where its keys are names (``stems:``)."""
+        if not isinstance(data, Mapping):
+            return {} if data is None else data
+        groups = {key for key, field in cls.model_fields.items() if get_origin(field.annotation) is dict}
+        return {key: value for key, value in data.items() if value is not None or key not in groups}
 
 
 S = TypeVar("S", bound=Strict)
@@ -131,9 +161,10 @@ def _explain(error: Any, kind: type[BaseModel]) -> str:
         tags = error["ctx"]
         key = tags["discriminator"].strip("'")
         return f"{place}.{key} must be one of {tags['expected_tags']} (given: {tags['tag']!r})"
-    if error["type"] == "model_type":
-        return f"{place} must be a group of keys (given: {error['input']!r})"
     what = error["msg"].removeprefix("Value error, ").replace("Input should", "must")
+    if error["type"] in _PLAIN:
+        what = _PLAIN[error["type"]].format(**error.get("ctx", {}))
+        return f"{place}: {what} (given: {error['input']!r})"
     is_whole = isinstance(error["input"], dict)  # a rule about several keys says itself what is wrong
     return f"{place}: {what}" + ("" if is_whole else f" (given: {error['input']!r})")
 

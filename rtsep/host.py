@@ -171,7 +171,7 @@ class Host:
         """What leaves nothing to listen to."""
         transport, recorder = self._rig.transport, self._rig.recorder
         broken = self._driver.error or (transport.error if transport is not None else None)
-        if broken is None and recorder is not None and self._rig.ends.outputs is None:
+        if broken is None and recorder is not None and recorder.is_over and self._rig.ends.outputs is None:
             return recorder.error  # the file was all there was
         return broken
 
@@ -209,7 +209,10 @@ class Host:
 
     def summary(self) -> list[str]:
         """The account in lines."""
-        return tell(self.stats())
+        lines = tell(self.stats())
+        if self._rig.recorder is not None and not self._rig.n_heard_samples:
+            lines.append("Nothing was heard yet, so no file was written.")
+        return lines
 
 
 def _raise(error: Exception | None) -> None:

@@ -127,6 +127,10 @@ def _conflict(output: Path, first: tuple[Path, str], second: tuple[Path, str]) -
     what = f"{output}: the {first[1]} of {first[0]} and the {second[1]} of {second[0]} would both be written there"
     if first[0] == second[0]:
         return f"{what}; put {{instrument}} into the format"
+    if (
+        first[0].absolute().parent.name == second[0].absolute().parent.name
+    ):  # that name would not tell them apart
+        return f"{what}; separate them one by one, each with its own --output-dir"
     return f"{what}; put {{foldername}} into the format, or separate them into two folders"
 
 

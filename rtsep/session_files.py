@@ -13,8 +13,9 @@ from rtsep.io.folders import make_folder
 from rtsep.io.writer import is_being_filled
 from rtsep.output_names import is_same_file
 from rtsep.recorder import Recorder, Track
-from rtsep.settings import LiveSettings
+from rtsep.settings import AUDIO_SUFFIXES, LiveSettings
 from rtsep.stream import N_CHANNELS
+from rtsep.whole import check_replaceable
 
 MIXTURE, MIX = "mixture", "mix"
 
@@ -25,20 +26,22 @@ def check_files(settings: LiveSettings) -> None:
     Raises
     ------
     UsageError
-        The output is the input, or the account is one of both or has no folder.
+        The output is the input, or the account would replace music or cannot be written where it should be.
     """
     source, sink, stats = settings.input.endpoint, settings.output.endpoint, settings.control.stats_json
     if source.is_file and sink.is_file and is_same_file(source.path, sink.path):
         raise UsageError(f"{sink.name!r} is input and output; name another file for --output")
     if stats is None:
         return
-    if any(end.is_file and is_same_file(end.path, stats) for end in (source, sink)):
+    is_music = stats.suffix.lower() in AUDIO_SUFFIXES  # one of the recording, perhaps
+    if is_music or any(end.is_file and is_same_file(end.path, stats) for end in (source, sink)):
         raise UsageError(f"--stats-json {stats} would replace the music there; name another file")
-    if not stats.parent.is_dir() or stats.is_dir():
-        problem = (
-            "is a folder" if stats.is_dir() else f"needs the folder {stats.parent}, which does not exist"
-        )
-        raise UsageError(f"--stats-json {stats} {problem}; name a file in a folder that is there")
+    try:
+        check_replaceable(stats)
+    except OSError as error:
+        raise UsageError(
+            f"--stats-json {stats}: {error.strerror or error}. Name a file in a folder that is there and yours."
+        ) from error
 
 
 def open_recorder(

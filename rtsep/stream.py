@@ -10,6 +10,7 @@ Audio is float32, channel-first and C-contiguous: a block is ``(channels, sample
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -160,8 +161,10 @@ class Options:
         wanted = available if self.stems is None else self.stems
         wrong = [name for name in wanted if name not in available]
         if wrong or not wanted or len(set(wanted)) < len(wanted):
+            near = difflib.get_close_matches(wrong[0], available, n=1) if wrong else []
+            hint = f". Did you mean {near[0]!r}?" if near else ""
             raise UsageError(
-                f"stems {', '.join(wanted) or '(none)'}: choose once each of {', '.join(available)}"
+                f"stems {', '.join(wanted) or '(none)'}: choose once each of {', '.join(available)}{hint}"
             )
         return wanted
 

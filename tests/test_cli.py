@@ -9,21 +9,25 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
 from rtsep.cli import app
-from rtsep.cli.demo import CYCLE_S, voice_gain_db
+from rtsep.cli.demo import CYCLE_S, VoiceFader, voice_gain_db
 from rtsep.cli.interrupts import interruptible
+from rtsep.cli.live import run
 from rtsep.cli.options import read_gains, read_names, read_routes, read_time_s
 from rtsep.cli.play import write_stats
 from rtsep.cli.separate import BITRATE_HELP
+from rtsep.control.keys import Hands
 from rtsep.errors import AudioFileError, DeviceError, UsageError
 from rtsep.io.encode import CODECS
 from rtsep.io.files import AudioWriter, read_audio
 from rtsep.nets.unet import SeparationNet
+from rtsep.settings import LiveSettings
 from rtsep.transport import Transport
 from rtsep.zoo import ModelCard, NetworkCard, write_folder
 
@@ -110,12 +114,18 @@ def test_help_and_version_load_nothing_heavy() -> None:
         ("live song.wav --gain vocals", "--gain vocals: write stem=value, like --gain vocals=-12"),
         ("live song.wav --gain vocals=loud", "--gain vocals=loud: write stem=value"),
         ("live song.wav --gain vocals=nan", "--gain vocals=nan: write stem=value"),
-        ("live song.wav --gain vocals=40", "mixer.stems.vocals.gain_db: must be less than or equal to 24"),
+        ("live song.wav --gain vocals=40", "--gain vocals: must be less than or equal to 24"),
         ("live song.wav --route vocals=left", "like --route vocals=3,4"),
-        ("live song.wav --route vocals=1,2,3", "mixer.stems.vocals.route"),
-        ("live song.wav --clock fast", "output.clock: must be 'device', 'real' or 'free' (given: 'fast')"),
+        (
+            "live song.wav --route vocals=1,2,3",
+            "--route vocals: must have at most 2 values (given: (1, 2, 3))",
+        ),
+        ("live song.wav --route vocals=0", "--route vocals: must be greater than or equal to 1 (given: 0)"),
+        ("live song.wav --clock fast", "--clock: must be 'device', 'real' or 'free' (given: 'fast')"),
         ("live song.wav --input other.wav", "two inputs are named, 'song.wav' and --input 'other.wav'"),
         ("live song.wav song.wav", "two songs are named"),
+        ("live .", "'.' is a folder; `live` plays one file"),
+        ("live song.wav --device USB-Audio", "A sound card is named with --input and --output"),
         ("live a.yaml b.yml", "two settings files are named"),
         ("live missing.mp3", "there is no file 'missing.mp3'"),
         (
@@ -123,6 +133,13 @@ def test_help_and_version_load_nothing_heavy() -> None:
             "there is no file 'missing.mp3'; `device:missing.mp3` would mean a device",
         ),
         ("live song.wav --output song.wav", "is input and output"),
+        ("live song.wav --clock free -o mix.wav --stats-json song.wav", "would replace the music"),
+        ("live song.wav --clock free -o mix.wav --stats-json ./mix.wav", "would replace the music"),
+        ("live song.wav --clock free -o file:mix --stats-json mix", "would replace the music"),
+        (
+            "live song.wav --clock free --record takes --stats-json takes/mixture.wav",
+            "would replace the music",
+        ),
         ("live song.wav --karaoke --drumless", "--karaoke and --drumless are two mixes"),
         ("live bad.yaml", "unknown key 'mixer.rmap_ms'; did you mean 'ramp_ms'?"),
         ("live missing.yaml", "missing.yaml: No such file"),
@@ -139,7 +156,13 @@ def test_help_and_version_load_nothing_heavy() -> None:
         ("separate song.wav --mask soft -m {model}", "soft"),
         ("separate song.wav -f {{filename}} -m {model}", "put {instrument} into the format"),
         ("models pull 2stems --from missing.tar.gz", "missing.tar.gz cannot be read"),
+        ("models pull 2stem", "Did you mean '2stems'?"),
+        (
+            "song.wav --karaoke",
+            "'song.wav' is a song, and before it comes what to do with it: `rtsep live song.wav`",
+        ),
         ("models pull 3stems", "'3stems' is not among the published models"),
+        ("models remove folder", "'folder' is not the name of an installed model"),
         ("models remove ../2stems", "not the name of an installed model"),
         ("models", "Usage"),
         ("train -p bad.yaml -d . --device tpu", "--device tpu: there are auto, cpu, cuda"),
@@ -154,11 +177,12 @@ def test_what_is_used_wrongly_is_said_and_exits_with_2(
 ) -> None:
     (tmp_path / "song.wav").write_bytes(song.read_bytes())
     (tmp_path / "bad.yaml").write_text("mixer: {rmap_ms: 3}\n")
+    (tmp_path / "folder").mkdir()
     result = rtsep(*words.format(model=model).split())
     assert result.exit_code == 2, result.output
     assert message in result.output
     assert "Traceback" not in result.output
-    assert not {path.name for path in tmp_path.iterdir()} - {"song.wav", "bad.yaml", "models"}, (
+    assert not {path.name for path in tmp_path.iterdir()} - {"song.wav", "bad.yaml", "folder", "models"}, (
         "nothing is begun"
     )
 
@@ -282,6 +306,76 @@ def test_live_without_a_clock_writes_the_mix_and_its_account(model: Path, song: 
     assert "Latency " in result.stderr
 
 
+@pytest.mark.parametrize("path", ["missing/stats.json", ".", "song.wav/stats.json"])
+def test_an_account_that_has_no_place_is_refused_before_the_music(
+    path: str, model: Path, song: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "song.wav").write_bytes(song.read_bytes())
+    result = rtsep("live", "song.wav", "-m", model, "--clock", "free", "-o", "mix.wav", "--stats-json", path)
+    assert result.exit_code == 2
+    assert f"--stats-json {path}: " in result.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["song.wav"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--clock free", "--clock free plays on no card: nothing is heard or kept"),
+        ("--clock free -o mix.wav --karaoke --solo vocals", "vocals is muted and soloed: mute wins"),
+    ],
+)
+def test_a_wish_that_is_hardly_meant_is_told(words: str, message: str, model: Path, song: Path) -> None:
+    result = rtsep("live", song, "-m", model, *words.split())
+    assert result.exit_code == 0
+    assert message in result.stderr
+    sane = rtsep("live", song, "-m", model, "--clock", "free", "-o", "mix.wav", "--solo", "vocals")
+    assert message not in sane.stderr
+
+
+def test_without_a_card_the_command_that_works_is_named(
+    monkeypatch: pytest.MonkeyPatch, model: Path, song: Path
+) -> None:
+    monkeypatch.setattr("rtsep.io.cards.list_cards", list)
+    result = rtsep("live", song, "-m", model, "--karaoke")
+    assert result.exit_code == 1
+    assert "there is no sound card with outputs" in result.stderr
+    assert "add `--clock real --output mix.wav`" in result.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_what_is_typed_while_a_model_is_loaded_is_not_echoed(
+    monkeypatch: pytest.MonkeyPatch, model: Path, song: Path
+) -> None:
+    import pty
+    import termios
+
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "r+b", buffering=0) as terminal:
+        monkeypatch.setattr("sys.__stdin__", terminal)
+        monkeypatch.setattr("sys.stdin", terminal)
+        monkeypatch.setattr("sys.__stdout__", terminal)
+        echoes: list[bool] = []
+
+        def load(settings: LiveSettings) -> None:
+            echoes.append(bool(termios.tcgetattr(theirs)[3] & termios.ECHO))
+            raise UsageError("enough")
+
+        monkeypatch.setattr("rtsep.host.Host", load)
+        with pytest.raises(UsageError):
+            run(
+                LiveSettings().with_overrides({"input": {"source": str(song)}, "model": {"name": str(model)}})
+            )
+        assert echoes == [False]
+        assert termios.tcgetattr(theirs)[3] & termios.ECHO
+    os.close(ours)
+
+
+def test_an_account_without_a_name_is_refused(song: Path) -> None:
+    result = rtsep("live", song, "--stats-json", "")
+    assert result.exit_code == 2
+    assert "the name is empty" in result.stderr
+
+
 def test_options_go_before_the_settings_file(model: Path, song: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(
         f"model: {{name: {model}, update_hops: 8}}\noutput: {{clock: free}}\ncontrol: {{stats_json: stats.json}}\n"
@@ -347,6 +441,22 @@ def test_a_session_whose_input_breaks_leaves_its_account(
     assert "error: the disk was pulled out" in result.stderr
     assert "late blocks 0 of 0" in result.stderr
     assert json.loads((tmp_path / "stats.json").read_text())["n_blocks"] == 0
+
+
+def test_the_demo_says_who_moves_the_fader_until_a_hand_does() -> None:
+    strip = SimpleNamespace(gain_db=0.0)
+    mix = SimpleNamespace(
+        state={"vocals": strip}, set_gain_db=lambda stem, gain_db: setattr(strip, "gain_db", gain_db)
+    )
+    transport = SimpleNamespace(position_s=CYCLE_S[0] + 1, duration_s=100.0)
+    hands, host = Hands(), SimpleNamespace(stems=("vocals",), mix=mix, transport=transport)
+    fader = VoiceFader(host, None)
+    fader.turn(hands)
+    assert strip.gain_db < 0
+    assert hands.message == "the demo moves vocals; left and right take the fader over"
+    strip.gain_db = -3.0
+    fader.turn(hands)
+    assert (strip.gain_db, hands.message) == (-3.0, "")
 
 
 def test_the_demo_takes_the_listeners_song(model: Path, song: Path, tmp_path: Path) -> None:
@@ -469,6 +579,52 @@ def test_an_interruption_elsewhere_exits_with_130(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr("rtsep.io.cards.list_cards", interrupt)
     assert rtsep("devices").exit_code == 130
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
+def test_ctrl_c_before_the_command_is_read_leaves_without_a_word(tmp_path: Path) -> None:
+    (tmp_path / "rich.py").write_text("print('here', flush=True)\nimport time\ntime.sleep(60)\n")
+    code = "from rtsep.__main__ import main; main()"
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "--version"],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "here\n", "something is being imported"
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert said == ""
+
+
+# ------------------------------------------------------------------ where the output goes
+
+
+def run_in_shell(words: str) -> subprocess.CompletedProcess[str]:
+    command = f"'{sys.executable}' -m rtsep {words}"
+    return subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+@pytest.mark.parametrize("words", ["models list", "--help"])
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_no_reason_to_fail(words: str, closed: str) -> None:
+    done = run_in_shell(f"{words} {closed}")
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("words", ["models list", "--help", "--version"])
+def test_an_output_that_cannot_be_written_is_told(words: str) -> None:
+    done = run_in_shell(f"{words} >/dev/full")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "error: the output cannot be written: No space left on device"
+    assert "Traceback" not in done.stderr
 
 
 # ------------------------------------------------------------------ texts and values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -240,6 +241,46 @@ def test_a_broken_disk_ends_a_session_that_only_writes_a_file(tmp_path: Path) ->
     assert [path.name for path in tmp_path.iterdir()] == ["song.wav"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts a small disk")
+@pytest.mark.parametrize("clock", ["free", "real"])
+def test_a_full_disk_ends_the_recording_and_not_the_session(tmp_path: Path, clock: str) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=5500k", "tmpfs", str(disk)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no small disk can be mounted")
+    try:
+        samples = music(3.0)
+        song = write_song(tmp_path / "song.wav", samples)
+        run = [
+            sys.executable,
+            "-m",
+            "rtsep",
+            "live",
+            str(song),
+            "-m",
+            "midside",
+            "--clock",
+            clock,
+            "--no-keys",
+        ]
+        run += ["--output", str(tmp_path / "out.wav"), "--record", str(disk / "take")]
+        env = {**os.environ, "PYTHONPATH": str(OUTSIDE)}
+        done = subprocess.run(run, env=env, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 1
+        assert "error: " in done.stderr
+        assert "No space left on device" in done.stderr
+        assert "kept: mixture.wav, mid.wav, side.wav, mix.wav" in " ".join(done.stderr.split())
+        assert (clock == "free") or "The music goes on." in done.stderr
+        assert read_audio(tmp_path / "out.wav")[0].shape == samples.shape
+        taken, _ = read_audio(disk / "take" / "mixture.wav")
+        assert RATE_HZ / 2 < taken.shape[1] < samples.shape[1]
+        np.testing.assert_allclose(taken, samples[:, : taken.shape[1]], atol=STEP_24_BIT)
+        assert len(list((disk / "take").iterdir())) == 4
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
 @pytest.mark.parametrize(
     ("groups", "error", "text"),
     [
@@ -346,8 +387,8 @@ def test_what_is_lacking_is_told(tmp_path: Path) -> None:
     [
         ("song.wav", "--stats-json song.wav would replace the music"),
         ("out.wav", "would replace the music"),
-        ("none/stats.json", "needs the folder none, which does not exist"),
-        (".", "is a folder"),
+        ("none/stats.json", "none/stats.json: No such file or directory"),
+        (".", "--stats-json .: Is a directory"),
     ],
 )
 def test_an_account_that_could_not_be_left_is_refused_at_the_start(
@@ -384,7 +425,8 @@ def test_stopping_is_safe_at_any_time(tmp_path: Path) -> None:
     host.stop()
     host.stop()
     assert host.done
-    assert (tmp_path / "out.wav").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == ["song.wav"], "nothing was heard yet"
+    assert host.summary()[-1] == "Nothing was heard yet, so no file was written."
 
 
 def test_a_session_tells_what_it_does(tmp_path: Path) -> None:
@@ -400,4 +442,5 @@ def test_a_session_tells_what_it_does(tmp_path: Path) -> None:
     assert host.transport is not None
     assert host.transport.position_s == pytest.approx(0.5)
     assert "late blocks 0" in "\n".join(host.summary())
+    assert "Nothing was heard" not in "\n".join(host.summary())
     json.dumps(host.stats())

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "rtsep"
 
 # From the ground up. A room (a folder or a file) sees itself and what lies below it.
 FLOORS = (
-    {"errors", "pace", "whole"},
+    {"early", "errors", "pace", "whole"},
     {"stream", "config", "atomics"},
     {"settings", "dsp", "nets", "io", "control", "demo"},
     {"zoo", "tape", "mixer", "resampled", "output_names", "ends"},

@@ -57,6 +57,12 @@ def test_formats_that_are_refused(text: str, words: str) -> None:
         plan("songs/a.mp3", text=text)
 
 
+def test_the_advice_for_two_inputs_of_one_name_helps() -> None:
+    for paths in (("in/song.wav", "in/song.flac"), ("a/in/song.wav", "b/in/song.wav")):
+        with pytest.raises(UsageError, match="one by one, each with its own --output-dir"):
+            plan(*paths)
+
+
 def test_two_inputs_of_one_name() -> None:
     with pytest.raises(UsageError, match=r"a/song\.mp3 and .* b/song\.wav would both .*\{foldername\}"):
         plan("a/song.mp3", "b/song.wav")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import math
+import os
 import threading
 from pathlib import Path
 
@@ -103,19 +106,83 @@ def test_the_tapes_of_a_thread_are_followed(tmp_path: Path) -> None:
     assert read_audio(tmp_path / "swapped.wav")[0].shape == (2, 30000)
 
 
-def test_a_failing_disk_ends_the_recording_and_is_told(tmp_path: Path) -> None:
+class FullDisk:
+    """The end of a hidden file that finds its disk full, until somebody makes room if `n_refusals` says so."""
+
+    def __init__(self, takes: Takes, i: int, n_refusals: float) -> None:
+        part = takes.recorder._writers[i]._part
+        self._file, self._n_left = part._file, n_refusals
+        part._file = self
+
+    def write(self, data: memoryview) -> int:
+        if self._n_left > 0:
+            self._n_left -= 1
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return self._file.write(data)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._file, name)
+
+
+def test_a_full_disk_ends_the_recording_which_keeps_what_it_has(tmp_path: Path) -> None:
     takes = Takes(tmp_path)
-    disk = takes.recorder._writers[1]._part
-    disk._file.close()  # as if it had been pulled out
-    disk._file = open("/dev/full", "wb", buffering=0)  # noqa: SIM115, PTH123
+    takes.heard = 20000
+    takes.recorder.step()
+    FullDisk(takes, 1, n_refusals=1)
     takes.heard = 40000
     takes.recorder.step()
     assert isinstance(takes.recorder.error, AudioFileError)
     assert "No space left" in str(takes.recorder.error)
+    assert "after 2.5 s; kept: mixture.wav, swapped.wav, one.flac" in str(takes.recorder.error)
     takes.heard = 45000
     takes.recorder.step()
     takes.recorder.close()
-    assert not list(tmp_path.iterdir())
+    assert takes.recorder.is_over
+    for name, n_samples in (("mixture.wav", 40000), ("swapped.wav", 20000), ("one.flac", 20000)):
+        found, _ = read_audio(tmp_path / name)
+        assert found.shape[1] >= n_samples
+        whole = {"mixture.wav": noise(2, 50000), "swapped.wav": noise(4, 50000)[[3, 0]]}
+        whole["one.flac"] = noise(4, 50000)[[2]]
+        np.testing.assert_array_equal(found, whole[name][:, : found.shape[1]])
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_full_disk_does_not_end_the_files_on_another(tmp_path: Path) -> None:
+    tape = Tape(2, 100000)
+    tape.append(noise(2, 50000))
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+    tracks = [Track(tmp_path / name / "a.wav", tape, (0, 1)) for name in ("here", "there")]
+    takes = Takes.__new__(Takes)
+    takes.recorder = Recorder(tracks, RATE_HZ, lambda: 30000)
+    FullDisk(takes, 0, n_refusals=math.inf)
+    takes.recorder.step()
+    assert takes.recorder.error is not None
+    assert not takes.recorder.is_over
+    takes.recorder.close()
+    assert read_audio(tmp_path / "there" / "a.wav")[0].shape == (2, 30000)
+    assert not list((tmp_path / "here").iterdir())
+
+
+def test_a_disk_that_takes_nothing_any_more_costs_that_file_alone(tmp_path: Path) -> None:
+    takes = Takes(tmp_path)
+    takes.heard = 20000
+    takes.recorder.step()
+    FullDisk(takes, 1, n_refusals=math.inf)
+    takes.heard = 40000
+    takes.recorder.step()
+    takes.recorder.close()
+    assert "kept: mixture.wav, one.flac" in str(takes.recorder.error)
+    assert {path.name for path in tmp_path.iterdir()} == {"mixture.wav", "one.flac"}
+
+
+def test_of_nothing_heard_no_file_is_made(tmp_path: Path) -> None:
+    (tmp_path / "mixture.wav").write_bytes(b"an earlier take")
+    takes = Takes(tmp_path)
+    takes.recorder.step()
+    takes.recorder.close()
+    assert takes.recorder.error is None
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"an earlier take"]
 
 
 def test_a_file_that_cannot_be_made_leaves_none(tmp_path: Path) -> None:

@@ -202,6 +202,7 @@ def test_arrays_of_another_kind_are_refused(tiny: Path, mixture: np.ndarray, mes
         ({"mask": "hard"}, "mask='hard': choose one of card, ratio, direct"),
         ({"extension": "ones"}, "extension='ones': choose one of card, zeros, average, top_band"),
         ({"stems": ("drums",)}, "stems drums: choose once each of vocals, accompaniment"),
+        ({"stems": ("vocal",)}, "choose once each of vocals, accompaniment. Did you mean 'vocals'?"),
         ({"stems": ("vocals", "vocals")}, "choose once each of"),
         ({"stems": ()}, r"stems \(none\): choose"),
     ],

@@ -30,6 +30,14 @@ def test_the_commented_config_shows_every_key_with_its_default_in_signal_order()
     assert keys == ["input", "model", "mixer", "output", "control"]
 
 
+def test_groups_with_everything_commented_out_are_empty(tmp_path: Path) -> None:
+    path = tmp_path / "live.yaml"
+    path.write_text("mixer:\n  # ramp_ms: 10\ninput:\n  channels: [2]\n")
+    assert read_yaml(path, LiveSettings) == LiveSettings.model_validate({"input": {"channels": [2]}})
+    path.write_text("mixer:\n  stems:\n    # vocals: {mute: true}\n  ramp_ms: 3\n")
+    assert read_yaml(path, LiveSettings) == LiveSettings.model_validate({"mixer": {"ramp_ms": 3}})
+
+
 GAINS = st.one_of(st.just(-math.inf), st.floats(-200, 24))
 STEMS = st.fixed_dictionaries(
     {},
@@ -64,6 +72,9 @@ def test_settings_survive_a_file(
         ({"mixer": {"stems": {"vocals": {"gain_db": True}}}}, "to silence a stem write `mute: true`"),
         ({"mixer": {"stems": {"vocals": {"route": [0]}}}}, "greater than or equal to 1"),
         ({"mixer": {"stems": {"vocals": {"route": [3, 3]}}}}, "a channel must not be named twice"),
+        ({"input": {"channels": [1, 2, 3]}}, "input.channels: must have at most 2 values (given: [1, 2, 3])"),
+        ({"output": {"record": 3}}, "output.record: must be a path (given: 3)"),
+        ({"control": {"keys": "often"}}, "control.keys: must be true or false"),
         ({"mixer": {"ramp_ms": 0}}, "mixer.ramp_ms: must be greater than or equal to 1 (given: 0)"),
         ({"output": {"clock": "fast"}}, "output.clock: must be 'device', 'real' or 'free' (given: 'fast')"),
         ({"model": {"update_hops": 0}}, "model.update_hops"),

@@ -7,7 +7,9 @@ ended it (`live` and `demo` end with 0 after Ctrl-C: that is how one leaves them
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,9 +18,9 @@ from typer.core import TyperGroup
 from rtsep.cli import bench, demo, devices, live, models, separate, train
 from rtsep.cli.console import err, never_refuse, out
 from rtsep.cli.interrupts import Ended, end_like_ctrl_c
-from rtsep.errors import RtsepError
-
-INTERRUPTED = 130  # 128 + SIGINT, as shells count
+from rtsep.early import INTERRUPTED, begun
+from rtsep.errors import RtsepError, UsageError
+from rtsep.settings import AUDIO_SUFFIXES
 
 EPILOG = """
 **First steps**
@@ -40,6 +42,7 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
+        begun()
         try:
             return super().invoke(ctx)
         except RtsepError as error:
@@ -54,6 +57,15 @@ class Commands(TyperGroup):
         except KeyboardInterrupt as error:
             err.print("interrupted")
             raise typer.Exit(128 + error.number if isinstance(error, Ended) else INTERRUPTED) from error
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that is meant; a song is none."""
+        if self.get_command(ctx, args[0]) is None and Path(args[0]).suffix.lower() in AUDIO_SUFFIXES:
+            raise UsageError(
+                f"{args[0]!r} is a song, and before it comes what to do with it: `rtsep live {args[0]}` plays it "
+                f"in stems, `rtsep separate {args[0]}` writes them to files."
+            )
+        return super().resolve_command(ctx, args)
 
 
 def _plain(text: str) -> str:
@@ -104,4 +116,16 @@ def main() -> None:
     """Run the command line; ends the process with its exit code."""
     end_like_ctrl_c()
     never_refuse(sys.stdout)
-    app(prog_name="rtsep")
+    try:
+        try:
+            app(prog_name="rtsep")
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.filename is not None:  # no stream, but a file: an error in rtsep
+            raise
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # Python would try once more at the end
+        err.print(f"[bold red]error:[/] the output cannot be written: {error.strerror or error}")
+        sys.exit(1)

@@ -136,6 +136,7 @@ class VoiceFader:
         self._stem = "vocals" if "vocals" in host.stems else host.stems[0]
         self._gain_db = host.mix.state[self._stem].gain_db
         self._is_mine = True
+        self._message = ""
 
     def turn(self, hands: Hands) -> None:
         """Move on to where the song is now."""
@@ -147,10 +148,15 @@ class VoiceFader:
             hands.quit = True
         self._is_mine = self._is_mine and self._host.mix.state[self._stem].gain_db == self._gain_db
         if not self._is_mine:
+            if hands.message == self._message:
+                hands.message = ""
             return
         gain_db = voice_gain_db(position_s, length_s)
         if gain_db != self._gain_db:
-            hands.message = f"{self._stem}: {'away' if gain_db == -math.inf else 'moving'}" if gain_db else ""
+            self._message = (
+                f"the demo moves {self._stem}; left and right take the fader over" if gain_db else ""
+            )
+            hands.message = self._message
             self._host.mix.set_gain_db(self._stem, gain_db)
             self._gain_db = gain_db
 

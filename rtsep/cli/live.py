@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from rtsep.cli.console import say
-from rtsep.cli.options import ModelOption, read_gains, read_names, read_routes
+from rtsep.cli.options import ModelOption, read_device, read_gains, read_names, read_routes
 from rtsep.cli.play import play
 from rtsep.config import read_yaml
-from rtsep.errors import UsageError
+from rtsep.control.keys import Keyboard
+from rtsep.errors import ConfigError, UsageError
 from rtsep.settings import LiveSettings, overlay, stem_overrides
 
 EPILOG = """
@@ -29,6 +31,22 @@ EPILOG = """
 A path that exists or ends like an audio file is a file, anything else a device; `file:` and `device:` decide.
 `rtsep devices` shows the devices. Keys are shown while it runs; q or Ctrl-C ends it.
 """
+
+#: Patterns of keys of the settings, and the options that set them.
+OPTION_OF = {
+    r"input\.source": "--input",
+    r"model\.name": "--model",
+    r"model\.update_hops": "--update-hops",
+    r"model\.lookahead_frames": "--lookahead",
+    r"model\.context_frames": "--context",
+    r"model\.precision": "--precision",
+    r"mixer\.stems\.(\S+)\.gain_db": r"--gain \1",
+    r"mixer\.stems\.(\S+)\.route": r"--route \1",
+    r"output\.sink": "--output",
+    r"output\.record": "--record",
+    r"output\.clock": "--clock",
+    r"control\.stats_json": "--stats-json",
+}
 
 MIX = "Mix"
 PLACES = "Places"
@@ -140,6 +158,10 @@ def live(
     no_keys: KeysOption = False,
 ) -> None:
     """Take music apart while it plays, and mix it: a file, a card, or both."""
+    if stats_json == "":
+        raise UsageError('--stats-json "": the name is empty. Name a file, like stats.json, or leave it out.')
+    if device is not None:
+        read_device(device)
     song, config = read_sources(sources or [])
     if song is not None and input_ is not None:
         raise UsageError(f"two inputs are named, {song!r} and --input {input_!r}; give one of them")
@@ -158,7 +180,18 @@ def live(
     preset = choose_preset(karaoke=karaoke, acapella=acapella, drumless=drumless)
     mix = read_mix(preset, gain or [], mute or [], solo or [], route or [])
     settings = read_yaml(config, LiveSettings) if config else LiveSettings()
-    run(settings.with_overrides(overlay(given(options), mix)))
+    try:
+        wanted = settings.with_overrides(overlay(given(options), mix))
+    except ConfigError as error:
+        raise UsageError(name_options(str(error))) from None
+    run(wanted)
+
+
+def name_options(text: str) -> str:
+    """A complaint of the settings about the options: with their names in place of those of the keys."""
+    for key, option in OPTION_OF.items():
+        text = re.sub(rf"\b{key}(\.\d+)?(?=[: ])", option, text)
+    return text
 
 
 def read_mix(
@@ -181,17 +214,31 @@ def read_mix(
 def run(settings: LiveSettings) -> None:
     """Play a session and leave its account."""
     check_source(settings)
-    from rtsep.host import Host
+    with Keyboard(settings.control.keys):  # now: what is typed while the model is loaded is not echoed
+        from rtsep.host import Host
 
-    if settings.model.name is None:
-        from rtsep.zoo import default_model
+        if settings.model.name is None:
+            from rtsep.zoo import default_model
 
-        say(default_model()[1])
-    host = Host(settings)
-    if not settings.input.endpoint.is_file and not settings.output.endpoint.is_file:
-        say("A microphone hears loudspeakers: use headphones, or a line input.")
-    play(host, keys=settings.control.keys, stats_json=settings.control.stats_json)
+            say(default_model()[1])
+        host = Host(settings)
+        for line in odd_wishes(settings):
+            say(line)
+        play(host, keys=settings.control.keys, stats_json=settings.control.stats_json)
     host.check()
+
+
+def odd_wishes(settings: LiveSettings) -> Iterator[str]:
+    """What can be done but is hardly meant, each in a line."""
+    output = settings.output
+    if not settings.input.endpoint.is_file and not output.endpoint.is_file:
+        yield "A microphone hears loudspeakers: use headphones, or a line input."
+    is_kept = output.endpoint.is_file or output.record is not None
+    if output.clock in ("real", "free") and not is_kept:
+        yield f"--clock {output.clock} plays on no card: nothing is heard or kept without --output or --record."
+    for name, stem in settings.mixer.stems.items():
+        if stem.mute and stem.solo:
+            yield f"{name} is muted and soloed: mute wins, so it is silent."
 
 
 def given(options: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -216,6 +263,8 @@ def read_sources(sources: Sequence[str]) -> tuple[str | None, Path | None]:
         if len(texts) > 1:
             raise UsageError(f"two {kind} are named, {texts[0]!r} and {texts[1]!r}; `live` plays one")
     if songs and not songs[0].startswith(("file:", "device:")) and not Path(songs[0]).is_file():
+        if Path(songs[0]).is_dir():
+            raise UsageError(f"{songs[0]!r} is a folder; `live` plays one file. Name one in it.")
         raise UsageError(f"there is no file {songs[0]!r}. A device is named with --input {songs[0]!r}.")
     return (songs[0] if songs else None), (Path(configs[0]) if configs else None)
 

@@ -61,7 +61,10 @@ def read_device(text: str) -> Device:
         The text is no such place.
     """
     if text not in DEVICES:
-        raise UsageError(f"--device {text}: there are {', '.join(DEVICES)}")
+        raise UsageError(
+            f"--device {text}: there are {', '.join(DEVICES)}, where the networks run. A sound card is named with "
+            f"--input and --output."
+        )
     return DEVICES[text]
 
 

@@ -41,7 +41,7 @@ def play(host: Host, *, keys: bool, turn: Turn = lambda hands: None, stats_json:
 
     What broke while the music went on is left for the caller to ask for, with ``host.check()``.
     """
-    hands = Hands()
+    hands, known = Hands(), None
 
     def leave() -> None:
         hands.quit = True
@@ -52,8 +52,14 @@ def play(host: Host, *, keys: bool, turn: Turn = lambda hands: None, stats_json:
     try:
         say(f"{host.model_name}: {', '.join(host.stems)}. Latency {host.latency}.")
         with interruptible(leave), Keyboard(keys) as keyboard, Screen(out, host, hands) as screen:
+            hands.can_press = keyboard.works
+            if not keyboard.works:
+                say("Ctrl-C ends it.")
             while not hands.quit and not host.wait(0.0 if keyboard.works else 1 / PICTURES_PER_S):
                 turn(hands)
+                if host.error is not known:
+                    known = host.error
+                    say(f"warning: {known} The music goes on.")
                 screen.show()
                 if (key := keyboard.read(1 / PICTURES_PER_S)) is not None:
                     press(key, hands, host)

@@ -78,7 +78,7 @@ def _lines(player: Player, hands: Hands, width: int, marks: Marks) -> Iterator[T
         yield _transport_line(transport, hands, width, marks)
     yield health_line(status)
     yield from _filled(latency_chunks(player.latency), width)
-    yield from _filled(help_chunks(player), width)
+    yield from _filled(help_chunks(player, hands), width)
     yield Text(hands.message[:width], style="italic")
 
 
@@ -164,8 +164,11 @@ def health_line(status: Status) -> Text:
     return line.append("   mixture" if status.is_late else "", style="red")
 
 
-def help_chunks(player: Player) -> Iterator[Text]:
+def help_chunks(player: Player, hands: Hands) -> Iterator[Text]:
     """The keys that work here, each with what it does."""
+    if not hands.can_press:
+        yield Text.assemble(("Ctrl-C", "bold"), " ends it", style="dim")
+        return
     for binding in BINDINGS:
         if player.transport is not None or not binding.needs_file:
             yield Text.assemble((binding.label, "bold"), " ", binding.what, "  ", style="dim")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from types import TracebackType
+from types import FrameType, TracebackType
 
 import blessed
 
@@ -19,13 +20,16 @@ LOWEST_GAIN_DB = -60.0  # one step below is silence
 HIGHEST_GAIN_DB = 24.0
 SEEK_STEP_S = 5.0
 
+#: What comes after Ctrl-Z and `fg`; Windows has neither.
+CONTINUED: signal.Signals | None = getattr(signal, "SIGCONT", None)
+
 
 @dataclass
 class Hands:
     """What the keys remember between two presses.
 
     `selected` counts stems from 0; the loop marks are in seconds of the file; `message` answers the last
-    key; `quit` asks for the end.
+    key; `quit` asks for the end; `can_press` says whether any key can come.
     """
 
     selected: int = 0
@@ -33,6 +37,7 @@ class Hands:
     loop_end_s: float | None = None
     message: str = ""
     quit: bool = False
+    can_press: bool = True
 
 
 Action = Callable[[Hands, Player, str], None]
@@ -124,13 +129,13 @@ BINDINGS: tuple[Binding, ...] = (
     Binding(("KEY_LEFT", "KEY_RIGHT", "-", "+", "="), "left/right", "gain", _gain),
     Binding(("m",), "m", "mute", _mute),
     Binding(("s",), "s", "solo", _solo),
-    Binding(("0",), "0", "0 dB", _reset),
+    Binding(("0",), "0", "gain to 0 dB", _reset),
     Binding((" ",), "space", "pause", _pause, needs_file=True),
     Binding(("[", "]", ",", "."), "[ ]", "back/on 5 s", _seek, needs_file=True),
     Binding(("a",), "a", "loop from here", _loop_start, needs_file=True),
     Binding(("b",), "b", "loop to here", _loop_end, needs_file=True),
     Binding(("c",), "c", "no loop", _loop_clear, needs_file=True),
-    Binding(("q", "KEY_ESCAPE"), "q", "quit", _quit),
+    Binding(("q",), "q", "quit", _quit),
 )
 
 _BY_KEY = {key: binding for binding in BINDINGS for key in binding.keys}
@@ -177,7 +182,8 @@ def format_db(gain_db: float) -> str:
 class Keyboard:
     """Single keys from the terminal, without Enter; outside of a terminal there are none.
 
-    Used as a context manager, which gives the terminal back as it was.
+    Used as a context manager, which gives the terminal back as it was. A shell that stops us (Ctrl-Z) leaves the
+    terminal in lines; it is asked for keys again when we go on.
 
     Parameters
     ----------
@@ -193,7 +199,14 @@ class Keyboard:
     def __enter__(self) -> Keyboard:
         if self._terminal is not None:
             self._stack.enter_context(self._terminal.cbreak())
+            if CONTINUED is not None:
+                self._stack.callback(signal.signal, CONTINUED, signal.getsignal(CONTINUED))
+                signal.signal(CONTINUED, self._go_on)
         return self
+
+    def _go_on(self, number: int, frame: FrameType | None) -> None:
+        assert self._terminal is not None
+        self._stack.enter_context(self._terminal.cbreak())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -15,6 +15,11 @@ from typing import Any, Literal
 from rtsep.errors import DeviceError
 
 Direction = Literal["input", "output"]
+#: What to do without one.
+WITHOUT_CARD: dict[Direction, str] = {
+    "input": "Give a file to take apart: `rtsep live song.mp3`.",
+    "output": "Write the mix to a file instead: add `--clock real --output mix.wav`.",
+}
 DEFAULT_CARD = "default"  # the system's choice
 PREFERRED_RATE_HZ = 44100  # the models' own: nothing need be converted
 USUAL_RATES_HZ = (8000, 16000, 22050, 32000, 44100, 48000, 88200, 96000, 176400, 192000)
@@ -118,9 +123,7 @@ def find_card(name: str, direction: Direction) -> Card:
     """
     cards = [card for card in list_cards() if card.n_channels(direction)]
     if not cards:
-        raise DeviceError(
-            f"there is no sound card with {direction}s. Without one: a file, and --clock real or free."
-        )
+        raise DeviceError(f"there is no sound card with {direction}s. {WITHOUT_CARD[direction]}")
     if name == DEFAULT_CARD:
         flag = f"is_default_{direction}"
         return next((card for card in cards if getattr(card, flag)), cards[0])

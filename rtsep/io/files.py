@@ -253,6 +253,10 @@ def _check_is_file(path: Path) -> None:
             raise AudioFileError(f"{path}: there is no such file.")
         if not path.is_file():
             raise AudioFileError(f"{path} is no regular file. Copy what it gives into a file first.")
+        if not path.stat().st_size:
+            raise AudioFileError(
+                f"{path} is empty: it has no bytes. Was its copying or its download cut off?"
+            )
         with path.open("rb"):
             pass
     except OSError as error:

@@ -10,9 +10,11 @@ import contextlib
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 import numpy as np
 import soxr
@@ -31,29 +33,48 @@ def is_being_filled(folder: Path) -> bool:
 
 
 class PartFile:
-    """The hidden file. It keeps its first error: the libraries that write to it would lose or distort it."""
+    """The hidden file. It keeps its first error: the libraries that write to it would lose or distort it.
 
-    def __init__(self, path: Path) -> None:
+    Parameters
+    ----------
+    path
+        Its name.
+    reserve_bytes
+        Room that is kept back, and given up when the disk is full, so that the file can still be ended.
+
+    Attributes
+    ----------
+    error : OSError or None
+        What went wrong first.
+    is_lost : bool
+        Whether bytes are missing; without a reserve the first error loses some.
+    """
+
+    def __init__(self, path: Path, reserve_bytes: int = 0) -> None:
         self.path = path
         self.error: OSError | None = None
-        self._file = path.open("xb")
+        self.is_lost = False
+        self._reserve = _reserve(path.parent, reserve_bytes) if reserve_bytes else None
+        try:
+            self._file = path.open("xb", buffering=0)  # what a buffer could not write would be tried for ever
+        except BaseException:
+            self._give_up_reserve()
+            raise
 
     def write(self, data: bytes | memoryview) -> int:
-        """Write, or pretend to once something went wrong."""
-        if self.error is None:
+        """Write, or pretend to once bytes were lost."""
+        rest = memoryview(data)
+        while len(rest) and not self.is_lost:
             try:
-                self._file.write(data)
+                rest = rest[self._file.write(rest) :]
             except OSError as error:
-                self.error = error
+                self.error = self.error or error
+                self.is_lost = not self._give_up_reserve()
         return len(data)
 
     def seek(self, offset: int, whence: int = 0) -> int:
         """Go to a byte."""
-        try:
-            return self._file.seek(offset, whence)
-        except OSError as error:  # seeking writes what is buffered
-            self.error = self.error or error
-            return offset
+        return self._file.seek(offset, whence)
 
     def tell(self) -> int:
         """The byte to be written next."""
@@ -62,13 +83,30 @@ class PartFile:
     def close(self) -> None:
         """Bring everything to the disk."""
         try:
-            self._file.flush()
             os.fsync(self._file.fileno())  # some file systems tell only now that they are full
             self._file.close()
         except OSError as error:
-            self.error = self.error or error
+            self.error, self.is_lost = self.error or error, True
             with contextlib.suppress(OSError):
                 self._file.close()
+        self._give_up_reserve()
+
+    def _give_up_reserve(self) -> bool:
+        """Make room; whether there was any to make."""
+        reserve, self._reserve = self._reserve, None
+        if reserve is not None:
+            reserve.close()
+        return reserve is not None
+
+
+def _reserve(folder: Path, n_bytes: int) -> IO[bytes]:
+    """A file without a name, full of what no file system can make smaller."""
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(tempfile.TemporaryFile(dir=folder))
+        file.write(os.urandom(n_bytes))
+        file.flush()
+        stack.pop_all()
+    return file
 
 
 class AudioWriter:
@@ -93,6 +131,9 @@ class AudioWriter:
         Like ``192k`` (default), for the others.
     n_samples
         How many samples will come, if known: to say how much room is missing when a disk is full.
+    reserve_bytes
+        Room on the disk that is kept back for the end of the file. With it, `write` raises when the disk is full,
+        and `close` still makes a file of what was written up to then; without it nothing is left.
 
     Attributes
     ----------
@@ -117,6 +158,7 @@ class AudioWriter:
         subtype: str | None = None,
         bitrate: str | None = None,
         n_samples: int | None = None,
+        reserve_bytes: int = 0,
     ) -> None:
         self.path, self.sample_rate_hz, self.n_channels = Path(path), sample_rate_hz, n_channels
         self._encoding = choose_encoding(codec or _codec_of(self.path), subtype=subtype, bitrate=bitrate)
@@ -136,7 +178,7 @@ class AudioWriter:
             )
         self.file_rate_hz = limits.nearest_rate_hz(sample_rate_hz)
         self._n_expected_samples = n_samples
-        self._part = self._open_part()
+        self._part = self._open_part(reserve_bytes)
         self._encoder = self._open_encoder()
         self._resampler = None
         if self.file_rate_hz != sample_rate_hz:
@@ -145,7 +187,7 @@ class AudioWriter:
             )
         self._is_open = True
 
-    def _open_part(self) -> PartFile:
+    def _open_part(self, reserve_bytes: int) -> PartFile:
         try:
             if self.path.is_dir():
                 raise AudioFileError(f"{self.path} is a folder. Give the path of a file.")
@@ -153,7 +195,8 @@ class AudioWriter:
                 raise AudioFileError(
                     f"{self.path}: the folder {self.path.parent} does not exist. Make it first."
                 )
-            return PartFile(self.path.with_name(f"{PART_PREFIX}{secrets.token_hex(6)}{PART_SUFFIX}"))
+            part = self.path.with_name(f"{PART_PREFIX}{secrets.token_hex(6)}{PART_SUFFIX}")
+            return PartFile(part, reserve_bytes)
         except OSError as error:
             raise AudioFileError(f"{self.path} cannot be written: {error.strerror or error}.") from error
 
@@ -167,6 +210,11 @@ class AudioWriter:
             raise
 
     @property
+    def is_open(self) -> bool:
+        """Whether it can be written to and ended: not once it is finished, nor when it was lost."""
+        return self._is_open
+
+    @property
     def n_clipped_samples(self) -> int:
         """Values that lay beyond full scale and were clipped; every channel counts."""
         return self._encoder.n_clipped_samples
@@ -177,7 +225,7 @@ class AudioWriter:
         Raises
         ------
         AudioFileError
-            The disk is full, or failed, or the encoder gave up. Nothing is left behind.
+            The disk is full, or failed, or the encoder gave up. Nothing is left behind, unless there is a reserve.
         """
         if block.ndim != 2 or block.shape[0] != self.n_channels:
             raise UsageError(
@@ -187,6 +235,11 @@ class AudioWriter:
             raise UsageError(f"{self.path} is closed: nothing can be added")
         with self._complaints():
             self._encode(block)
+        if (error := self._part.error) is not None:
+            grown = _megabytes(self._part.tell())
+            raise AudioFileError(
+                f"{self.path} cannot be written: {error.strerror or error}; it had grown to {grown}."
+            ) from error
 
     @contextlib.contextmanager
     def _complaints(self) -> Iterator[None]:
@@ -217,7 +270,7 @@ class AudioWriter:
             self._is_open = False
 
     def _check_part(self) -> None:
-        if (error := self._part.error) is None:
+        if (error := self._part.error) is None or not self._part.is_lost:
             return
         n_written = self._part.tell() if self._is_open else None
         self.abort()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -74,3 +74,14 @@ def training_display(n_done: int, n_steps: int) -> Iterator[TrainingDisplay]:
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("train", total=n_steps, completed=n_done, loss="-", validation="", speed="-")
         yield TrainingDisplay(progress, task, is_log=not console.is_terminal)
+
+
+@contextmanager
+def reading_display(n_sounds: int) -> Iterator[Callable[[], None]]:
+    """Show on the standard error that so many sounds are read; what it gives is called for each one that is."""
+    console = Console(stderr=True)
+    console.print(f"Reading {n_sounds} sounds ...", highlight=False)
+    columns = (MofNCompleteColumn(), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task("sounds", total=n_sounds)
+        yield lambda: progress.advance(task)

@@ -9,6 +9,7 @@ from pathlib import Path
 from rtsep.demo.song import SAMPLE_RATE_HZ as DEMO_RATE_HZ
 from rtsep.demo.song import render
 from rtsep.errors import TrainingError
+from rtsep.train.display import reading_display
 from rtsep.train.recipe import RemixData
 from rtsep.train.songs import SongFiles, audio_files, matches
 from rtsep.train.sounds import Sound, make_sound, read_sounds
@@ -83,15 +84,38 @@ def read_library(
     entries = [_Entry(song.name, name, (path,), True) for song in songs for name, path in song.stems.items()]
     entries += _extra_entries(extra, data.leave_out) if extra else []
     sung = {entry.song for entry in entries if entry.stem == stem}
+    _check_stems(entries, stem, data)
     entries = [e for e in entries if e.song in sung or e.stem in data.drawn_layers]
     pitches = {True: data.voice_semitones, False: data.backing_semitones}
     jobs = [(entry.files, s) for entry in entries for s in pitches[entry.stem == stem]]
-    sounds = iter(read_sounds(jobs, sample_rate_hz))
+    with reading_display(len(jobs)) as advance:
+        sounds = iter(read_sounds(jobs, sample_rate_hz, advance=advance))
     read: list[tuple[_Entry, BySemitones]] = [
         (e, {s: next(sounds) for s in pitches[e.stem == stem]}) for e in entries
     ]
     read += _demo_entries(data.n_demo_songs, sample_rate_hz)
     return _sorted(read, stem, data.drawn_layers, sample_rate_hz)
+
+
+def _check_stems(entries: Sequence[_Entry], voice: str, data: RemixData) -> None:
+    """Refuse, before anything is read, what holds no voice or nothing that could go under it."""
+    in_songs = [entry.stem for entry in entries if entry.is_song]
+    others = [name for name in dict.fromkeys(in_songs) if name != voice]
+    has_layers = data.n_demo_songs or any(e.stem in data.drawn_layers and e.stem != voice for e in entries)
+    if voice in in_songs and has_layers:
+        return
+    if voice not in in_songs:
+        missing, advice = f"the stem {voice!r}", "Name a file in each song's folder so."
+    else:
+        missing = f"any stem of {', '.join(data.drawn_layers)} (data.layer_weights)"
+        layers = ", ".join(f"{name}: 1" for name in others)
+        advice = (
+            f"Write data.layer_weights: {{{layers}}}." if others else "Add their files to the songs' folders."
+        )
+    raise TrainingError(
+        f"a remix needs voices and layers to go under them, but no song has {missing}. The songs have "
+        f"{', '.join(dict.fromkeys(in_songs)) or 'no stem'}. {advice}"
+    )
 
 
 def _sorted(
@@ -111,12 +135,8 @@ def _sorted(
             song_voices.append(Voice(sounds, backing))
         else:
             extra_voices.append(Voice(sounds))
-    if not song_voices or not layers:
-        missing = f"the stem {stem!r}" if not song_voices else f"any stem of {', '.join(drawn_layers)}"
-        raise TrainingError(
-            f"a remix needs voices and layers to go under them, but no song has {missing}. "
-            "Name the songs' files as the recipe names its stems (model.stems, data.layer_weights)."
-        )
+    if not layers:  # of songs none was asked for: there were our own
+        raise TrainingError(f"data.layer_weights: our own songs have no stem of {', '.join(drawn_layers)}.")
     n_seconds = sum(_original(sounds).n_samples for _, sounds in read) / sample_rate_hz
     return Library(song_voices, demo_voices, extra_voices, layers, n_seconds)
 

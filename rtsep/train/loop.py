@@ -8,19 +8,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from rtsep.config import changed
-from rtsep.errors import ModelError, TrainingError
+from rtsep.errors import AudioFileError, ModelError, TrainingError
+from rtsep.io.folders import make_folder
 from rtsep.nets.runner import choose_device
 from rtsep.stream import Device
-from rtsep.train.checkpoint import read_checkpoint, write_checkpoint
+from rtsep.train.checkpoint import CHECKPOINT_FILE, read_checkpoint, write_checkpoint
 from rtsep.train.chunks import ChunkSegments
 from rtsep.train.display import training_display
 from rtsep.train.library import read_library
@@ -30,6 +32,7 @@ from rtsep.train.segments import Batch, Segments, ahead
 from rtsep.train.songs import find_songs
 from rtsep.train.spleeter import read_recipe
 from rtsep.train.trainer import Trainer
+from rtsep.whole import check_replaceable
 from rtsep.zoo.card import ModelFolder
 from rtsep.zoo.find import find
 from rtsep.zoo.weights import load_network, write_folder
@@ -100,14 +103,39 @@ def open_run(
     recipe = changed(read_recipe(Path(recipe_path)), {**(changes or {}), **more})
     models = [find(model) for model in start_from]
     folder = Path(output) if output is not None else RUNS / recipe.name
-    run = Run(recipe, Path(data_path), Path(recipe_path).parent, folder, choose_device(device))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TrainingError(f"the folder {folder} cannot be made: {error.strerror or error}.") from error
+    place = choose_device(device)
+    for model in models:
+        check_network(model, recipe)
+    with _made(folder):  # reading the songs takes a minute: what can go wrong before does so before
+        run = Run(recipe, Path(data_path), Path(recipe_path).parent, folder, place)
     if not (resume and run.resume()) and models:
         run.start_from(models)
     return run
+
+
+@contextlib.contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """A folder that can be written to; what is made for it is removed again if the block fails."""
+    made: list[Path] = []
+    try:
+        made += _make(folder)
+        yield
+    except BaseException:
+        for place in reversed(made):
+            with contextlib.suppress(OSError):  # somebody put something into it
+                place.rmdir()
+        raise
+
+
+def _make(folder: Path) -> list[Path]:
+    try:
+        made = make_folder(folder)
+        check_replaceable(folder / CHECKPOINT_FILE)
+    except AudioFileError as error:
+        raise TrainingError(str(error)) from error
+    except OSError as error:
+        raise TrainingError(f"{folder} cannot be written to: {error.strerror or error}.") from error
+    return made
 
 
 def open_segments(recipe: Recipe, data_path: Path, recipe_folder: Path) -> tuple[Segments, list[Batch]]:
@@ -212,21 +240,9 @@ class Run:
 
     def start_from(self, models: Sequence[ModelFolder]) -> None:
         """Begin with the mean of the weights of models, whose networks have to be those of the recipe."""
-        for model in models:
-            self._check_network(model)
         states = [load_network(model, device=self._device).state_dict() for model in models]
         mean = {name: torch.stack([s[name].double() for s in states]).mean(0) for name in states[0]}
         self.trainer.begin_from(mean)
-
-    def _check_network(self, model: ModelFolder) -> None:
-        given, wanted = model.card.network, self._recipe.model.network
-        if given != wanted:
-            pairs = zip(given, wanted, strict=True)
-            key, theirs, ours = next((key, a, b) for (key, a), (_, b) in pairs if a != b)
-            raise ModelError(
-                f"{model.path} has another network than the recipe: {key} is {theirs} there and {ours} here. "
-                f"Write the same model.network, or start from another model."
-            )
 
     def go(
         self, max_minutes: float | None = None, should_stop: Callable[[], bool] = lambda: False
@@ -280,6 +296,18 @@ class Run:
     def _export(self) -> None:
         """Write the averaged weights as a model folder."""
         write_model(self._model, self._recipe, self.trainer.average.state_dict())
+
+
+def check_network(model: ModelFolder, recipe: Recipe) -> None:
+    """Refuse a model whose weights do not fit into the recipe's network."""
+    given, wanted = model.card.network, recipe.model.network
+    if given != wanted:
+        pairs = zip(given, wanted, strict=True)
+        key, theirs, ours = next((key, a, b) for (key, a), (_, b) in pairs if a != b)
+        raise ModelError(
+            f"{model.path} has another network than the recipe: {key} is {theirs} there and {ours} here. "
+            f"Write the same model.network, or start from another model."
+        )
 
 
 def write_model(dest: Path, recipe: Recipe, state: Mapping[str, torch.Tensor]) -> None:

@@ -6,7 +6,7 @@ augmentation free of any resampler of our own: it is done once, by the reader.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,8 +80,17 @@ def read_sound(paths: Sequence[Path], sample_rate_hz: int, semitones: float) -> 
 
 
 def read_sounds(
-    jobs: Sequence[tuple[Sequence[Path], float]], sample_rate_hz: int, n_threads: int = 2
+    jobs: Sequence[tuple[Sequence[Path], float]],
+    sample_rate_hz: int,
+    n_threads: int = 2,
+    advance: Callable[[], None] = lambda: None,
 ) -> list[Sound]:
-    """`read_sound` for many, in parallel, in the order of `jobs` (files, semitones)."""
+    """`read_sound` for many, in parallel, in the order of `jobs` (files, semitones); `advance` is called for each."""
+
+    def read(job: tuple[Sequence[Path], float]) -> Sound:
+        sound = read_sound(job[0], sample_rate_hz, job[1])
+        advance()
+        return sound
+
     with ThreadPoolExecutor(n_threads) as pool:
-        return list(pool.map(lambda job: read_sound(job[0], sample_rate_hz, job[1]), jobs))
+        return list(pool.map(read, jobs))

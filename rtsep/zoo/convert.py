@@ -73,7 +73,13 @@ def checkpoint_prefix(src: Path) -> Path:
         There is none, or there are several and no note tells which is meant.
     """
     if not src.is_dir():
-        return src.with_name(src.name.removesuffix(INDEX_SUFFIX))
+        prefix = src.with_name(src.name.removesuffix(INDEX_SUFFIX))
+        if not prefix.with_name(prefix.name + INDEX_SUFFIX).exists():
+            there = "is no checkpoint of Spleeter" if src.exists() else "does not exist"
+            raise CheckpointError(
+                f"{src} {there}. Give the folder of a checkpoint, or FOLDER/NAME where it holds NAME{INDEX_SUFFIX}."
+            )
+        return prefix
     names = sorted(
         p.name.removesuffix(INDEX_SUFFIX) for p in src.glob(f"*{INDEX_SUFFIX}") if p.name[0] != "."
     )

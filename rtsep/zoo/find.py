@@ -114,9 +114,10 @@ def _find_folder(path: Path) -> ModelFolder:
     if not path.exists():
         raise ModelError(f"{path} does not exist. Give a model folder, or a name of `rtsep models list`.")
     if path.is_file():
-        raise ModelError(
-            f"{path} is a file; a model is a folder. Give the one that it lies in: {path.parent}."
-        )
+        advice = "Give one, or a name of `rtsep models list`."
+        if (path.parent / CARD_FILE).exists():
+            advice = f"Give the one that it lies in: {path.parent}."
+        raise ModelError(f"{path} is a file; a model is a folder. {advice}")
     if not (path / CARD_FILE).exists() and any(path.glob(f"*{INDEX_SUFFIX}")):
         raise ModelError(
             f"{path} is a checkpoint of Spleeter, not a model folder. "

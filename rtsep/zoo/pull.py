@@ -7,6 +7,7 @@ same weights under another configuration, so that whoever has one of a pair gets
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
 import shutil
 import tempfile
@@ -132,7 +133,9 @@ def pull(
     """
     name = name.removeprefix(PREFIX)
     if name not in archives:
-        raise UsageError(f"{name!r} is not among the published models: {', '.join(archives)}.")
+        near = difflib.get_close_matches(name, archives, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise UsageError(f"{name!r} is not among the published models: {', '.join(archives)}.{hint}")
     archive = archives[name]
     dest = store_folder() / name
     existing = _usable(dest)

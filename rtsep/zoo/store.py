@@ -127,12 +127,12 @@ def remove(name: str) -> Path:
     ModelError
         There is no such installed model, or its folder holds files that rtsep did not write.
     """
-    if not is_bare(name):
+    entry = entry_named(name) if is_bare(name) else None
+    if entry is None and (not is_bare(name) or Path(name).is_dir()):
         raise UsageError(
             f"{name!r} is not the name of an installed model, and only those are removed: names are in "
             f"`rtsep models list`. A folder elsewhere is yours to delete."
         )
-    entry = entry_named(name)
     if entry is None:
         raise ModelError(unknown(name))
     if entry.origin == "shipped":

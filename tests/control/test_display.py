@@ -53,6 +53,13 @@ def test_what_the_mix_is_can_be_read(card: StillSession) -> None:
     assert bass.rstrip().endswith("-inf dB   S")
 
 
+def test_keys_that_cannot_come_are_not_shown(song: StillSession) -> None:
+    text = draw(song, Hands(can_press=False), 80).plain
+    assert "Ctrl-C ends it" in text
+    assert "pause" not in text
+    assert "Ctrl-C" not in draw(song, Hands(), 80).plain
+
+
 def test_a_card_has_neither_a_tape_nor_its_keys(card: StillSession) -> None:
     text = draw(card, Hands(), 80).plain
     assert "live   1:05" in text

@@ -3,8 +3,9 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import pty
+import signal
 import sys
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from session import StillSession
 
 from rtsep.control.keys import BINDINGS, HIGHEST_GAIN_DB, Hands, Keyboard, format_db, press, stepped_gain_db
 
+ESCAPE = "KEY_ESCAPE"
 KEYS = [key for binding in BINDINGS for key in binding.keys]
 
 
@@ -111,12 +113,12 @@ def test_keys_of_the_tape_machine_say_why_they_do_nothing_on_a_card(card: StillS
         assert "for files" in hands.message
 
 
-@given(keys=st.lists(st.one_of(st.sampled_from(KEYS), st.text(max_size=3)), max_size=40))
+@given(keys=st.lists(st.one_of(st.sampled_from([*KEYS, ESCAPE]), st.text(max_size=3)), max_size=40))
 def test_no_sequence_of_keys_breaks_anything(keys: list[str]) -> None:
     session, hands = StillSession(None), Hands()
     for key in keys:
         press(key, hands, session)
-    assert hands.quit == any(key in ("q", "Q", "KEY_ESCAPE") for key in keys)
+    assert hands.quit == any(key in ("q", "Q") for key in keys)
     assert 0 <= hands.selected < len(session.stems)
 
 
@@ -126,8 +128,10 @@ def test_outside_of_a_terminal_there_are_no_keys() -> None:
         assert keyboard.read(0.0) is None
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a pseudo-terminal")
-def test_keys_come_from_a_terminal_without_enter(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def keys_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, int]]:
+    """Both ends of a pseudo-terminal, whose second one is the standard input."""
+    pty = pytest.importorskip("pty")
     monkeypatch.setenv("TERM", "xterm")
     ours, theirs = pty.openpty()
     with contextlib.ExitStack() as stack:
@@ -136,10 +140,27 @@ def test_keys_come_from_a_terminal_without_enter(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(sys, "__stdin__", terminal)
         monkeypatch.setattr(sys, "stdin", terminal)
         monkeypatch.setattr(sys, "__stdout__", terminal)
-        with Keyboard() as keyboard:
-            assert keyboard.works
-            os.write(ours, b"m\x1b[A")
-            assert [keyboard.read(5.0), keyboard.read(5.0)] == ["m", "KEY_UP"]
-            assert keyboard.read(0.0) is None
-        with Keyboard(wanted=False) as keyboard:
-            assert not keyboard.works
+        yield ours, theirs
+
+
+def test_keys_come_from_a_terminal_without_enter(keys_of_a_terminal: tuple[int, int]) -> None:
+    with Keyboard() as keyboard:
+        assert keyboard.works
+        os.write(keys_of_a_terminal[0], b"m\x1b[A")
+        assert [keyboard.read(5.0), keyboard.read(5.0)] == ["m", "KEY_UP"]
+        assert keyboard.read(0.0) is None
+    with Keyboard(wanted=False) as keyboard:
+        assert not keyboard.works
+
+
+def test_keys_come_without_enter_again_after_a_stop(keys_of_a_terminal: tuple[int, int]) -> None:
+    termios = pytest.importorskip("termios")
+    _, terminal = keys_of_a_terminal
+    before, handler = termios.tcgetattr(terminal), signal.getsignal(signal.SIGCONT)
+    with Keyboard() as keyboard:
+        termios.tcsetattr(terminal, termios.TCSANOW, before)  # as a shell does that shows its prompt
+        signal.raise_signal(signal.SIGCONT)
+        os.write(keys_of_a_terminal[0], b"m")
+        assert keyboard.read(5.0) == "m"
+    assert termios.tcgetattr(terminal) == before
+    assert signal.getsignal(signal.SIGCONT) is handler

@@ -291,7 +291,7 @@ def test_files_that_are_refused(tmp_path: Path) -> None:
         "text.wav": "no audio file",
         "notes.txt": "no audio file",
         "data.raw": "no audio file",
-        "empty.mp3": "no audio file",
+        "empty.mp3": "is empty",
         "zero.wav": "0 samples",
         "silent.mp4": "film without sound",
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -373,11 +374,43 @@ def test_a_full_disk(small_disk: Path, codec: str) -> None:
     assert names(small_disk) == []
 
 
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_reserve_keeps_what_was_written_until_the_disk_was_full(small_disk: Path, codec: str) -> None:
+    path = small_disk / f"a.{codec}"
+    writer = AudioWriter(path, 48000, 2, reserve_bytes=65536)
+    written: list[int] = []
+    with pytest.raises(AudioFileError, match=r"No space left on device; it had grown to 0\.\d MB"):
+        written.extend(writer.write(NOISE[:, :5000]) or 5000 for _ in range(2000))
+    n_written = sum(written)
+    assert writer.is_open
+    writer.close()
+    assert names(small_disk) == [f"a.{codec}"]
+    found, rate_hz = read_audio(path)
+    assert rate_hz == 48000
+    assert n_written <= found.shape[1] <= n_written + 5000 + 4096
+    if codec in ("wav", "flac"):
+        expected = np.tile(NOISE[:, :5000], found.shape[1] // 5000 + 1)[:, : found.shape[1]]
+        np.testing.assert_allclose(found, expected, atol=2**-15)
+
+
+@pytest.mark.parametrize("end", ["close", "abort"])
+def test_a_reserve_is_given_back(small_disk: Path, end: str) -> None:
+    free_bytes = shutil.disk_usage(small_disk).free
+    writer = AudioWriter(small_disk / "a.wav", 48000, 2, reserve_bytes=200_000)
+    assert shutil.disk_usage(small_disk).free < free_bytes - 200_000
+    with pytest.raises(AudioFileError, match=r"b\.wav cannot be written: No space left"):
+        AudioWriter(small_disk / "b.wav", 48000, 2, reserve_bytes=200_000)
+    getattr(writer, end)()
+    assert shutil.disk_usage(small_disk).free > free_bytes - 10_000
+
+
 def test_the_last_bytes_do_not_fit(tmp_path: Path, file_limit: int) -> None:
     """What is only found out at the end is found out before the file gets its name."""
-    writer = AudioWriter(tmp_path / "a.wav", 48000, 2)
-    writer.write(NOISE[:, : file_limit // 4 - 250])
-    writer.write(NOISE[:, :500])  # 1000 bytes too many, which wait in a buffer
+    resource = pytest.importorskip("resource")
+    writer = AudioWriter(tmp_path / "a.wav", 48000, 1, subtype="PCM_24")
+    writer.write(NOISE[:1, :1001])  # an odd number of bytes, which the end makes even
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (writer.part_path.stat().st_size, hard))
     with pytest.raises(AudioFileError, match="File too large"):
         writer.close()
     assert names(tmp_path) == []

@@ -201,3 +201,25 @@ def test_a_folder_that_cannot_be_made(songs, write_recipe, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(TrainingError, match="cannot be made"):
         open_run(write_recipe(), songs, tmp_path / "file" / "under")
+
+
+def test_cheap_mistakes_are_found_before_the_songs_are_read(songs, write_recipe, tmp_path, monkeypatch):
+    def read(*_: object) -> None:
+        raise AssertionError("the songs are being read")
+
+    first = train(write_recipe(), songs, tmp_path / "first", steps=0)
+    monkeypatch.setattr("rtsep.train.loop.open_segments", read)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TrainingError, match="cannot be made"):
+        open_run(write_recipe(), songs, tmp_path / "file" / "under")
+    wider = {"model.network.conv_n_filters": [4, 4, 4, 4, 4, 4]}
+    with pytest.raises(ModelError, match="another network than the recipe"):
+        open_run(write_recipe(), songs, tmp_path / "wider", start_from=[first], changes=wider)
+    with pytest.raises(AssertionError):
+        open_run(write_recipe(), songs, tmp_path / "deep" / "run")
+    assert not (tmp_path / "deep").exists(), "nothing is begun"
+
+
+def test_reading_is_told(songs, write_recipe, tmp_path, capsys):
+    train(write_recipe(data=REMIX), songs, tmp_path / "run", steps=1)
+    assert "Reading 7 sounds ..." in capsys.readouterr().err

@@ -81,8 +81,9 @@ def test_without_a_voice_or_without_backing(tmp_path):
     with pytest.raises(TrainingError, match="no song has any stem of drums, other"):
         remix(tmp_path / "b")
     write_song(tmp_path / "b" / "two", guitar=tone(200))
-    with pytest.raises(TrainingError, match="no song has any stem of drums, other"):
+    with pytest.raises(TrainingError, match="no song has any stem of drums, other") as caught:
         remix(tmp_path / "b")
+    assert "The songs have vocals, guitar. Write data.layer_weights: {guitar: 1}." in str(caught.value)
 
 
 def test_only_stems_with_a_weight_become_layers(songs):

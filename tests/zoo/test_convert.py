@@ -102,7 +102,12 @@ def test_which_checkpoint_is_meant(checkpoint: Path) -> None:
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="holds no checkpoint"):
         convert(tmp_path, tmp_path / "out")
+    for config in (None, "spleeter:2stems"):
+        with pytest.raises(CheckpointError, match="nowhere does not exist"):
+            convert(tmp_path / "nowhere", tmp_path / "out", config)
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(CheckpointError, match=r"notes\.txt is no checkpoint of Spleeter"):
+        convert(tmp_path / "notes.txt", tmp_path / "out")
+    (tmp_path / "model.index").touch()
     with pytest.raises(ConfigError, match=r"no config\.json"):
-        convert(tmp_path / "nowhere", tmp_path / "out")
-    with pytest.raises(CheckpointError, match=r"nowhere\.index cannot be read"):
-        convert(tmp_path / "nowhere", tmp_path / "out", "spleeter:2stems")
+        convert(tmp_path / "model", tmp_path / "out")

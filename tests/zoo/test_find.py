@@ -49,6 +49,11 @@ def test_what_is_not_there(store: Path, desk: Path, golden: Path) -> None:
     make_model(desk / "choir")
     with pytest.raises(ModelError, match=r"card\.yaml is a file; a model is a folder.*: choir\."):
         find("./choir/card.yaml")
+    (desk / "notes.txt").touch()
+    with pytest.raises(
+        ModelError, match=r"notes\.txt is a file; a model is a folder\. Give one, or a name of"
+    ):
+        find("./notes.txt")
     (desk / "empty").mkdir()
     with pytest.raises(ModelError, match="no model folder"):
         find("empty")
