@@ -87,7 +87,14 @@ def main() -> None:
                 f"{error:.1e}",
             ]
             rows.append([f"{duration_s} s", *row])
-    columns = ["FLAC to two WAV files", "seconds", "times real time", "peak MiB", "samples", "difference, first 30 s"]
+    columns = [
+        "FLAC to two WAV files",
+        "seconds",
+        "times real time",
+        "peak MiB",
+        "samples",
+        "difference, first 30 s",
+    ]
     show("rtsep separate, 2 stems of the full size, start of Python included", columns, rows)
 
 
