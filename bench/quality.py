@@ -26,7 +26,7 @@ RAISED_DB = 10.7
 STRETCH_S = 90
 LOOKAHEADS_FRAMES = (0, 4, 8, 16, 32, 64, 128)
 UPDATE_HOPS = 1
-CONTEXTS_FRAMES = (64, 128, 512)  # windows, and what is streamed beside them sees all of the past
+CONTEXTS_FRAMES = (64, 128)  # windows; what is streamed beside them is the window of 512
 LOOKAHEADS_OF_WINDOWS = (0, 32)
 BLOCK_SAMPLES = 1 << 14
 

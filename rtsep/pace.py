@@ -1,13 +1,14 @@
-"""How often the networks of a running stream are updated: watched, and changed without a gap.
+"""How often the networks of a running stream say what they think: watched, and changed without a gap.
 
-A stream that is `reach` hops late may use them as it likes: U hops to gather new frames, the others to look ahead.
-Small updates see more of the future and cost more. So a stream starts with the smallest; when its updates come to need
-too much of their time, it moves to the next larger size, giving up lookahead, and back when there is time again::
+A stream that is `reach` hops late may use them as it likes: U hops from one update to the next, the others to look
+ahead. Small updates see more of the future and cost more. So a stream starts with the smallest; when its updates come
+to need too much of their time, it moves to the next larger size, giving up lookahead, and back when there is time::
 
     reach 8:    update 1, lookahead 7    update 2, lookahead 6    update 4, lookahead 4    update 8, lookahead 0
 
 The latency stays what it is. At every update the size of the next one is known, and so many columns of masks are made
-as will be played until then.
+as will be played until then. In between the networks only see the new frames, at the grid of the smallest update and a
+quarter of its cost, so that they can return to any size at once, and no update is a much bigger burst than another.
 """
 
 from __future__ import annotations
@@ -60,6 +61,10 @@ class Pace:
         else:
             self._calm_s = 0.0
         return self.update_hops
+
+    def forget(self) -> None:
+        """What was counted so far was a warm-up."""
+        self.n_moves = 0
 
     def _move(self, place: int) -> None:
         if self._sizes[place] != self.update_hops:

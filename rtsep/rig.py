@@ -27,7 +27,7 @@ from rtsep.session_files import check_files, open_recorder
 from rtsep.settings import LiveSettings
 from rtsep.stream import Latency, StemStream
 from rtsep.transport import Transport
-from rtsep.tuning import open_separator, open_stream, tune
+from rtsep.tuning import Way, open_separator, open_stream, tune, untimed
 
 
 class Driver(Protocol):
@@ -119,18 +119,21 @@ def build(settings: LiveSettings, opened: ExitStack) -> tuple[Rig, Driver]:
         A model, a file or a card is not to be had, or does not fit.
     """
     check_files(settings)
-    way, notice = tune(settings.model)
-    separator = open_separator(settings.model, way)
+    separator = open_separator(settings.model, Way())
     settings.mixer.check_stems(separator.name, separator.stems)
     ends = open_ends(settings, separator.sample_rate_hz)
     if ends.reader is not None:
         opened.callback(ends.reader.close)
-    pace = Pace() if ends.clock != "free" else Steady()  # without a clock nothing is ever short of time
+    # Without a clock nothing is ever short of time, and the output shall not depend on how busy a machine is.
+    is_timed = ends.clock != "free"
+    way, notice = tune(settings.model, separator) if is_timed else (untimed(settings.model), None)
+    separator, pace = open_separator(settings.model, way), Pace() if is_timed else Steady()
     stream = open_stream(separator, settings.model, way.update_hops, ends.sample_rate_hz, pace)
     opened.callback(stream.close)
     latency = offset(
         stream, ends.sample_rate_hz, _compute_s(settings, stream, ends), ends.largest_block_samples
     )
+    pace.forget()
     mixer = _make_mixer(settings, separator.stems)
     chain = _make_chain(settings, ends, mixer, latency, len(separator.stems))
     rig = _assemble(settings, separator, ends, stream, latency, mixer, chain, pace, notice)

@@ -9,8 +9,8 @@ frames are there, and their masks are used for the U frames that end L frames ba
     next update:       sample  1024 ((g + 2) U − 1)
     so the latency is  4096  (synthesis window) + 1024 (U − 1) + 1024 L
 
-Only U + L is fixed while a stream runs. If the next update comes after V frames, this one makes V columns, looking
-U + L − V frames ahead (`rtsep.pace`).
+Only U + L is fixed while a stream runs. New frames go in every U hops, but masks may be wanted more seldom: if the next
+time is V frames away, V columns are made now, looking U + L − V frames ahead (`rtsep.pace`).
 
 Offline is U = T, L = 0: the segments of T frames that Spleeter cuts, in constant memory. Live is a small U.
 """
@@ -233,13 +233,12 @@ class SpectralStream:
         n_stems = len(self.stems)
         self._pace.begin(self._window.update_hops, self._reach_hops)
         n_most = self._pace.largest_hops
-        span = frame + (n_most - 1) * hop
         self._analysis = stft.hann(frame)
         self._synthesis = self._analysis * np.float32(stft.overlap_add_gain(self._analysis, hop))
-        self._input = np.zeros((N_CHANNELS, span), np.float32)
+        self._input = np.zeros((N_CHANNELS, frame + (self._window.update_hops - 1) * hop), np.float32)
         self._spectra = np.zeros((N_CHANNELS, self._reach_hops, frame // 2 + 1), np.complex64)
         self._magnitudes = np.zeros((N_CHANNELS, self._reach_hops, self._card.n_bins), np.float32)
-        self._sum = np.zeros((n_stems, N_CHANNELS, span), np.float32)
+        self._sum = np.zeros((n_stems, N_CHANNELS, frame + (n_most - 1) * hop), np.float32)
         self._ready = np.zeros((n_stems, N_CHANNELS, 3 * n_most * hop), np.float32)
         self.reset()
 
@@ -251,11 +250,11 @@ class SpectralStream:
         self._pace.begin(self._window.update_hops, self._reach_hops)
         self._n_input = self._card.frame_samples  # the frame of zeros in front
         self._n_ready = (self._window.update_hops - 1) * self._card.hop_samples
-        self._n_taken, self._work_s = 0, 0.0
+        self._n_taken, self._n_gathered, self._work_s = 0, 0, 0.0
         self._n_silent = (
             self.latency_samples - self._n_ready
         )  # a frame rings before its sound; nothing is before 0
-        if self._n_input == self._n_due:  # frame 0 is an update by itself
+        if self._n_input == self._input.shape[1]:  # frame 0 is an update by itself
             self._update()
 
     def process(self, block: Audio) -> Audio:
@@ -264,10 +263,10 @@ class SpectralStream:
         out = np.empty((len(self.stems), N_CHANNELS, n_samples), np.float32)
         done = 0
         while done < n_samples:
-            n = min(n_samples - done, self._n_due - self._n_input)
+            n = min(n_samples - done, self._input.shape[1] - self._n_input)
             self._input[:, self._n_input : self._n_input + n] = block[:, done : done + n]
             self._n_input += n
-            if self._n_input == self._n_due:
+            if self._n_input == self._input.shape[1]:
                 self._update()
             out[:, :, done : done + n] = self._take(n)
             done += n
@@ -287,22 +286,30 @@ class SpectralStream:
         self._n_taken += n_samples
         return self._ready[:, :, first : self._n_taken]
 
-    @property
-    def _n_due(self) -> int:
-        """Samples of input with which the next update is due."""
-        return self._card.frame_samples - self._card.hop_samples + self.update_samples
-
     def _update(self) -> None:
-        """New frames are there: transform, mask, add up what the time to the next update needs, and make room."""
-        started_s, n_new, n_old = time.perf_counter(), self._pace.update_hops, self.update_samples
-        self._crew.map(partial(self._analyse, n_new), range(N_CHANNELS))
-        n_next = self._pace.following(self._work_s, self._card.hop_samples / self._card.sample_rate_hz)
-        network_masks = self._runner.push(self._magnitudes[:, -n_new:], n_next, self._reach_hops - n_next)
-        self._crew.map(partial(self._synthesise, network_masks), range(N_CHANNELS))
-        self._publish(n_next * self._card.hop_samples)
+        """U new frames are there: let the networks see them, and now and then say what they make of all."""
+        started_s, n_new = time.perf_counter(), self._window.update_hops
+        self._crew.map(self._analyse, range(N_CHANNELS))
+        self._n_gathered += n_new
+        if self._n_gathered < self._pace.update_hops:
+            self._runner.push(self._magnitudes[:, -n_new:], 0, 0)
+        else:
+            self._n_gathered = 0
+            self._separate(
+                self._pace.following(self._work_s, self._card.hop_samples / self._card.sample_rate_hz)
+            )
+            self._work_s = 0.0
+        n_old = n_new * self._card.hop_samples
         _shift(self._input, n_old)
         self._n_input -= n_old
-        self._work_s = time.perf_counter() - started_s
+        self._work_s += time.perf_counter() - started_s
+
+    def _separate(self, n_next: int) -> None:
+        """Mask and add up what is played until the networks speak again, after so many hops."""
+        newest = self._magnitudes[:, -self._window.update_hops :]
+        network_masks = self._runner.push(newest, n_next, self._reach_hops - n_next)
+        self._crew.map(partial(self._synthesise, network_masks), range(N_CHANNELS))
+        self._publish(n_next * self._card.hop_samples)
 
     def _publish(self, n_whole: int) -> None:
         """So many samples of the stems are whole."""
@@ -316,9 +323,9 @@ class SpectralStream:
         _shift(self._sum, n_whole)
         self._sum[:, :, -n_whole:] = 0
 
-    def _analyse(self, n_new: int, channel: int) -> None:
+    def _analyse(self, channel: int) -> None:
         """The spectra of a channel's new frames, behind those that are kept."""
-        frame, hop = len(self._analysis), self._card.hop_samples
+        n_new, frame, hop = self._window.update_hops, len(self._analysis), self._card.hop_samples
         for kept in (self._spectra, self._magnitudes):
             _shift(kept[channel].T, n_new)
         spectra, magnitudes = self._spectra[channel, -n_new:], self._magnitudes[channel, -n_new:]

@@ -25,6 +25,7 @@ from pydantic import Field
 from rtsep.config import Strict, read_yaml, write_yaml
 from rtsep.errors import ConfigError
 from rtsep.nets.product import HAS_BFLOAT16
+from rtsep.nets.runner import choose_device
 from rtsep.pace import Pace
 from rtsep.separator import Separator, load
 from rtsep.settings import ModelSettings
@@ -70,7 +71,7 @@ class Measured(Strict):
 
 def machine() -> str:
     """What the measurements are of."""
-    return f"{platform.node()}, {platform.machine()}, {os.cpu_count()} cores"
+    return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
 
 
 def measured_path() -> Path:
@@ -89,8 +90,8 @@ def read_measured() -> Measured:
     return found if found.machine == machine() else nothing
 
 
-def store_measured(model_name: str, timing: Timing) -> Path:
-    """Keep what was chosen for a model.
+def store_measured(key: str, timing: Timing) -> Path:
+    """Keep what was chosen for a model; for the key see `key_of`.
 
     Raises
     ------
@@ -98,7 +99,7 @@ def store_measured(model_name: str, timing: Timing) -> Path:
         The file cannot be written.
     """
     path = measured_path()
-    models = {**read_measured().models, model_name: timing}
+    models = {**read_measured().models, key: timing}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_yaml(path, Measured(machine=machine(), models=models))
@@ -199,7 +200,8 @@ def precisions(settings: ModelSettings) -> tuple[Precision, ...]:
     """The precisions that the settings leave open: bfloat16 only where it is faster."""
     if settings.precision != "auto":
         return (settings.precision,)
-    return ("float32", "bfloat16") if HAS_BFLOAT16 and settings.device != "cuda" else ("float32",)
+    is_on_cpu = choose_device(settings.device).type == "cpu"
+    return ("float32", "bfloat16") if HAS_BFLOAT16 and is_on_cpu else ("float32",)
 
 
 def _ways(settings: ModelSettings, precision: Precision, n_threads: int | None) -> Iterator[Way]:
@@ -221,15 +223,28 @@ def choose(timings: Iterable[Timing]) -> Timing | None:
     return min(good or fits, key=rank, default=None)
 
 
-def tune(settings: ModelSettings) -> tuple[Way, str | None]:
+def untimed(settings: ModelSettings) -> Way:
+    """The way of a session without a clock: what the settings say, and the defaults for what they leave open."""
+    precision = "float32" if settings.precision == "auto" else settings.precision
+    update_hops = Way().update_hops if settings.update_hops == "auto" else settings.update_hops
+    return Way(precision=precision, update_hops=update_hops)
+
+
+def tune(settings: ModelSettings, separator: Separator) -> tuple[Way, str | None]:
     """The way in which a live session runs its model, and what a person should know of it.
 
     What the settings say stands; of ``auto`` the stored measurement decides, or one of a second.
+
+    Parameters
+    ----------
+    settings
+        Those of the model.
+    separator
+        It, opened for float32.
     """
     if settings.precision != "auto" and settings.update_hops != "auto":
-        return Way(precision=settings.precision, update_hops=settings.update_hops), None
-    separator = open_separator(settings, Way())
-    stored = read_measured().models.get(separator.name)
+        return untimed(settings), None
+    stored = read_measured().models.get(key_of(separator.name, settings))
     if stored is not None and _agrees(stored.way, settings):
         return stored.way, None
     timings: list[Timing] = []
@@ -240,13 +255,21 @@ def tune(settings: ModelSettings) -> tuple[Way, str | None]:
             timings.append(measure(separator, way, settings, N_UPDATES_AT_START, is_paced=False))
             if timings[-1].load <= MOST_LOAD:  # coarser ones would fit too
                 break
-        if (best := choose(timings)) is not None and best.way.update_hops <= GOOD_UPDATE_HOPS:
+        best = choose(timings)
+        if best is not None and best.way.update_hops <= GOOD_UPDATE_HOPS:
             break
     best = choose(timings)
     if best is not None:
         return best.way, None
     least = min(timings, key=lambda timing: timing.load)
     return least.way, too_slow(separator.name, least)
+
+
+def key_of(model_name: str, settings: ModelSettings) -> str:
+    """What a measurement is of: a model, and all that decides how much work it is."""
+    device = choose_device(settings.device).type
+    context = settings.context_frames or "all"
+    return f"{model_name} on {device}, context {context}, lookahead {settings.lookahead_frames}, mask {settings.mask}"
 
 
 def _agrees(way: Way, settings: ModelSettings) -> bool:

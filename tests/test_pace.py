@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from networks import whole_window
 from tiny_separator import Transparent, cut, make_card, make_net, noise
 
 from rtsep.nets.runner import Effort, Runner, Window, choose_device, open_runner
@@ -100,42 +101,47 @@ def test_no_change_is_heard_through_a_transparent_model(update: int, lookahead: 
 
 
 class Watched:
-    """A runner whose masks are compared, column by column, with those of steady streams of every size."""
+    """A runner that keeps what it was given, what was wanted, and what it answered."""
 
-    def __init__(self, inner: Runner, frames: list[np.ndarray], asked: list[tuple[int, int]]) -> None:
-        self._inner, self._frames, self._asked = inner, frames, asked
+    def __init__(self, inner: Runner) -> None:
+        self._inner = inner
+        self.frames: list[np.ndarray] = []
+        self.answers: list[tuple[int, int, np.ndarray]] = []
 
     def push(self, magnitude: np.ndarray, n_wanted: int, ahead: int) -> np.ndarray:
-        self._frames.append(magnitude.copy())
-        self._asked.append((n_wanted, ahead))
-        return self._inner.push(magnitude, n_wanted, ahead)
+        masks = self._inner.push(magnitude, n_wanted, ahead)
+        self.frames.append(magnitude.copy())
+        n_seen = sum(frames.shape[1] for frames in self.frames)
+        if n_wanted:
+            self.answers.append((n_seen, ahead, masks.copy()))
+        return masks
 
     def reset(self) -> None:
         self._inner.reset()
+        self.frames.clear()
+        self.answers.clear()
 
     def close(self) -> None:
         self._inner.close()
 
 
-@given(seed=st.integers(0, 1000))
-@settings(deadline=None, max_examples=10)
-def test_the_networks_are_asked_for_every_column_once(seed: int) -> None:
+@given(seed=st.integers(0, 1000), update=st.integers(1, 3))
+@settings(deadline=None, max_examples=15)
+def test_every_column_is_asked_for_once_and_is_that_of_the_full_window(seed: int, update: int) -> None:
     card = make_card(("vocals", "rest"))
     net, names = make_net(card), card.network.instruments
-    window = Window(None, 1, 7)
-    frames: list[np.ndarray] = []
-    asked: list[tuple[int, int]] = []
-    runner = open_runner(net, names, window, card.n_bins, Effort(choose_device("cpu")))
+    window = Window(None, update, 7)
+    watched = Watched(open_runner(net, names, window, card.n_bins, Effort(choose_device("cpu"))))
     plan = MaskPlan(card, "ratio", "zeros", card.stems)
-    stream = SpectralStream(card, plan, window, Watched(runner, frames, asked), Scripted(seed))
-    frames.clear()
-    asked.clear()
-    stream.reset()
-    stream.process(noise(50 * card.hop_samples))
-    n_seen = n_wanted = 0
-    for magnitude, (wanted, ahead) in zip(frames, asked, strict=True):
-        n_seen += magnitude.shape[1]
-        assert wanted + ahead == 8
-        assert n_seen - ahead == n_wanted + wanted - 7  # the columns follow one another
-        n_wanted += wanted
+    stream = SpectralStream(card, plan, window, watched, Scripted(seed))
+    stream.process(0.1 * noise(50 * card.hop_samples, seed))
+    frames = np.concatenate(watched.frames, axis=1)
+    n_made = 1 - update - 7  # the first column wanted, counted from frame 1
+    for n_seen, ahead, masks in watched.answers:
+        n_wanted = masks.shape[2]
+        assert n_wanted + ahead == update + 7
+        assert n_seen - ahead - n_wanted == n_made + update - 1
+        n_made += n_wanted
+        expected = whole_window(net, names, frames, n_seen, n_wanted, ahead)
+        np.testing.assert_allclose(masks, expected, rtol=0, atol=1e-5)
     stream.close()

@@ -18,7 +18,19 @@ from rtsep.cli import app
 from rtsep.errors import ConfigError
 from rtsep.settings import ModelSettings
 from rtsep.stream import Precision
-from rtsep.tuning import MOST_LOAD, Timing, Way, choose, read_measured, store_measured, time_updates, tune
+from rtsep.tuning import (
+    MOST_LOAD,
+    Timing,
+    Way,
+    choose,
+    key_of,
+    open_separator,
+    read_measured,
+    store_measured,
+    time_updates,
+    tune,
+    untimed,
+)
 
 HOP_MS = 1024 / 44.1
 CARD = make_card(("vocals", "rest"))
@@ -46,6 +58,10 @@ def _own_config(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_model(tmp_path_factory.mktemp("models") / "tiny", CARD).path
+
+
+def tuned(settings: ModelSettings) -> tuple[Way, str | None]:
+    return tune(settings, open_separator(settings, Way()))
 
 
 def test_the_most_frequent_update_that_keeps_up_is_chosen() -> None:
@@ -91,13 +107,21 @@ def test_what_is_chosen_has_time_to_spare(timings: list[Timing]) -> None:
         assert all(one.way.precision == "bfloat16" for one in finer)
 
 
-def test_what_was_measured_is_taken_where_the_settings_leave_it_open(model: Path) -> None:
-    store_measured("tiny", timing(3, 8, "bfloat16", 2))
-    assert tune(ModelSettings(name=str(model)))[0] == Way(precision="bfloat16", n_threads=2, update_hops=8)
-    assert tune(ModelSettings(name=str(model), update_hops=2, precision="float32"))[0].update_hops == 2
-    way, notice = tune(ModelSettings(name=str(model), precision="float32"))  # the stored way is none of these
-    assert way.precision == "float32"
-    assert notice is None
+def test_what_was_measured_is_taken_where_the_settings_leave_it_open(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ModelSettings(name=str(model))
+    store_measured(key_of("tiny", asked), timing(3, 8, "bfloat16", 2))
+    assert tuned(asked)[0] == Way(precision="bfloat16", n_threads=2, update_hops=8)
+    assert tuned(ModelSettings(name=str(model), update_hops=2, precision="float32"))[0].update_hops == 2
+    monkeypatch.setattr(tuning, "time_updates", lambda *_, **__: [1e-6])
+    for other in (
+        {"precision": "float32"},
+        {"lookahead_frames": 3},
+        {"context_frames": 64},
+        {"mask": "direct"},
+    ):
+        assert tuned(ModelSettings(name=str(model), **other)) == (Way(update_hops=1), None), other
 
 
 def test_without_a_measurement_one_is_made(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,14 +134,21 @@ def test_without_a_measurement_one_is_made(model: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(tuning, "time_updates", fake_times)
     monkeypatch.setattr(tuning, "HAS_BFLOAT16", False)
-    assert tune(ModelSettings(name=str(model))) == (Way(update_hops=4), None)
+    assert tuned(ModelSettings(name=str(model))) == (Way(update_hops=4), None)
     loads[4], loads[8] = 1.5, 1.2
-    way, notice = tune(ModelSettings(name=str(model)))
+    way, notice = tuned(ModelSettings(name=str(model)))
     assert way.update_hops == 2  # the least late of them
     assert notice is not None
     assert "tiny is slow for this machine" in notice
     assert "--device cuda" in notice
     assert read_measured().models == {}
+
+
+def test_without_a_clock_nothing_is_measured() -> None:
+    assert untimed(ModelSettings()) == Way(precision="float32", update_hops=4)
+    assert untimed(ModelSettings(precision="bfloat16", update_hops=2)) == Way(
+        precision="bfloat16", update_hops=2
+    )
 
 
 def test_another_machines_measurements_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,6 +187,7 @@ def test_timing_leaves_a_stream_fresh(model: Path) -> None:
 
 def test_the_command_measures_recommends_and_remembers(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rtsep.cli.bench.N_UPDATES", 2)
+    monkeypatch.setattr(tuning, "time_updates", lambda *_, **__: [0.0001, 0.0002])  # no luck in it
     words = ["bench", "-m", str(model)]
     env = {"TERM": "dumb", "COLUMNS": "120", "NO_COLOR": "1"}
     dry = CliRunner().invoke(app, [*words, "--json", "--dry"], env=env)
@@ -169,4 +201,5 @@ def test_the_command_measures_recommends_and_remembers(model: Path, monkeypatch:
     assert shown.exit_code == 0, shown.output
     assert "precision" in shown.stdout
     assert "`rtsep live` starts with that" in shown.stderr
-    assert tune(ModelSettings(name=str(model)))[0] == read_measured().models["tiny"].way
+    asked = ModelSettings(name=str(model))
+    assert tuned(asked)[0] == read_measured().models[key_of("tiny", asked)].way

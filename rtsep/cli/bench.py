@@ -30,14 +30,14 @@ N_UPDATES = 24
 PERCENT = 100
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-KeepOption = Annotated[bool, typer.Option("--dry", help="Measure only; leave what is stored as it is.")]
+DryOption = Annotated[bool, typer.Option("--dry", help="Measure only; leave what is stored as it is.")]
 
 
 def bench(
     model: ModelOption = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
-    dry: KeepOption = False,
+    dry: DryOption = False,
 ) -> None:
     """Measure this machine, in under a minute, and remember the best settings for `rtsep live`."""
     settings = ModelSettings(name=model, device=read_device(device))
@@ -66,7 +66,7 @@ def bench(
     if not as_json:
         say(f"Best: {describe(best)}; latency {best.latency_ms:.0f} ms before the card's and the reserve.")
     if not dry:
-        say(f"`rtsep live` starts with that: {tuning.store_measured(name, best)}")
+        say(f"`rtsep live` starts with that: {tuning.store_measured(tuning.key_of(name, settings), best)}")
 
 
 def threads() -> list[int]:

@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from numba import njit, types
+from numba import njit, typeof, types
 from numba.extending import overload
 from numpy.typing import NDArray
 
@@ -80,6 +80,11 @@ def stored_numbers(values: Floats, precision: Precision) -> Stored:
     if precision == "float32":
         return values
     return torch.from_numpy(values).bfloat16().view(torch.int16).numpy().view(np.uint16)
+
+
+def frames_signature(store: Stored) -> tuple[Any, ...]:
+    """What `rtsep.nets.step.store_frames` is compiled for."""
+    return typeof(store.reshape(1, 1, -1)), types.Array(types.float32, 3, "C"), types.int64
 
 
 def padded_channels(n_channels: int, precision: Precision) -> int:
@@ -147,9 +152,7 @@ panels, their width, padded outputs, and where bias, scale and shift begin in th
 
 
 _compiled = njit(error_model="numpy", nogil=True, cache=True)
-_inner = njit(
-    error_model="numpy", nogil=True, cache=True, no_cpython_wrapper=True
-)  # called by compiled code only
+_inner = njit(error_model="numpy", nogil=True, no_cpython_wrapper=True)  # called by compiled code only
 
 
 @_inner

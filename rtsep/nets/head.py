@@ -18,9 +18,7 @@ HEAD_REACH = 3  # columns and bins that an output sees on each side
 _N_TAPS = 4
 _N_WEIGHTS = _N_TAPS * _N_TAPS
 
-_inner = njit(
-    error_model="numpy", nogil=True, cache=True, no_cpython_wrapper=True
-)  # called by compiled code only
+_inner = njit(error_model="numpy", nogil=True, no_cpython_wrapper=True)  # called by compiled code only
 
 
 def head_numbers(nets: list[UNet]) -> Floats:

@@ -15,6 +15,7 @@ What is multiplied is counted in *words* of four bytes: one float32, or two bflo
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable
 from typing import Any
 
@@ -32,21 +33,29 @@ PAIR: dict[Precision, int] = {"float32": 1, "bfloat16": 2}
 """Numbers in a word."""
 
 
-def _vector_shape() -> tuple[int, int]:
+def _host_features() -> dict[str, bool]:
+    """What the processor can do, as far as LLVM can tell."""
+    try:
+        return dict(binding.get_host_cpu_features())
+    except RuntimeError:
+        return {}
+
+
+def _vector_shape(features: dict[str, bool], architecture: str) -> tuple[int, int]:
     """Lanes of a vector, and rows of a tile: 2 vectors · rows accumulators must fit the registers beside the rest."""
-    features = binding.get_host_cpu_features()
     if features.get("avx512f"):
         return 16, 8
     if features.get("avx2") and features.get("fma"):
         return 8, 4
-    return (4, 8) if features.get("neon") else (4, 4)
+    return (4, 8) if architecture.lower() in ("aarch64", "arm64") else (4, 4)
 
 
-LANES, TILE_ROWS = _vector_shape()
+_FEATURES = _host_features()
+LANES, TILE_ROWS = _vector_shape(_FEATURES, platform.machine())
 WIDE, NARROW = 2 * LANES, LANES
 """Columns of a panel of weights, and of the only panel of a layer that has no more than that."""
 
-HAS_BFLOAT16 = bool(binding.get_host_cpu_features().get("avx512bf16")) and LANES == 16
+HAS_BFLOAT16 = bool(_FEATURES.get("avx512bf16")) and LANES == 16
 """Whether the processor multiplies bfloat16 in half the time of float32; elsewhere it is only half the memory."""
 
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
@@ -55,9 +64,9 @@ _WORDS = ir.VectorType(_I32, LANES)
 
 
 def _fused(builder: Any, x: Any, y: Any, total: Any) -> Any:
-    """``x · y + total``, rounded once."""
+    """``x · y + total``, rounded once where the processor does that, and twice where it would be a call."""
     kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
-    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{LANES}f32")
+    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fmuladd.v{LANES}f32")
     return builder.call(function, [x, y, total])
 
 
@@ -182,9 +191,7 @@ SOURCE, SOURCE_STRIDE, AT_WORD, N_WORDS, TARGET, TARGET_STRIDE = range(6)
 """Columns of a table of products: addresses and strides in bytes; `AT_WORD` is where the weights begin in a panel."""
 
 
-_inner = njit(
-    error_model="numpy", nogil=True, cache=True, no_cpython_wrapper=True
-)  # called by compiled code only
+_inner = njit(error_model="numpy", nogil=True, no_cpython_wrapper=True)  # called by compiled code only
 
 
 @_inner

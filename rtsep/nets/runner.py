@@ -24,6 +24,9 @@ from rtsep.nets.unet import N_CHANNELS, SeparationNet
 from rtsep.nets.window import WindowUNet
 from rtsep.stream import Device, Precision
 
+SEEN_FRAMES = 256
+"""More than a column of masks sees of the past; see `rtsep.nets.step`."""
+
 
 def choose_device(device: Device) -> torch.device:
     """The device that is meant; ``auto`` is the GPU where torch sees one.
@@ -210,7 +213,7 @@ class WindowRunner:
     ) -> None:
         assert window.context_frames is not None, "an endless context is for StreamRunner"
         self._context = np.zeros((N_CHANNELS, window.context_frames, n_bins), np.float32)
-        n_threads = effort.threads_for(len(instruments))
+        n_threads = effort.n_threads or torch.get_num_threads()
         self._unet = WindowUNet(
             net, instruments, window.context_frames, n_bins, precision=effort.precision, n_threads=n_threads
         )
@@ -231,10 +234,8 @@ class WindowRunner:
 class ModuleRunner:
     """The whole window for every update, by torch, wherever torch runs. See `open_runner`.
 
-    An endless context is a window of `ENDLESS_FRAMES` here, beyond which the networks see nothing of what is wanted.
+    An endless context is a window here, so long that what is wanted sees nothing of its left edge.
     """
-
-    ENDLESS_FRAMES = 512
 
     def __init__(
         self,
@@ -250,7 +251,8 @@ class ModuleRunner:
             window,
             device,
         )
-        n_frames = window.context_frames or self.ENDLESS_FRAMES
+        reach = window.update_hops + window.lookahead_frames
+        n_frames = window.context_frames or max(512, 64 * -(-(reach + SEEN_FRAMES) // 64))
         self._context = np.zeros((N_CHANNELS, n_frames, n_bins), np.float32)
 
     @torch.inference_mode()

@@ -56,6 +56,7 @@ from rtsep.nets import columns as col
 from rtsep.nets.columns import N_TAPS, Floats, Stored
 from rtsep.nets.head import HEAD_REACH, add_head_column, finish_masks
 from rtsep.nets.product import WORD_BYTES
+from rtsep.nets.sources import SOURCES
 from rtsep.nets.team import STOP, meet, sleep, tell, wait, wake
 
 MAX_PUSH_FRAMES = 64
@@ -97,10 +98,7 @@ class State(NamedTuple):
 
 # --------------------------------------------------------------------------------------- compiled
 
-_compiled = njit(error_model="numpy", nogil=True, cache=True)
-_inner = njit(
-    error_model="numpy", nogil=True, cache=True, no_cpython_wrapper=True
-)  # called by compiled code only
+_inner = njit(error_model="numpy", nogil=True, no_cpython_wrapper=True)  # called by compiled code only
 
 
 @_inner
@@ -317,32 +315,39 @@ def _work(state: State, worker: int) -> None:
         _stem(state, stem, worker, n_workers, state.products[worker])
 
 
-@_compiled
-def run(state: State) -> None:
-    """Carry out the order, with all helpers."""
-    wake(state.board)
-    _work(state, 0)
-    wait(state.board)
+def _entry_point(sources: str) -> Any:
+    """What all threads enter, compiled once; for `sources` see `rtsep.nets.sources`."""
+
+    @njit(error_model="numpy", nogil=True, cache=True)
+    def enter(state: State, worker: int) -> None:
+        """Worker 0, the caller, carries out the order with all helpers; the others are helpers, for all their life."""
+        _ = sources
+        if worker == 0:
+            wake(state.board)
+        while True:
+            if worker > 0:
+                sleep(state.board, worker)
+                if state.order[STOP] != 0:
+                    return
+            _work(state, worker)  # in one place, or it would be compiled twice
+            if worker == 0:
+                wait(state.board)
+                return
+            tell(state.board, worker)
+
+    return enter
 
 
-@_compiled
-def serve(state: State, worker: int) -> None:
-    """A helper's life."""
-    while True:
-        sleep(state.board, worker)
-        if state.order[STOP] != 0:
-            return
-        _work(state, worker)
-        tell(state.board, worker)
+enter = _entry_point(SOURCES)
 
 
 @njit(
     error_model="numpy", cache=True
-)  # with the interpreter's lock: a push lets go of it only once, in `run`
-def store_frames(state: State, magnitude: Any, first: int) -> None:
-    """New columns ``(2, n, bins)`` into the ring."""
+)  # keeps the interpreter's lock: a push lets go of it only once, in `enter`
+def store_frames(ring: Any, magnitude: Any, first: int) -> None:
+    """New frames ``(2, n, bins)`` into the ring ``(slots, rows, channels)``; `first` have been there before."""
     for j in range(magnitude.shape[1]):
-        frame = _level_column(state, 0, 0, first + 1 + j, 0, 0)
+        frame = ring[(first + 1 + j) % len(ring)]
         for c in range(magnitude.shape[0]):
             for f in range(magnitude.shape[2]):
                 frame[f + 1, c] = col.as_stored(frame, magnitude[c, j, f])

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numba import typeof, types
 
 from rtsep.nets import columns as col
-from rtsep.nets.columns import N_TAPS, Arena, Floats, Stored
+from rtsep.nets.columns import N_TAPS, Arena, Floats, Stored, frames_signature
 from rtsep.nets.head import HEAD_REACH, head_numbers
 from rtsep.nets.layers import down_layers, flatten, silent_column, up_layers
-from rtsep.nets.step import MAX_PUSH_FRAMES, N_EDGE, State, run, serve, store_frames, wanted_bounds
+from rtsep.nets.step import FIRST_FRAME, MAX_PUSH_FRAMES, N_EDGE, State, enter, store_frames, wanted_bounds
 from rtsep.nets.team import Team, compile_apart, end_team
 from rtsep.nets.unet import N_CHANNELS, SeparationNet, compress
 from rtsep.stream import Precision
@@ -42,11 +43,6 @@ class StreamingUNet:
     n_threads
         Threads to use.
 
-    Attributes
-    ----------
-    close
-        Call it to let the helpers go; it happens by itself when nobody holds the network any more.
-
     Notes
     -----
     See `rtsep.nets.step` for the derivation, and `tests/nets/test_streaming.py` for its proof by the full window.
@@ -65,6 +61,8 @@ class StreamingUNet:
     ) -> None:
         if grid_hops < 1 or grid_hops & (grid_hops - 1) or grid_hops > MAX_PUSH_FRAMES:
             raise ValueError(f"grid_hops={grid_hops} must be a power of two up to {MAX_PUSH_FRAMES}")
+        if n_bins % net.spec.time_multiple:
+            raise ValueError(f"n_bins={n_bins} must be a multiple of {net.spec.time_multiple}")
         nets = [net.unets[name] for name in instruments]
         self.spec, self.precision, self.grid_hops, self.reach_frames = (
             net.spec,
@@ -80,18 +78,22 @@ class StreamingUNet:
         ]
         self._team = Team(n_threads)
         self._state = self._make_state(head_numbers(nets))
-        state = self._state
-        compile_apart(self._remember_silence)
+        state, serving = self._state, (typeof(self._state), types.int64)
+        compile_apart((enter, serving), (store_frames, frames_signature(state.store)))
+        self._frames = self._view(0)[0]
+        self._silence = self._make_silence()
         self.reset()
-        self._team.start(lambda worker: serve(state, worker))
-        self.close = weakref.finalize(self, end_team, state.order, self._team)
-        nothing = np.zeros((N_CHANNELS, 0, n_bins), np.float32)
-        compile_apart(lambda: store_frames(state, nothing, 0), lambda: run(state))
+        self._team.start(lambda worker: enter(state, worker))
+        self._finalizer = weakref.finalize(self, end_team, state.order, self._team)
+        self._finalizer.atexit = False  # helpers are daemons
+
+    def close(self) -> None:
+        """Let the helpers go; it happens by itself when nobody holds the network any more."""
+        self._finalizer()
 
     def reset(self) -> None:
         """The past is silence: all columns are as silent frames leave them."""
         self.n_frames = 0
-        self._state.order[:] = 0
         self._view(0)[:, :, 1 : self._n_bins + 1, :N_CHANNELS] = self._silent_frame()
         for i, (raw, active, first_sums, second_sums) in enumerate(self._silence):
             self._view(1 + i)[:, :-N_EDGE] = raw[:, None]
@@ -122,21 +124,32 @@ class StreamingUNet:
         Raises
         ------
         ValueError
-            Frames that are not whole steps of the grid, or more columns than `reach_frames` allows for.
+            Frames of another shape or no whole steps of the grid, more columns than `reach_frames` allows for, or
+            a network that is closed.
         """
         n_new = magnitude.shape[1]
-        if n_new % self.grid_hops or n_wanted + lookahead_frames > self.reach_frames:
-            raise ValueError(
-                f"{n_new} frames must be a multiple of the grid of {self.grid_hops}, and {n_wanted} wanted + "
-                f"{lookahead_frames} ahead at most {self.reach_frames}"
-            )
+        self._check(magnitude, n_wanted, lookahead_frames)
         seen = compress(magnitude, self.spec.input_exponent)
         for first in range(0, n_new, MAX_PUSH_FRAMES):
             is_last = first + MAX_PUSH_FRAMES >= n_new
-            part = seen[:, first : first + MAX_PUSH_FRAMES]
+            part = np.ascontiguousarray(seen[:, first : first + MAX_PUSH_FRAMES])
             self._push(part, n_wanted if is_last else 0, lookahead_frames)
         masks = self._state.masks[:, :, :n_wanted]
         return col.softmax(masks) if self._state.is_softmax else masks
+
+    def _check(self, magnitude: Floats, n_wanted: int, ahead: int) -> None:
+        """Compiled code looks at nothing: what does not fit would be written over something else."""
+        if not self._finalizer.alive:
+            raise ValueError("the network is closed")
+        if magnitude.shape[::2] != (N_CHANNELS, self._n_bins):
+            raise ValueError(f"frames are ({N_CHANNELS}, n, {self._n_bins}); got {magnitude.shape}")
+        n_new = magnitude.shape[1]
+        fits = n_wanted >= 0 and ahead >= 0 and n_wanted + ahead <= self.reach_frames
+        if n_new % self.grid_hops or not fits or (n_wanted and not n_new):
+            raise ValueError(
+                f"{n_new} frames must be a multiple of the grid of {self.grid_hops}, and {n_wanted} wanted + "
+                f"{ahead} ahead at most {self.reach_frames}"
+            )
 
     @property
     def n_bytes(self) -> int:
@@ -147,11 +160,11 @@ class StreamingUNet:
 
     def _push(self, seen: Floats, n_wanted: int, ahead: int) -> None:
         state, n_new = self._state, seen.shape[1]
-        store_frames(state, seen, self.n_frames)
-        state.order[:] = (0, self.n_frames, n_new // self.grid_hops, n_wanted, ahead)
+        store_frames(self._frames, seen, self.n_frames)
+        state.order[FIRST_FRAME:] = self.n_frames, n_new // self.grid_hops, n_wanted, ahead
         if n_wanted:
             state.bounds[:] = wanted_bounds(self._depth, n_wanted, ahead)
-        run(state)
+        enter(state, 0)
         self.n_frames += n_new
 
     # ---------------------------------------------------------------------------- what is made once
@@ -202,8 +215,9 @@ class StreamingUNet:
         widths = [col.padded_channels(n, self.precision) for n in (N_CHANNELS, *self.spec.conv_n_filters)]
         n_frames = 2 * levels[0][1] + 5 + MAX_PUSH_FRAMES  # a halving reaches back 2 (new columns + 1) + 2
         arena.add(1, n_frames, self._n_bins + col.N_BINS_PADDING, widths[0])
-        for i, (n_phases, _, n_bins, _) in enumerate(levels):
-            n_ring = (int(self._bounds[i + 1, 1]) + 1) * n_phases
+        for i, (n_phases, n_new, n_bins, _) in enumerate(levels):
+            # What the way up reads, and what one visit writes.
+            n_ring = max(int(self._bounds[i + 1, 1]) + 1, n_new + N_EDGE) * n_phases
             arena.add(self._n_stems, n_ring + N_EDGE, n_bins + col.N_BINS_PADDING, widths[i + 1])
         for i, (n_phases, _, n_bins, _) in enumerate(levels):
             n_ring = (
@@ -235,9 +249,9 @@ class StreamingUNet:
         silent = compress(np.zeros(1, np.float32), self.spec.input_exponent)
         return col.stored_numbers(silent, self.precision)[0]
 
-    def _remember_silence(self) -> None:
+    def _make_silence(self) -> list[tuple[Stored, ...]]:
         """For every level a final column, raw and active, and the sums of columns 0 and 1, after silence."""
-        self._silence: list[tuple[Stored, ...]] = []
+        silence: list[tuple[Stored, ...]] = []
         above = np.zeros_like(self._view(0)[:, 0]).repeat(self._n_stems, axis=0)
         above[:, 1 : self._n_bins + 1, :N_CHANNELS] = self._silent_frame()
         for i in range(self._depth):
@@ -253,5 +267,6 @@ class StreamingUNet:
                 silent_column(
                     self._layers[i], stem, above[stem], self._state.slopes[0], *(part[stem] for part in level)
                 )
-            self._silence.append(level)
+            silence.append(level)
             above = level[1]
+        return silence

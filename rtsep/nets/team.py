@@ -74,13 +74,10 @@ def _release(typing_context: Any, function: Any, lock: Any) -> Any:
     return types.void(types.int64, types.int64), generate
 
 
-_compiled = njit(error_model="numpy", nogil=True, cache=True)
-_inner = njit(
-    error_model="numpy", nogil=True, cache=True, no_cpython_wrapper=True
-)  # called by compiled code only
+_inner = njit(error_model="numpy", nogil=True, no_cpython_wrapper=True)  # called by compiled code only
 
 
-@_compiled
+@_inner
 def wake(board: Any) -> None:
     """Let all helpers begin."""
     for helper in range(board[_MEMBERS] - 1):
@@ -155,7 +152,8 @@ class Team:
 
     def end(self) -> None:
         """Wake the helpers, who know that they shall return, and free what they slept on."""
-        wake(self.board)
+        for lock in self._locks[: 2 * (self.n_members - 1) : 2]:
+            _python.PyThread_release_lock(ctypes.c_void_p(lock))
         for thread in self._threads:
             thread.join()
         for lock in self._locks:
@@ -176,8 +174,8 @@ def end_team(order: NDArray[np.int64], team: Team) -> None:
     team.end()
 
 
-def compile_apart(*calls: Callable[[], object]) -> None:
-    """Make calls for the first time, which compiles them, in a thread that no signal interrupts.
+def compile_apart(*functions: tuple[Any, tuple[Any, ...]]) -> None:
+    """Compile functions for the types of their arguments, in a thread that no signal interrupts.
 
     Ctrl-C in the midst of numba's own bookkeeping leaves that broken, and comes out as another error.
     """
@@ -185,8 +183,8 @@ def compile_apart(*calls: Callable[[], object]) -> None:
 
     def work() -> None:
         try:
-            for call in calls:
-                call()
+            for function, signature in functions:
+                function.compile(signature)
         except Exception as error:  # raised again where somebody can answer it
             errors.append(error)
 

@@ -17,14 +17,16 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
+from numba import njit, typeof, types
 from numpy.typing import NDArray
 
 from rtsep.nets import columns as col
-from rtsep.nets.columns import N_TAPS, Arena, Floats, Stored
+from rtsep.nets.columns import N_TAPS, Arena, Floats, Stored, frames_signature
 from rtsep.nets.head import HEAD_REACH, add_head_column, finish_masks, head_numbers
 from rtsep.nets.layers import down_layers, flatten, up_layers
 from rtsep.nets.product import WORD_BYTES
+from rtsep.nets.sources import SOURCES
+from rtsep.nets.step import store_frames
 from rtsep.nets.team import STOP, Team, compile_apart, end_team, meet, sleep, tell, wait, wake
 from rtsep.nets.unet import N_CHANNELS, SeparationNet, compress
 from rtsep.stream import Precision
@@ -32,9 +34,7 @@ from rtsep.stream import Precision
 CHUNK_BYTES = 1 << 19
 """Sums that are worked on at a time: half of a large core's second cache."""
 
-_IS_WANTED = STOP + 1  # a word of the order: without it nothing is computed
-
-LEAST_CHUNK = 4  # the columns that two of the last doubling need
+LEAST_CHUNK = 4  # what three columns of the last doubling need
 
 
 class State(NamedTuple):
@@ -62,10 +62,7 @@ class State(NamedTuple):
 
 # --------------------------------------------------------------------------------------- compiled
 
-_compiled = njit(error_model="numpy", nogil=True, cache=True)
-_inner = njit(
-    error_model="numpy", nogil=True, cache=True, no_cpython_wrapper=True
-)  # called by compiled code only
+_inner = njit(error_model="numpy", nogil=True, no_cpython_wrapper=True)  # called by compiled code only
 
 
 @_inner
@@ -172,7 +169,8 @@ def _stem(state: State, stem: int, home: int, member: int, n_members: int, worke
     depth, n_frames = len(state.layers) // 2, state.masks.shape[2]
     for i in range(2 * depth):
         n_columns = n_frames >> (i + 1 if i < depth else 2 * depth - 1 - i)
-        chunk = state.sums_blocks[i, 1] if i < 2 * depth - 1 else 2 * state.sums_blocks[i, 1] - N_TAPS
+        most = state.sums_blocks[i, 1] if i < 2 * depth - 1 else 2 * state.sums_blocks[i, 1] - N_TAPS
+        chunk = min(most, -(-n_columns // n_members))  # something for everybody
         for first in range(member * chunk, n_columns, n_members * chunk):
             end = min(n_columns, first + chunk)
             if i < depth:
@@ -195,7 +193,7 @@ def _stem(state: State, stem: int, home: int, member: int, n_members: int, worke
 def _work(state: State, worker: int) -> None:
     """One thread's share: whole stems as long as there is one for each, then its part of the rest."""
     n_workers = len(state.products)
-    n_stems = len(state.masks) if state.order[_IS_WANTED] != 0 else 0
+    n_stems = len(state.masks)
     n_together = n_stems // n_workers * n_workers
     for stem in range(worker, n_together, n_workers):
         _stem(state, stem, worker, 0, 1, worker)
@@ -206,33 +204,30 @@ def _work(state: State, worker: int) -> None:
         _stem(state, stem, 0, worker, n_workers, worker)
 
 
-@_compiled
-def _run(state: State) -> None:
-    """Evaluate the window, with all helpers."""
-    wake(state.board)
-    _work(state, 0)
-    wait(state.board)
+def _entry_point(sources: str) -> Any:
+    """What all threads enter, compiled once; for `sources` see `rtsep.nets.sources`."""
+
+    @njit(error_model="numpy", nogil=True, cache=True)
+    def enter(state: State, worker: int) -> None:
+        """Worker 0, the caller, carries out the order with all helpers; the others are helpers, for all their life."""
+        _ = sources
+        if worker == 0:
+            wake(state.board)
+        while True:
+            if worker > 0:
+                sleep(state.board, worker)
+                if state.order[STOP] != 0:
+                    return
+            _work(state, worker)  # in one place, or it would be compiled twice
+            if worker == 0:
+                wait(state.board)
+                return
+            tell(state.board, worker)
+
+    return enter
 
 
-@_compiled
-def _serve(state: State, worker: int) -> None:
-    """A helper's life."""
-    while True:
-        sleep(state.board, worker)
-        if state.order[STOP] != 0:
-            return
-        _work(state, worker)
-        tell(state.board, worker)
-
-
-@_compiled
-def _store_frames(state: State, magnitude: Any) -> None:
-    """The window's columns ``(2, frames, bins)``."""
-    for j in range(magnitude.shape[1]):
-        frame = col.column(state.store, state.store_blocks, 0, 0, j)
-        for c in range(magnitude.shape[0]):
-            for f in range(magnitude.shape[2]):
-                frame[f + 1, c] = col.as_stored(frame, magnitude[c, j, f])
+_enter = _entry_point(SOURCES)
 
 
 # ------------------------------------------------------------------------------------------ window
@@ -253,11 +248,6 @@ class WindowUNet:
         Of weights and columns; sums are float32 always.
     n_threads
         Threads to use.
-
-    Attributes
-    ----------
-    close
-        Call it to let the helpers go; it happens by itself when nobody holds the network any more.
     """
 
     def __init__(
@@ -274,7 +264,7 @@ class WindowUNet:
         self._exponent = spec.input_exponent
         self._layers = [*down_layers(nets, spec, precision), *up_layers(nets, spec, precision)]
         self._team = Team(n_threads)
-        store, sums = _arenas(spec.conv_n_filters, n_frames, n_bins, n_threads, precision)
+        store, sums = _arenas(spec.conv_n_filters, len(nets), n_frames, n_bins, n_threads, precision)
         layers, numbers = flatten(self._layers)
         slopes = [col.slope_of(spec.conv_activation), col.slope_of(spec.deconv_activation)]
         most_products = 3 * 4 * int(sums.blocks[:, 1].max())
@@ -290,15 +280,20 @@ class WindowUNet:
             lines=np.zeros((n_threads, n_bins + 2 * HEAD_REACH), np.float32),
             masks=np.zeros((len(nets), N_CHANNELS, n_frames, n_bins), np.float32),
             products=np.zeros((n_threads, most_products, 6), np.int64),
-            order=np.zeros(2, np.int64),
+            order=np.zeros(1, np.int64),
             board=self._team.board,
             is_softmax=spec.output == "softmax",
         )
-        self._team.start(lambda worker: _serve(state, worker))
-        self.close = weakref.finalize(self, end_team, state.order, self._team)
-        nothing = np.zeros((N_CHANNELS, 0, n_bins), np.float32)
-        compile_apart(lambda: _store_frames(state, nothing), lambda: _run(state))
-        state.order[_IS_WANTED] = 1
+        serving = (typeof(state), types.int64)
+        compile_apart((_enter, serving), (store_frames, frames_signature(state.store)))
+        self._frames = store.view(state.store, 0)[0]
+        self._team.start(lambda worker: _enter(state, worker))
+        self._finalizer = weakref.finalize(self, end_team, state.order, self._team)
+        self._finalizer.atexit = False  # helpers are daemons
+
+    def close(self) -> None:
+        """Let the helpers go; it happens by itself when nobody holds the network any more."""
+        self._finalizer()
 
     def evaluate(self, magnitude: Floats) -> Floats:
         """The networks' masks of a window.
@@ -312,21 +307,32 @@ class WindowUNet:
         -------
         ndarray
             ``(instruments, 2, frames, bins)``, overwritten by the next call.
+
+        Raises
+        ------
+        ValueError
+            The window has another size, or the network is closed.
         """
-        _store_frames(self._state, compress(magnitude, self._exponent))
-        _run(self._state)
+        expected = self._state.masks.shape[1:]
+        if magnitude.shape != expected or not self._finalizer.alive:
+            raise ValueError(
+                f"a window of {expected} is wanted, of a network that is open; got {magnitude.shape}"
+            )
+        store_frames(self._frames, np.ascontiguousarray(compress(magnitude, self._exponent)), -1)
+        _enter(self._state, 0)
         return col.softmax(self._state.masks) if self._state.is_softmax else self._state.masks
 
 
 def _arenas(
-    filters: tuple[int, ...], n_frames: int, n_bins: int, n_threads: int, precision: Precision
+    filters: tuple[int, ...], n_stems: int, n_frames: int, n_bins: int, n_threads: int, precision: Precision
 ) -> tuple[Arena, Arena]:
     """Columns and sums, as `State` says."""
     store, sums, depth = Arena(), Arena(), len(filters)
+    n_homes = n_threads if n_stems >= n_threads else 1  # fewer stems than threads are all shared
     widths = [col.padded_channels(n, precision) for n in (N_CHANNELS, *filters)]
 
-    def add_columns(n_homes: int, n_slots: int, level: int, n_channels: int) -> None:
-        store.add(n_homes, n_slots, (n_bins >> level) + col.N_BINS_PADDING, n_channels)
+    def add_columns(n_columns: int, n_slots: int, level: int, n_channels: int) -> None:
+        store.add(n_columns, n_slots, (n_bins >> level) + col.N_BINS_PADDING, n_channels)
 
     def add_sums(level: int, n_outputs: int) -> None:
         n_sums = (n_bins >> level) * col.padded_outputs(n_outputs)
@@ -335,10 +341,10 @@ def _arenas(
 
     add_columns(1, n_frames, 0, widths[0])
     for level in range(1, depth + 1):
-        add_columns(n_threads, n_frames >> level, level, widths[level])
+        add_columns(n_homes, n_frames >> level, level, widths[level])
         add_sums(level, filters[level - 1])
     for level in range(1, depth + 1):
-        add_columns(n_threads, n_frames >> level if level < depth else 1, level, widths[level])
+        add_columns(n_homes, n_frames >> level if level < depth else 1, level, widths[level])
     for level in reversed(range(depth)):
         add_columns(
             n_threads, n_frames >> level, level, widths[level] if level else col.padded_channels(1, precision)

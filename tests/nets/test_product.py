@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -107,3 +113,41 @@ def test_the_hardwares_pairs_are_the_ones_that_are_spelt_out() -> None:
     both(source, weights.ctypes.data, n_words, targets)
     assert np.abs(targets[0]).max() > 1
     np.testing.assert_allclose(targets[1], targets[0], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("features", "architecture", "expected"),
+    [
+        ({"avx512f": True, "avx2": True, "fma": True}, "x86_64", (16, 8)),
+        ({"avx2": True, "fma": True}, "AMD64", (8, 4)),
+        ({}, "x86_64", (4, 4)),
+        ({}, "arm64", (4, 8)),
+        ({"neon": True}, "aarch64", (4, 8)),
+    ],
+)
+def test_vectors_are_as_wide_as_the_processors(
+    features: dict[str, bool], architecture: str, expected: tuple[int, int]
+) -> None:
+    assert product._vector_shape(features, architecture) == expected
+
+
+@pytest.mark.parametrize("features", [{"avx2": True, "fma": True}, {}])
+def test_narrower_vectors_give_the_same_products(features: dict[str, bool]) -> None:
+    """In a process of its own, whose processor seems to be an older one."""
+    code = f"""
+import llvmlite.binding, sys
+real = llvmlite.binding.get_host_cpu_features
+class Features(dict):
+    flatten = lambda self: real().flatten()  # numba compiles for what is there
+llvmlite.binding.get_host_cpu_features = lambda: Features({features!r})
+from rtsep.nets import product
+assert product.LANES == {8 if features else 4} and not product.HAS_BFLOAT16
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from test_product import test_a_product_is_numpys
+test_a_product_is_numpys()
+"""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": tempfile.mkdtemp()}  # not the cache of the real processor
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr

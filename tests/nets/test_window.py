@@ -65,3 +65,12 @@ def test_bfloat16_is_near() -> None:
     exact = WindowUNet(net, NAMES, 64, 128).evaluate(magnitude)
     near = WindowUNet(net, NAMES, 64, 128, precision="bfloat16").evaluate(magnitude)
     assert 1e-5 < np.abs(near - exact).max() < 0.1
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    window = WindowUNet(make_net(UNetSpec((3,))), NAMES, 64, 64)
+    with pytest.raises(ValueError, match=r"a window of \(2, 64, 64\) is wanted"):
+        window.evaluate(make_frames(65, 64))
+    window.close()
+    with pytest.raises(ValueError, match="of a network that is open"):
+        window.evaluate(make_frames(64, 64))
