@@ -10,6 +10,7 @@ from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console
+from rich.status import Status
 
 if TYPE_CHECKING:
     from rtsep.separator import Separator
@@ -28,6 +29,11 @@ def never_refuse(stream: TextIO) -> None:
 def say(text: str) -> None:
     """Tell something beside the result, with no markup in it."""
     err.print(text, markup=False, highlight=False)
+
+
+def getting_ready() -> Status:
+    """Something to look at while a model is loaded, and for once compiled."""
+    return err.status("Getting ready (the first time, this compiles for your processor: half a minute) ...")
 
 
 def open_model(model: str | None, **options: Any) -> Separator:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rtsep.cli.console import out, say
+from rtsep.cli.console import getting_ready, out, say
 from rtsep.cli.options import ModelOption
 from rtsep.cli.play import PICTURES_PER_S, play
 from rtsep.control.keys import LOWEST_GAIN_DB, Hands
@@ -97,7 +97,8 @@ def open_host(settings: LiveSettings, *, may_change_clock: bool) -> Host:
     from rtsep.host import Host
 
     try:
-        return Host(settings)
+        with getting_ready():
+            return Host(settings)
     except DeviceError as error:
         if not may_change_clock or settings.output.clock != "device":
             raise

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rtsep.cli.console import say
+from rtsep.cli.console import getting_ready, say
 from rtsep.cli.options import ModelOption, read_device, read_gains, read_names, read_routes
 from rtsep.cli.play import play
 from rtsep.config import read_yaml
@@ -221,7 +221,8 @@ def run(settings: LiveSettings) -> None:
             from rtsep.zoo import default_model
 
             say(default_model()[1])
-        host = Host(settings)
+        with getting_ready():
+            host = Host(settings)
         for line in odd_wishes(settings):
             say(line)
         play(host, keys=settings.control.keys, stats_json=settings.control.stats_json)
