@@ -95,7 +95,11 @@ class Engine:
             self.error = error
 
     def _append(self, stems: Audio) -> None:
-        """Publish stems, less the zeros that a fresh stream begins with."""
+        """Publish stems, less the zeros that a fresh stream begins with.
+
+        Inserts (effects per stem, with the verbs of `StemStream`) will stand here, in front of the stem tape: behind
+        it they would run in the audio thread.
+        """
         rows = stems.reshape(len(stems) * N_CHANNELS, -1)
         n = min(self._n_zeros, rows.shape[1])
         self._n_zeros -= n
