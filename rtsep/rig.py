@@ -126,7 +126,7 @@ def build(settings: LiveSettings, opened: ExitStack) -> tuple[Rig, Driver]:
         opened.callback(ends.reader.close)
     # Without a clock nothing is ever short of time, and the output shall not depend on how busy a machine is.
     is_timed = ends.clock != "free"
-    way, notice = tune(settings.model, separator) if is_timed else (untimed(settings.model), None)
+    way, notice = tune(settings.model, separator) if is_timed else (untimed(settings.model, separator), None)
     separator, pace = open_separator(settings.model, way), Pace() if is_timed else Steady()
     stream = open_stream(separator, settings.model, way.update_hops, ends.sample_rate_hz, pace)
     opened.callback(stream.close)

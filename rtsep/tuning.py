@@ -223,11 +223,23 @@ def choose(timings: Iterable[Timing]) -> Timing | None:
     return min(good or fits, key=rank, default=None)
 
 
-def untimed(settings: ModelSettings) -> Way:
-    """The way of a session without a clock: what the settings say, and the defaults for what they leave open."""
+def untimed(settings: ModelSettings, separator: Separator) -> Way:
+    """The way of a session without a clock: as `tune`, but what is left open is not measured.
+
+    It is the finest then, which is what a machine with time to spare does as well.
+    """
+    if (stored := _stored(settings, separator)) is not None:
+        return stored
     precision = "float32" if settings.precision == "auto" else settings.precision
-    update_hops = Way().update_hops if settings.update_hops == "auto" else settings.update_hops
-    return Way(precision=precision, update_hops=update_hops)
+    return Way(precision=precision, update_hops=1 if settings.update_hops == "auto" else settings.update_hops)
+
+
+def _stored(settings: ModelSettings, separator: Separator) -> Way | None:
+    """The way that needs no measuring: what the settings say, or what was measured before and they allow."""
+    if settings.precision != "auto" and settings.update_hops != "auto":
+        return Way(precision=settings.precision, update_hops=settings.update_hops)
+    found = read_measured().models.get(key_of(separator.name, settings))
+    return found.way if found is not None and _agrees(found.way, settings) else None
 
 
 def tune(settings: ModelSettings, separator: Separator) -> tuple[Way, str | None]:
@@ -242,11 +254,8 @@ def tune(settings: ModelSettings, separator: Separator) -> tuple[Way, str | None
     separator
         It, opened for float32.
     """
-    if settings.precision != "auto" and settings.update_hops != "auto":
-        return untimed(settings), None
-    stored = read_measured().models.get(key_of(separator.name, settings))
-    if stored is not None and _agrees(stored.way, settings):
-        return stored.way, None
+    if (stored := _stored(settings, separator)) is not None:
+        return stored, None
     timings: list[Timing] = []
     for precision in precisions(settings):
         if precision != "float32":

@@ -144,11 +144,15 @@ def test_without_a_measurement_one_is_made(model: Path, monkeypatch: pytest.Monk
     assert read_measured().models == {}
 
 
-def test_without_a_clock_nothing_is_measured() -> None:
-    assert untimed(ModelSettings()) == Way(precision="float32", update_hops=4)
-    assert untimed(ModelSettings(precision="bfloat16", update_hops=2)) == Way(
-        precision="bfloat16", update_hops=2
-    )
+def test_without_a_clock_nothing_is_measured(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning, "measure", None)
+    asked = ModelSettings(name=str(model))
+    separator = open_separator(asked, Way())
+    assert untimed(asked, separator) == Way(precision="float32", update_hops=1)
+    explicit = ModelSettings(name=str(model), precision="bfloat16", update_hops=2)
+    assert untimed(explicit, separator) == Way(precision="bfloat16", update_hops=2)
+    store_measured(key_of("tiny", asked), timing(3, 8))
+    assert untimed(asked, separator).update_hops == 8
 
 
 def test_another_machines_measurements_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -193,6 +193,10 @@ def test_a_file_on_a_card_is_the_same_file_without_a_clock(
         "--no-keys",
         "--gain",
         "bass=-3",
+        "--update-hops",
+        "4",
+        "--precision",
+        "float32",
     ]
     free = [*run, "--clock", "free", "--output", str(tmp_path / "free.wav")]
     subprocess.run(free, check=True, capture_output=True, timeout=120)

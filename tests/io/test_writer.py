@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import av
@@ -329,21 +330,27 @@ def write_until_full(path: Path, *, n_samples: int | None = None) -> str:
     return str(caught.value)
 
 
-@pytest.fixture
-def file_limit() -> Iterator[int]:
-    """No file of this process may exceed this: the kernel then refuses to write, as a full disk does."""
+@contextmanager
+def files_limited_to(n_bytes: int) -> Iterator[None]:
+    """No file of this process may grow beyond this: the kernel then refuses to write, as a full disk does.
+
+    It holds for whatever the tests' own report goes to as well, so it must not outlast what it is for.
+    """
     resource = pytest.importorskip("resource")
-    limit, before = 200_000, resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-    yield limit
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_a_file_that_cannot_grow(tmp_path: Path, file_limit: int, codec: str) -> None:
+def test_a_file_that_cannot_grow(tmp_path: Path, codec: str) -> None:
     path = tmp_path / f"a.{codec}"
     path.write_bytes(HISS_BEFORE)
-    message = write_until_full(path)
+    with files_limited_to(200_000):
+        message = write_until_full(path)
     assert message.startswith(f"{path} cannot be written: File too large")
     assert f"are free in {tmp_path}" in message
     assert names(tmp_path) == [f"a.{codec}"]
@@ -404,13 +411,13 @@ def test_a_reserve_is_given_back(small_disk: Path, end: str) -> None:
     assert shutil.disk_usage(small_disk).free > free_bytes - 10_000
 
 
-def test_the_last_bytes_do_not_fit(tmp_path: Path, file_limit: int) -> None:
+def test_the_last_bytes_do_not_fit(tmp_path: Path) -> None:
     """What is only found out at the end is found out before the file gets its name."""
-    resource = pytest.importorskip("resource")
     writer = AudioWriter(tmp_path / "a.wav", 48000, 1, subtype="PCM_24")
     writer.write(NOISE[:1, :1001])  # an odd number of bytes, which the end makes even
-    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
-    resource.setrlimit(resource.RLIMIT_FSIZE, (writer.part_path.stat().st_size, hard))
-    with pytest.raises(AudioFileError, match="File too large"):
+    with (
+        files_limited_to(writer.part_path.stat().st_size),
+        pytest.raises(AudioFileError, match="File too large"),
+    ):
         writer.close()
     assert names(tmp_path) == []
