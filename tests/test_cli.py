@@ -169,6 +169,7 @@ def test_help_and_version_load_nothing_heavy() -> None:
         ("train -p bad.yaml -d .", "bad.yaml"),
         ("train -p bad.yaml", "Missing option"),
         ("demo missing.mp3", "there is no file 'missing.mp3'"),
+        ("demo folder", "'folder' is a folder"),
         ("dance", "No such command 'dance'"),
     ],
 )

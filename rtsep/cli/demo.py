@@ -53,7 +53,8 @@ def demo(
 ) -> None:
     """Take a song apart while it plays, on a card if there is one; needs nothing else."""
     if song is not None and not song.is_file():
-        raise UsageError(f"there is no file '{song}'. Without one, rtsep composes a song of its own.")
+        problem = f"'{song}' is a folder" if song.is_dir() else f"there is no file '{song}'"
+        raise UsageError(f"{problem}. Name a song; without one, rtsep composes its own.")
     from rtsep.io.folders import make_folder
 
     make_folder(output_dir)

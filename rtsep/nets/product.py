@@ -4,7 +4,7 @@ A streamed layer multiplies a few dozen rows with megabytes of weights. A librar
 anew at every call, which for so few rows costs as much as the product; and from Python every call is one more wait for
 the interpreter's lock. So the weights are packed once, in the order in which they are read, and the products of a layer
 are rows of a table that one compiled function works off (`multiply`). On one core of an EPYC 9004 it does
-112 to 117 of 117 possible GFLOP/s; MKL does 58 to 100 there, depending on the shape (`bench/product.py`).
+114 to 116 of 117 possible GFLOP/s; MKL does 77 to 101 there, depending on the shape (`bench/product.py`).
 
 What is multiplied is counted in *words* of four bytes: one float32, or two bfloat16 that are summed into one float32::
 

@@ -316,7 +316,10 @@ def _work(state: State, worker: int) -> None:
 
 
 def _entry_point(sources: str) -> Any:
-    """What all threads enter, compiled once; for `sources` see `rtsep.nets.sources`."""
+    """What all threads enter, compiled once; for `sources` see `rtsep.nets.sources`.
+
+    `rtsep.nets.window` has the same lines: to close over what differs, `_work`, would give numba a new key each time.
+    """
 
     @njit(error_model="numpy", nogil=True, cache=True)
     def enter(state: State, worker: int) -> None:
