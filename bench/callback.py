@@ -13,7 +13,9 @@ from parts.models import noise
 from parts.report import is_quick, show
 
 from rtsep.chain import Chain
-from rtsep.mixer import Mixer, Strip
+from rtsep.desk import Desk, Limit
+from rtsep.mixer import MAIN, Bus, Mixer, Strip
+from rtsep.tape import Tape
 
 RATE_HZ = 44100
 OFFSET_SAMPLES = 8192
@@ -23,27 +25,29 @@ def routed(n_stems: int, is_routed: bool) -> Mixer:
     """A mix of so many stems, all on channels 1-2, or each on a pair of its own behind those."""
     routes = [(2 * i + 2, 2 * i + 3) if is_routed else None for i in range(n_stems)]
     strips = {f"stem{i}": Strip(route=route) for i, route in enumerate(routes)}
-    return Mixer(strips, (0, 1), 2 * n_stems + 2 if is_routed else 2)
+    return Mixer(strips, {MAIN: Bus((0, 1))}, 2 * n_stems + 2 if is_routed else 2)
 
 
 def measure(n_stems: int, is_routed: bool, block_samples: int, n_blocks: int) -> list[str]:
     """A row: microseconds of a call, its share of the deadline, and the error."""
     mixer = routed(n_stems, is_routed)
-    chain = Chain(n_stems, mixer, OFFSET_SAMPLES, RATE_HZ, 0.01, has_source=True)
-    assert chain.source_tape is not None
+    names = tuple(f"stem{i}" for i in range(n_stems))
+    chain = Chain(mixer.open(names), n_stems, OFFSET_SAMPLES, RATE_HZ, RATE_HZ // 100)
+    desk = Desk(chain, Tape(2, 1 << 19), RATE_HZ, (0, 1), has_source=True, limit=Limit())
+    assert desk.source_tape is not None
     mixture = noise(n_blocks * block_samples)
     stems = np.repeat(mixture[None], n_stems, axis=0).reshape(2 * n_stems, -1) / n_stems
     times_us = np.zeros(n_blocks)
     heard = np.zeros((2, n_blocks * block_samples), np.float32)
     for k in range(n_blocks):
         part = slice(k * block_samples, (k + 1) * block_samples)
-        chain.source_tape.append(mixture[:, part])
+        desk.source_tape.append(mixture[:, part])
         chain.stem_tape.append(stems[:, part])
         mixer.set_gain_db("stem0", 0.0)  # publishes a fresh matrix: the ramp starts anew
         started_ns = time.perf_counter_ns()
-        chain.call(block_samples)
+        desk.call(block_samples)
         times_us[k] = (time.perf_counter_ns() - started_ns) / 1000
-        block = chain.sink_tape.read(part.start, block_samples)
+        block = desk.sink_tape.read(part.start, block_samples)
         assert block is not None
         heard[:, part] = block[:2]
     error = np.abs(heard[:, OFFSET_SAMPLES:] - mixture[:, :-OFFSET_SAMPLES]).max() if not is_routed else None
@@ -56,7 +60,7 @@ def measure(n_stems: int, is_routed: bool, block_samples: int, n_blocks: int) ->
         f"{p50:.1f}",
         f"{p99:.1f}",
         f"{100 * p50 / deadline_us:.2f} %",
-        f"{int(chain.state['n_late_blocks'])}",
+        f"{int(desk.state['n_late_blocks'])}",
         "-" if error is None else f"{error:.1e}",
     ]
 

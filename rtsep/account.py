@@ -38,33 +38,42 @@ class Status:
 
 def take_status(rig: Rig, main: tuple[int, ...]) -> Status:
     """What there is to see now; `main` are the outputs of the main bus, from 0."""
-    chain, stems = rig.chain, rig.separator.stems
-    peak_dbfs, rms_dbfs = chain.levels_dbfs()
-    first_output = len(peak_dbfs) - chain.n_outputs
+    desk, stems = rig.desk, rig.separator.stems
+    peak_dbfs, rms_dbfs = desk.chain.levels_dbfs()
+    outputs_dbfs, _ = desk.levels_dbfs()
 
     def of_stems(levels: np.ndarray[Any, Any]) -> dict[str, float]:
         pairs = levels[: N_CHANNELS * len(stems)].reshape(-1, N_CHANNELS).max(axis=1)
         return dict(zip(stems, map(float, pairs), strict=True))
 
     return Status(
-        position_s=chain.position / chain.sample_rate_hz,
-        load=rig.engine.load,
-        n_late_blocks=int(chain.state["n_late_blocks"]),
-        n_late_samples=int(chain.state["n_late_samples"]),
-        n_xruns=int(chain.state["n_xruns"]),
+        position_s=desk.position / desk.sample_rate_hz,
+        load=rig.separation.engine.load,
+        n_late_blocks=int(desk.state["n_late_blocks"]),
+        n_late_samples=int(desk.state["n_late_samples"]),
+        n_xruns=int(desk.state["n_xruns"]),
         peak_dbfs=of_stems(peak_dbfs),
         rms_dbfs=of_stems(rms_dbfs),
-        main_dbfs=float(max(peak_dbfs[first_output + channel] for channel in main)),
-        is_late=bool(chain.state["late_now"]),
-        update_hops=rig.pace.update_hops,
-        n_moves=rig.pace.n_moves,
+        main_dbfs=float(max(outputs_dbfs[channel] for channel in main)),
+        is_late=desk.chain.is_late,
+        update_hops=rig.separation.pace.update_hops,
+        n_moves=rig.separation.pace.n_moves,
     )
 
 
 def take_stats(rig: Rig, settings: LiveSettings, latency: Latency) -> dict[str, Any]:
     """Everything that was counted, for `--stats-json`."""
-    chain, engine = rig.chain, rig.engine
-    counts = ("n_blocks", "n_late_blocks", "n_late_samples", "n_xruns", "n_starved_samples")
+    desk, engine = rig.desk, rig.separation.engine
+    counts = (
+        "n_blocks",
+        "n_late_blocks",
+        "n_late_samples",
+        "n_xruns",
+        "n_xruns_at_start",
+        "n_starved_samples",
+        "n_limited_samples",
+        "n_switches",
+    )
     loads = np.array(engine.loads or [0.0])
     return {
         "model": rig.separator.name,
@@ -72,15 +81,15 @@ def take_stats(rig: Rig, settings: LiveSettings, latency: Latency) -> dict[str, 
         "stems": list(rig.separator.stems),
         "clock": rig.ends.clock,
         "sample_rate_hz": rig.ends.sample_rate_hz,
-        "duration_s": chain.position / chain.sample_rate_hz,
+        "duration_s": desk.position / desk.sample_rate_hz,
         "latency_ms": {name: latency.ms(n) for name, n in latency.parts.items()},
         "latency_total_ms": latency.ms(latency.total_samples),
-        "offset_samples": chain.offset_samples,
+        "offset_samples": desk.offset_samples,
         "load_p50": float(np.median(loads)),
         "load_p99": float(np.percentile(loads, 99)),
         "load_max": float(loads.max()),
-        "n_update_moves": rig.pace.n_moves,
-        **{name: int(chain.state[name]) for name in counts},
+        "n_update_moves": rig.separation.pace.n_moves,
+        **{name: int(desk.state[name]) for name in counts},
         "n_skips": len(engine.restarts),
         "n_skipped_samples": engine.n_skipped_samples,
         **_take_files(rig.recorder),

@@ -1,137 +1,92 @@
-"""Everything that one audio callback works on, in memory that stays where it is: tapes, gains, meters, counters.
+"""What is played: a stem tape, how far behind it is read, and the matrix; in memory that stays where it is.
 
-The record `rtsep.callback.STATE` holds addresses; this owns what they point to, and is kept until the card has let go.
+The record `rtsep.callback.records.CHAIN` holds addresses; this owns what they point to. A session plays one chain; a
+change of the model or of the latency makes another, which `rtsep.desk` fades in.
 """
 
 from __future__ import annotations
 
-import ctypes
-
 import numpy as np
+from numpy.typing import NDArray
 
-from rtsep.callback import CHUNK_SAMPLES, PEAK_FALL_S, RMS_WINDOW_S, STATE, callback
-from rtsep.mixer import N_EXTRA_ROWS, Mixer
+from rtsep.callback.meters import in_dbfs
+from rtsep.callback.records import CHAIN, CHUNK_SAMPLES
+from rtsep.mixer import N_EXTRA_ROWS, Coefficients
 from rtsep.stream import N_CHANNELS
 from rtsep.tape import Tape
 
 MEMORY_S = 10.0  # how far a tape reaches back beyond the offset, for the engine and the recorder
-FLOOR_DBFS = -120.0
 
 
 class Chain:
-    """Tapes and state of one callback.
+    """Stems on their way to the outputs.
 
     Parameters
     ----------
+    coefficients
+        The matrix that is played, and whoever changes it.
     n_stems
         Stems on the stem tape.
-    mixer
-        Whose coefficients are played.
     offset_samples
         What is played at card position p is position ``p − offset``.
     sample_rate_hz
-        The card's rate, which is that of all tapes.
-    ramp_s
+        The rate of all tapes.
+    ramp_samples
         The time that a change of gain takes.
-    card_inputs
-        Indices of the left and right input channel, and how many there are in all; None: no card input.
-    n_card_outputs
-        Output channels of the card; 0: none.
-    has_source
-        Whether the input is a source tape (a file).
+    start
+        Position of the first stem sample; what is played before that is the mixture.
     """
 
     def __init__(
         self,
+        coefficients: Coefficients,
         n_stems: int,
-        mixer: Mixer,
         offset_samples: int,
         sample_rate_hz: int,
-        ramp_s: float,
-        *,
-        card_inputs: tuple[int, int, int] | None = None,
-        n_card_outputs: int = 0,
-        has_source: bool = False,
+        ramp_samples: int,
+        start: int = 0,
     ) -> None:
-        self.offset_samples, self.sample_rate_hz = offset_samples, sample_rate_hz
-        self.n_stems, self.n_outputs = n_stems, mixer.coefficients.slots.shape[2]
-        memory = offset_samples + round(MEMORY_S * sample_rate_hz)
-        self.input_tape = Tape(N_CHANNELS, memory)
-        self.stem_tape = Tape(N_CHANNELS * n_stems, memory)
-        self.sink_tape = Tape(self.n_outputs, memory)
-        self.source_tape = Tape(N_CHANNELS, memory) if has_source else None
-        self._mixer = mixer
-        self._make_state(round(ramp_s * sample_rate_hz), card_inputs or (0, 0, 0), n_card_outputs)
-
-    def _make_state(self, ramp_samples: int, card_inputs: tuple[int, int, int], n_card_outputs: int) -> None:
-        n_rows = N_CHANNELS * self.n_stems + N_EXTRA_ROWS
-        coefficients = self._mixer.coefficients
-        self._gains = self._mixer.matrix()  # the start needs no ramp
+        _, n_rows, self.n_outputs = coefficients.slots.shape
+        self.n_stems, self.offset_samples, self.coefficients = n_stems, offset_samples, coefficients
+        self.n_directs = (n_rows - N_EXTRA_ROWS) // N_CHANNELS - n_stems
+        self.stem_tape = Tape(N_CHANNELS * n_stems, offset_samples + round(MEMORY_S * sample_rate_hz), start)
+        self._gains = coefficients.newest.copy()  # the start needs no ramp
         self._steps = np.zeros_like(self._gains)
         self._rows = np.zeros((n_rows, CHUNK_SAMPLES), np.float32)
-        self._buses = np.zeros((self.n_outputs, CHUNK_SAMPLES), np.float32)
-        self._peaks = np.zeros(n_rows + self.n_outputs, np.float32)
-        self._squares = np.zeros_like(self._peaks)
-        self.states = np.zeros(1, STATE)
-        state = self.state = self.states[0]
-        state["left_input"], state["right_input"], state["n_card_inputs"] = card_inputs
-        state["n_card_outputs"] = n_card_outputs
-        state["n_stems"], state["n_outputs"], state["offset"] = (
-            self.n_stems,
-            self.n_outputs,
-            self.offset_samples,
-        )
-        tapes = {
-            "input": self.input_tape,
-            "stem": self.stem_tape,
-            "sink": self.sink_tape,
-            "source": self.source_tape,
-        }
-        for name, tape in tapes.items():
-            if tape is not None:
-                state[f"{name}_samples"] = tape.samples.ctypes.data
-                state[f"{name}_written"] = tape.written_address
-                state[f"{name}_mask"] = tape.capacity_samples - 1
-        state["slots"], state["word"] = coefficients.slots.ctypes.data, coefficients.word_address
-        arrays = {"gains": self._gains, "steps": self._steps, "rows": self._rows}
-        arrays |= {"buses": self._buses, "peaks": self._peaks, "squares": self._squares}
-        for name, array in arrays.items():
-            state[name] = array.ctypes.data
-        state["ramp_samples"], state["fade"] = max(1, ramp_samples), 1.0
-        state["peak_fall"] = np.exp(-1 / (PEAK_FALL_S * self.sample_rate_hz))
-        state["rms_fall"] = np.exp(-1 / (RMS_WINDOW_S * self.sample_rate_hz))
+        self._outputs = np.zeros((self.n_outputs, CHUNK_SAMPLES), np.float32)
+        self._peaks, self._squares = np.zeros(n_rows, np.float32), np.zeros(n_rows, np.float32)
+        self._records = np.zeros(1, CHAIN)
+        self.record = self._records[0]
+        self._fill_record(n_rows, ramp_samples)
+
+    def _fill_record(self, n_rows: int, ramp_samples: int) -> None:
+        record, coefficients = self.record, self.coefficients
+        put_tape(record, "stem", self.stem_tape)
+        record["n_stems"], record["n_directs"] = self.n_stems, self.n_directs
+        record["n_rows"], record["n_outputs"] = n_rows, self.n_outputs
+        record["offset"], record["ramp_samples"] = self.offset_samples, max(1, ramp_samples)
+        record["slots"], record["word"] = coefficients.slots.ctypes.data, coefficients.word_address
+        for name in ("gains", "steps", "rows", "outputs", "peaks", "squares"):
+            record[name] = getattr(self, f"_{name}").ctypes.data
+        record["fade"], record["late_start"] = 1.0, -1
 
     @property
-    def function_address(self) -> int:
-        """The C function, for a card."""
-        return int(callback.address or 0)
+    def address(self) -> int:
+        """Of the record."""
+        return int(self._records.ctypes.data)
 
     @property
-    def state_address(self) -> int:
-        """Its user data."""
-        return int(self.states.ctypes.data)
+    def is_late(self) -> bool:
+        """Whether the mixture is played in place of stems that are not there."""
+        return bool(self.record["late_now"])
 
-    @property
-    def position(self) -> int:
-        """Samples delivered so far."""
-        return self.input_tape.written
-
-    def call(self, n_samples: int) -> None:
-        """Move one block without a card, on this thread and without the interpreter's lock."""
-        _function(None, None, n_samples, None, 0, self.state_address)
-
-    def levels_dbfs(self) -> tuple[np.ndarray, np.ndarray]:
-        """Peak and RMS in dBFS: left and right of every stem, residual, fallback, then the output channels."""
-        peak, rms = np.maximum(self._peaks, 1e-6), np.sqrt(np.maximum(self._squares, 1e-12))
-        return 20 * np.log10(peak), 20 * np.log10(rms)
+    def levels_dbfs(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Peak and RMS in dBFS: left and right of every stem, residual, fallback, direct input."""
+        return in_dbfs(self._peaks, self._squares)
 
 
-_function = ctypes.CFUNCTYPE(
-    ctypes.c_int,
-    ctypes.c_void_p,
-    ctypes.c_void_p,
-    ctypes.c_ulong,
-    ctypes.c_void_p,
-    ctypes.c_ulong,
-    ctypes.c_void_p,
-)(int(callback.address or 0))
+def put_tape(record: np.void, name: str, tape: Tape) -> None:
+    """Let a record point to a tape."""
+    record[f"{name}_samples"] = tape.samples.ctypes.data
+    record[f"{name}_written"] = tape.written_address
+    record[f"{name}_mask"] = tape.capacity_samples - 1

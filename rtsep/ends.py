@@ -52,7 +52,8 @@ def open_ends(settings: LiveSettings, model_rate_hz: int) -> Ends:
     clock = _choose_clock(settings)
     inputs = outputs = None
     if clock == "device":
-        inputs = None if source.is_file else find_card(source.name, "input")
+        name = settings.input.card if source.is_file else source.name
+        inputs = find_card(name, "input") if settings.mixer.direct or not source.is_file else None
         outputs = None if output.endpoint.is_file else find_card(output.endpoint.name, "output")
     reader = AudioReader(source.path) if source.is_file else None
     largest = output.max_block_samples if clock == "device" else BLOCK_SAMPLES

@@ -52,7 +52,7 @@ class Engine:
         self._stream, self._input, self._stems = stream, input_tape, stem_tape
         self._rate_hz = sample_rate_hz
         self._skip_samples = offset_samples + SKIP_AFTER_S * sample_rate_hz if may_skip else math.inf
-        self._position = 0  # of the next input sample
+        self._position = stem_tape.written  # of the next input sample
         self._n_zeros = stream.latency_samples  # still to come before the first stem sample
         self._work_s, self._worked_samples = 0.0, 0
         self.loads: deque[float] = deque(maxlen=N_LOADS_KEPT)

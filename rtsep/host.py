@@ -21,7 +21,8 @@ from types import TracebackType
 from typing import Any
 
 from rtsep.account import Status, take_stats, take_status, tell
-from rtsep.errors import RtsepError
+from rtsep.changing import change_mix, change_separation, check_change
+from rtsep.errors import RtsepError, UsageError
 from rtsep.io.clocked import BLOCK_SAMPLES
 from rtsep.mixer import Mixer
 from rtsep.rig import build
@@ -56,6 +57,7 @@ class Host:
         self._threads: list[threading.Thread] = []
         self._is_started = self._is_over = False
         self._switch_s = sys.getswitchinterval()
+        self._changing = threading.Lock()
 
     @property
     def stems(self) -> tuple[str, ...]:
@@ -70,7 +72,7 @@ class Host:
     @property
     def notice(self) -> str | None:
         """What a person should know before it starts: that the model is too slow, and what would help."""
-        return self._rig.notice
+        return self._rig.separation.notice
 
     @property
     def mix(self) -> Mixer:
@@ -85,7 +87,7 @@ class Host:
     @property
     def latency(self) -> Latency:
         """From input to output: the offset's parts and the card's own."""
-        offset = self._rig.offset
+        offset = self._rig.latency
         return Latency(offset.sample_rate_hz, {**offset.parts, **self._driver.latency_parts})
 
     def start(self) -> None:
@@ -105,6 +107,8 @@ class Host:
                 thread = threading.Thread(target=run, name=name, daemon=True)
                 thread.start()
                 self._threads.append(thread)
+            if self._rig.ends.clock != "free":
+                self._rig.separation.start()
             self._driver.start()
         except BaseException:
             self._end_threads()
@@ -118,12 +122,11 @@ class Host:
         workers: dict[str, Callable[[], None]] = {}
         if rig.ends.clock == "free":
             return workers
-        workers["rtsep-engine"] = lambda: rig.engine.run(stop)
         if (recorder := rig.recorder) is not None:
             workers["rtsep-recorder"] = lambda: recorder.run(stop)
         if rig.ends.clock == "device" and (transport := rig.transport) is not None:
             rig.feed(2 * BLOCK_SAMPLES)
-            workers["rtsep-transport"] = lambda: transport.run(stop, lambda: rig.chain.position)
+            workers["rtsep-transport"] = lambda: transport.run(stop, lambda: rig.desk.position)
         return workers
 
     def stop(self) -> None:
@@ -141,8 +144,36 @@ class Host:
         self._stop.set()
         for thread in self._threads:
             thread.join()
+        self._rig.separation.stop()
         gc.unfreeze()
         sys.setswitchinterval(self._switch_s)
+
+    def change(self, settings: LiveSettings) -> None:
+        """Play on with other settings: another model, latency or mix, without a gap.
+
+        It returns when the change is heard, after the latency of a new model. Faders stay, but for those that
+        the new settings name otherwise than the old ones. If the latency changes, so much is repeated or left out.
+
+        Parameters
+        ----------
+        settings
+            Those of the session, with `model` and `mixer` changed.
+
+        Raises
+        ------
+        RtsepError
+            The model is not to be had, or something would change that cannot. What plays goes on as before.
+        """
+        with self._changing:
+            check_change(self.settings, settings)
+            if settings.model != self.settings.model:
+                if self._rig.ends.clock == "free":
+                    raise UsageError("without a clock the model cannot change; give --clock real")
+                before = change_separation(self._rig, settings, lambda: self.done)
+                self._opened.callback(self._rig.separation.close)
+                before.close()
+            change_mix(self._rig.mixer, self.settings, settings)
+            self.settings = settings
 
     def __enter__(self) -> Host:
         self.start()
@@ -164,7 +195,11 @@ class Host:
     def error(self) -> Exception | None:
         """What broke first, if anything did; the music may go on."""
         recorder = self._rig.recorder
-        return self._fatal or self._rig.engine.error or (recorder.error if recorder is not None else None)
+        return (
+            self._fatal
+            or self._rig.separation.engine.error
+            or (recorder.error if recorder is not None else None)
+        )
 
     @property
     def _fatal(self) -> Exception | None:

@@ -3,31 +3,32 @@
 ::
 
     card or file ─▶ callback ─▶ input tape ─▶ engine ─▶ stem tape ─▶ callback ─▶ card, sink tape ─▶ recorder ─▶ files
-         (transport)    ▲                                                ▲
-                      driver                                           mixer
+         (transport)    ▲                  └─ separation ─┘            ▲
+                      driver                                         mixer
 """
 
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Protocol
 
-from rtsep.chain import Chain
+from rtsep.chain import MEMORY_S
+from rtsep.desk import Cable, Desk, Limit
 from rtsep.ends import Ends, open_ends
-from rtsep.engine import Engine
 from rtsep.io.cards import CardDriver
 from rtsep.io.clocked import ClockedDriver
-from rtsep.mixer import Mixer, Strip
-from rtsep.offset import measure_compute_s, offset
-from rtsep.pace import Pace, Steady
+from rtsep.mixer import MAIN, Bus, Mixer, Strip, gain_of
 from rtsep.recorder import Recorder
+from rtsep.separation import Separation
 from rtsep.separator import Separator
 from rtsep.session_files import check_files, open_recorder
-from rtsep.settings import LiveSettings
-from rtsep.stream import Latency, StemStream
+from rtsep.settings import LiveSettings, StripSettings
+from rtsep.stream import N_CHANNELS, Latency
+from rtsep.tape import Tape
 from rtsep.transport import Transport
-from rtsep.tuning import Way, open_separator, open_stream, tune, untimed
+from rtsep.tuning import Way, open_separator
+
+MOST_OFFSET_S = 8.0  # 64 hops of update, 256 frames of lookahead
 
 
 class Driver(Protocol):
@@ -48,26 +49,49 @@ class Driver(Protocol):
         """Return when no call is under way any more. May come before `start`, and twice."""
 
 
-@dataclass(frozen=True)
 class Rig:
-    """The parts of a session."""
+    """The parts of a session.
 
-    separator: Separator
-    ends: Ends
-    stream: StemStream
-    offset: Latency
-    mixer: Mixer
-    chain: Chain
-    engine: Engine
-    transport: Transport | None
-    recorder: Recorder | None
-    pace: Pace
-    notice: str | None
+    Parameters
+    ----------
+    settings
+        Everything that a person decides.
+    ends
+        What it is connected to.
+    mixer
+        The faders.
+    separation
+        What plays first.
+    desk
+        What the callback works on.
+    """
+
+    def __init__(
+        self, settings: LiveSettings, ends: Ends, mixer: Mixer, separation: Separation, desk: Desk
+    ) -> None:
+        self.ends, self.mixer, self.separation, self.desk = ends, mixer, separation, desk
+        self.transport: Transport | None = None
+        if ends.reader is not None and desk.source_tape is not None:
+            self.transport = Transport(ends.reader, desk.source_tape, ends.sample_rate_hz, lambda: self.heard)
+        self.recorder: Recorder | None = open_recorder(
+            settings, separation.separator.stems, desk, lambda: self.n_heard_samples
+        )
+
+    @property
+    def separator(self) -> Separator:
+        """What separates now."""
+        return self.separation.separator
+
+    @property
+    def latency(self) -> Latency:
+        """From the card's position back to what is heard then, by parts."""
+        offset = self.separation.latency
+        return Latency(offset.sample_rate_hz, {**offset.parts, "limiter": self.desk.lookahead_samples})
 
     @property
     def heard(self) -> int:
         """The stem position that is played next; below 0 before the first."""
-        return self.chain.position - self.chain.offset_samples
+        return self.desk.position - self.desk.offset_samples
 
     @property
     def end(self) -> int | None:
@@ -88,12 +112,12 @@ class Rig:
     def feed(self, n_samples: int) -> None:
         """Have the file's next samples on the source tape."""
         if self.transport is not None:
-            self.transport.fill(self.chain.position + n_samples)
+            self.transport.fill(self.desk.position + n_samples)
 
     def work(self, n_samples: int) -> None:
         """Without a clock: everything that threads do otherwise, before each block."""
         self.feed(n_samples)
-        while self.engine.step():
+        while self.separation.engine.step():
             pass
         if self.recorder is not None:
             self.recorder.step()
@@ -124,19 +148,13 @@ def build(settings: LiveSettings, opened: ExitStack) -> tuple[Rig, Driver]:
     ends = open_ends(settings, separator.sample_rate_hz)
     if ends.reader is not None:
         opened.callback(ends.reader.close)
-    # Without a clock nothing is ever short of time, and the output shall not depend on how busy a machine is.
-    is_timed = ends.clock != "free"
-    way, notice = tune(settings.model, separator) if is_timed else (untimed(settings.model, separator), None)
-    separator, pace = open_separator(settings.model, way), Pace() if is_timed else Steady()
-    stream = open_stream(separator, settings.model, way.update_hops, ends.sample_rate_hz, pace)
-    opened.callback(stream.close)
-    latency = offset(
-        stream, ends.sample_rate_hz, _compute_s(settings, stream, ends), ends.largest_block_samples
-    )
-    pace.forget()
-    mixer = _make_mixer(settings, separator.stems)
-    chain = _make_chain(settings, ends, mixer, latency, len(separator.stems))
-    rig = _assemble(settings, separator, ends, stream, latency, mixer, chain, pace, notice)
+    mixer = make_mixer(settings)
+    memory = round((MOST_OFFSET_S + MEMORY_S) * ends.sample_rate_hz)
+    input_tape = Tape(N_CHANNELS * (1 + len(mixer.directs)), memory)
+    separation = Separation(settings, separator, ends, mixer, input_tape)
+    opened.callback(separation.close)
+    desk = _make_desk(settings, ends, separation, input_tape)
+    rig = Rig(settings, ends, mixer, separation, desk)
     if rig.recorder is not None:
         opened.callback(rig.recorder.abort)
     driver = _make_driver(settings, rig)
@@ -144,86 +162,86 @@ def build(settings: LiveSettings, opened: ExitStack) -> tuple[Rig, Driver]:
     return rig, driver
 
 
-def _compute_s(settings: LiveSettings, stream: StemStream, ends: Ends) -> float:
-    """The time that the latency allows for an update: as set, or measured; none is needed without a clock."""
-    if settings.output.compute_ms is not None:
-        return settings.output.compute_ms / 1000
-    return 0.0 if ends.clock == "free" else measure_compute_s(stream, ends.sample_rate_hz)
-
-
-def _make_mixer(settings: LiveSettings, stems: tuple[str, ...]) -> Mixer:
+def make_mixer(settings: LiveSettings) -> Mixer:
     """The mixer as the settings leave it; people count channels from 1."""
-
-    def strip(name: str) -> Strip:
-        found = settings.mixer.stems.get(name)
-        if found is None:
-            return Strip()
-        route = None if found.route is None else tuple(channel - 1 for channel in found.route)
-        return Strip(found.gain_db, found.mute, found.solo, route)
-
-    strips = {name: strip(name) for name in stems}
-    main = tuple(channel - 1 for channel in settings.output.channels)
-    used = [*main, *(channel for one in strips.values() for channel in one.route or ())]
-    return Mixer(strips, main, max(used) + 1)
+    mixer = settings.mixer
+    strips = {name: _strip(found) for name, found in mixer.stems.items()}
+    directs = {name: _strip(found) for name, found in mixer.direct.items()}
+    buses = {name: Bus(_from_zero(bus.channels), bus.gain_db) for name, bus in mixer.buses.items()}
+    buses[MAIN] = Bus(_from_zero(settings.output.channels), mixer.gain_db)
+    routes = [strip.route or () for strip in (*strips.values(), *directs.values())]
+    used = [channel for outputs in (*routes, *(bus.outputs for bus in buses.values())) for channel in outputs]
+    is_exclusive = mixer.solo == "exclusive"
+    return Mixer(strips, buses, max(used) + 1, directs=directs, solo_is_exclusive=is_exclusive)
 
 
-def _make_chain(settings: LiveSettings, ends: Ends, mixer: Mixer, latency: Latency, n_stems: int) -> Chain:
-    left, right = (settings.input.channels * 2)[:2]  # a single channel is doubled
-    n_outputs = mixer.coefficients.slots.shape[2]
-    return Chain(
-        n_stems,
-        mixer,
-        latency.total_samples,
-        ends.sample_rate_hz,
-        settings.mixer.ramp_ms / 1000,
-        card_inputs=(left - 1, right - 1, max(left, right)) if ends.inputs else None,
-        n_card_outputs=n_outputs if ends.outputs else 0,
+def _from_zero(channels: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(channel - 1 for channel in channels)
+
+
+def _strip(found: StripSettings) -> Strip:
+    return Strip(
+        gain_db=found.gain_db,
+        mute=found.mute,
+        solo=found.solo,
+        route=None if found.route is None else _from_zero(found.route),
+        pan=found.pan,
+        invert=found.invert,
+        cue=found.cue,
+        sends=dict(found.sends),
+    )
+
+
+def _make_desk(settings: LiveSettings, ends: Ends, separation: Separation, input_tape: Tape) -> Desk:
+    cables = tuple(_cables(settings)) if ends.inputs else ()
+    limiter, rate_hz = settings.mixer.limiter, ends.sample_rate_hz
+    limit = None
+    if limiter is not None:
+        lookahead_samples = round(limiter.lookahead_ms / 1000 * rate_hz)
+        limit = Limit(gain_of(limiter.ceiling_dbfs), lookahead_samples, limiter.release_ms / 1000)
+    return Desk(
+        separation.chain,
+        input_tape,
+        rate_hz,
+        _from_zero(settings.output.channels),
+        cables=cables,
+        n_card_inputs=1 + max((cable.channel for cable in cables), default=-1),
+        n_card_outputs=separation.chain.n_outputs if ends.outputs else 0,
         has_source=ends.reader is not None,
+        limit=limit,
     )
 
 
-def _assemble(
-    settings: LiveSettings,
-    separator: Separator,
-    ends: Ends,
-    stream: StemStream,
-    latency: Latency,
-    mixer: Mixer,
-    chain: Chain,
-    pace: Pace,
-    notice: str | None,
-) -> Rig:
-    """What hangs on the tapes."""
-    rate_hz, may_skip = ends.sample_rate_hz, ends.clock != "free"
-    engine = Engine(
-        stream, chain.input_tape, chain.stem_tape, rate_hz, latency.total_samples, may_skip=may_skip
-    )
-
-    def heard() -> int:
-        return rig.heard
-
-    transport = None
-    if ends.reader is not None and chain.source_tape is not None:
-        transport = Transport(ends.reader, chain.source_tape, rate_hz, heard)
-    recorder = open_recorder(settings, separator.stems, chain, lambda: rig.n_heard_samples)
-    rig = Rig(separator, ends, stream, latency, mixer, chain, engine, transport, recorder, pace, notice)
-    return rig
+def _cables(settings: LiveSettings) -> list[Cable]:
+    """From the card's inputs to the input tape: the mixture, if it is the card's, and the direct inputs."""
+    pairs = [] if settings.input.endpoint.is_file else [settings.input.channels]
+    first_row = 0 if pairs else N_CHANNELS
+    pairs += [direct.channels for direct in settings.mixer.direct.values()]
+    cables = []
+    for i, channels in enumerate(pairs):
+        for side in range(N_CHANNELS):
+            found = _from_zero(channels)[side::N_CHANNELS] or _from_zero(
+                channels
+            )  # a single channel is doubled
+            row = first_row + N_CHANNELS * i + side
+            cables += [Cable(channel, row, 1 / len(found)) for channel in found]
+    return cables
 
 
 def _make_driver(settings: LiveSettings, rig: Rig) -> Driver:
-    ends, chain, block_samples = rig.ends, rig.chain, settings.output.block_samples
+    ends, desk, block_samples = rig.ends, rig.desk, settings.output.block_samples
     if ends.clock != "device":
         rate_hz = ends.sample_rate_hz
         if ends.clock == "real":
-            return ClockedDriver(chain.call, rate_hz, block_samples, rig.feed, is_paced=True)
-        return ClockedDriver(chain.call, rate_hz, block_samples, rig.work, is_paced=False, rests=rig.rests)
+            return ClockedDriver(desk.call, rate_hz, block_samples, rig.feed, is_paced=True)
+        return ClockedDriver(desk.call, rate_hz, block_samples, rig.work, is_paced=False, rests=rig.rests)
     return CardDriver(
         ends.inputs,
         ends.outputs,
-        int(chain.state["n_card_inputs"]),
-        int(chain.state["n_card_outputs"]),
+        int(desk.state["n_card_inputs"]),
+        int(desk.state["n_card_outputs"]),
         ends.sample_rate_hz,
         block_samples,
-        chain.function_address,
-        chain.state_address,
+        desk.function_address,
+        desk.state_address,
     )

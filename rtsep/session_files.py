@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from rtsep.chain import Chain
+from rtsep.desk import Desk
 from rtsep.errors import UsageError
 from rtsep.io.folders import make_folder
 from rtsep.io.writer import is_being_filled
@@ -45,7 +45,7 @@ def check_files(settings: LiveSettings) -> None:
 
 
 def open_recorder(
-    settings: LiveSettings, stems: tuple[str, ...], chain: Chain, heard: Callable[[], int]
+    settings: LiveSettings, stems: tuple[str, ...], desk: Desk, heard: Callable[[], int]
 ) -> Recorder | None:
     """A recorder for the sink file and for ``--record``, or None if nothing is to be written.
 
@@ -62,25 +62,25 @@ def open_recorder(
     """
     tracks = []
     if settings.output.record is not None:
-        tracks += _recording(settings, stems, chain)
+        tracks += _recording(settings, stems, desk)
     sink = settings.output.endpoint
     if sink.is_file:
-        outputs = tuple(range(chain.n_outputs))
-        tracks.insert(0, Track(sink.path, chain.sink_tape, outputs, chain.offset_samples))
-    return Recorder(tracks, chain.sample_rate_hz, heard, "PCM_24") if tracks else None
+        outputs = tuple(range(desk.n_outputs))
+        tracks.insert(0, Track(sink.path, desk.sink_tape, outputs, desk.offset_samples))
+    return Recorder(tracks, desk.sample_rate_hz, heard, "PCM_24") if tracks else None
 
 
-def _recording(settings: LiveSettings, stems: tuple[str, ...], chain: Chain) -> list[Track]:
+def _recording(settings: LiveSettings, stems: tuple[str, ...], desk: Desk) -> list[Track]:
     names = [f"{name}.wav" for name in (MIXTURE, *stems, MIX)]
     folder = _choose_folder(settings, names)
     make_folder(folder)
     mixture, *of_stems, mix = [folder / name for name in names]
-    tracks = [Track(mixture, chain.input_tape, tuple(range(N_CHANNELS)))]
+    tracks = [Track(mixture, desk.input_tape, tuple(range(N_CHANNELS)))]
     for i, path in enumerate(of_stems):
         rows = tuple(range(N_CHANNELS * i, N_CHANNELS * (i + 1)))
-        tracks.append(Track(path, chain.stem_tape, rows))
+        tracks.append(Track(path, desk.chain.stem_tape, rows))
     main = tuple(channel - 1 for channel in settings.output.channels)
-    tracks.append(Track(mix, chain.sink_tape, main, chain.offset_samples))
+    tracks.append(Track(mix, desk.sink_tape, main, desk.offset_samples))
     return tracks
 
 

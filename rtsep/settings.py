@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from rtsep.config import Strict, parse
 from rtsep.errors import UsageError
@@ -53,6 +53,11 @@ GainDb = Annotated[float, BeforeValidator(_refuse_bool), AfterValidator(_check_g
 Channel = Annotated[int, Field(ge=1, le=256)]
 #: One or two channels of a card, counted from 1.
 Channels = Annotated[tuple[Channel, ...], Field(min_length=1, max_length=2), AfterValidator(_check_distinct)]
+
+#: Channels of a card's input, counted from 1; of more than two the odd ones go left, the even right.
+InputChannels = Annotated[
+    tuple[Channel, ...], Field(min_length=1, max_length=32), AfterValidator(_check_distinct)
+]
 
 #: A file or a device; a device's bare index is taken for its name.
 Source = Annotated[str, BeforeValidator(_index_to_text), Field(min_length=1)]
@@ -97,12 +102,14 @@ class Endpoint:
 class InputSettings(Strict):
     """What is taken apart.
 
-    `source` is a file or a device (see `Endpoint.read`); of a card, one channel is doubled. Without
-    `sample_rate_hz` the session runs at the file's rate, else at the model's, where the card can.
+    `source` is a file or a device (see `Endpoint.read`); of a card, one channel is doubled, and of more than two the
+    mean of the first, third, ... is left, that of the others right. Without `sample_rate_hz` the session runs at the
+    file's rate, else at the model's, where the card can. If the source is a file, `card` has the direct inputs.
     """
 
     source: Source = "default"
-    channels: Channels = (1, 2)
+    channels: InputChannels = (1, 2)
+    card: Source = "default"
     sample_rate_hz: int | None = Field(default=None, ge=8000, le=384000)
 
     @property
@@ -130,24 +137,77 @@ class ModelSettings(Strict):
     lookahead_frames: int = Field(default=0, ge=0, le=256)
 
 
-class StemSettings(Strict):
-    """Where one stem's fader, buttons and cables stand.
+class StripSettings(Strict):
+    """Where the fader, buttons and cables of a stem stand.
 
-    `route` names card outputs; one output takes the mean of left and right. Without it the stem goes to
-    the main bus, with it only there.
+    `pan` goes from -1 (left) to 1 (right); `invert` is the opposite polarity. `route` names card outputs; one output
+    takes the mean of left and right. Without it the stem goes to the main bus, with it not there. `sends` are other
+    buses that get it as well, after the fader, at a gain; `cue` sends it to the bus of that name, before the fader.
     """
 
     gain_db: GainDb = 0.0
     mute: bool = False
     solo: bool = False
+    pan: float = Field(default=0.0, ge=-1.0, le=1.0)
+    invert: bool = False
+    cue: bool = False
     route: Channels | None = None
+    sends: dict[str, GainDb] = Field(default_factory=dict)
+
+
+class DirectSettings(StripSettings):
+    """A direct input: one or two `channels` of the card, neither separated nor delayed."""
+
+    channels: Channels
+
+
+class BusSettings(Strict):
+    """One or two card outputs, and what all that goes there is turned up or down by."""
+
+    channels: Channels
+    gain_db: GainDb = 0.0
+
+
+class LimiterSettings(Strict):
+    """Keeps the main bus below `ceiling_dbfs`.
+
+    With `lookahead_ms` it turns down before a peak and not at it, which is smoother and delays all outputs by that.
+    """
+
+    ceiling_dbfs: float = Field(default=0.0, ge=-40.0, le=0.0)
+    lookahead_ms: float = Field(default=0.0, ge=0.0, le=10.0)
+    release_ms: float = Field(default=100.0, ge=1.0, le=5000.0)
 
 
 class MixerSettings(Strict):
-    """The mix as it stands when the session starts; `ramp_ms` is the time that a change of gain takes."""
+    """The mix as it stands when the session starts.
 
-    stems: dict[str, StemSettings] = Field(default_factory=dict)
+    `gain_db` is the master, `ramp_ms` the time that a change of gain takes, `solo` whether one ends the others
+    (exclusive), `limiter` that of the main bus (null: none). `buses` are further pairs of outputs; the one called
+    ``cue`` is for listening beforehand. `direct` are inputs that go to the outputs as they are.
+    """
+
+    gain_db: GainDb = 0.0
+    solo: Literal["in_place", "exclusive"] = "in_place"
+    stems: dict[str, StripSettings] = Field(default_factory=dict)
+    direct: dict[str, DirectSettings] = Field(default_factory=dict)
+    buses: dict[str, BusSettings] = Field(default_factory=dict)
+    limiter: LimiterSettings | None = LimiterSettings()
     ramp_ms: float = Field(default=10.0, ge=1.0, le=1000.0)
+
+    @model_validator(mode="after")
+    def _check_buses(self) -> MixerSettings:
+        if "main" in self.buses:
+            raise ValueError("the bus 'main' is there already: output.channels and mixer.gain_db are its own")
+        for name, strip in {**self.stems, **self.direct}.items():
+            for bus in strip.sends:
+                if bus not in self.buses:
+                    raise ValueError(
+                        f"{name} is sent to the bus {bus!r}; buses are {', '.join(self.buses) or 'none'}"
+                    )
+            if strip.cue and "cue" not in self.buses:
+                raise ValueError(f"{name} has cue: true, but there is no bus called cue")
+        return self
 
     def check_stems(self, model_name: str, stems: Sequence[str]) -> None:
         """Refuse a stem that the model does not make.
@@ -155,8 +215,13 @@ class MixerSettings(Strict):
         Raises
         ------
         UsageError
-            A stem of the settings is none of `stems`; the message names those that are.
+            A stem of the settings is none of `stems`, or a direct input is called as one of them.
         """
+        for name in self.direct:
+            if name in stems:
+                raise UsageError(
+                    f"the direct input {name!r} is called as a stem of {model_name}; choose another name"
+                )
         for name in self.stems:
             if name not in stems:
                 near = difflib.get_close_matches(name, stems, n=1)

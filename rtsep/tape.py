@@ -29,15 +29,20 @@ class Tape:
         Rows.
     min_capacity_samples
         How far back a reader must be able to reach; rounded up to a power of two, plus the guard.
+    start
+        Position of the first sample that is going to be there; before it nothing is a number.
     """
 
-    def __init__(self, n_channels: int, min_capacity_samples: int) -> None:
+    def __init__(self, n_channels: int, min_capacity_samples: int, start: int = 0) -> None:
         self.n_channels = n_channels
         self.capacity_samples = 1 << (min_capacity_samples + GUARD_SAMPLES - 1).bit_length()
         self.samples: Audio = np.zeros((n_channels, self.capacity_samples), np.float32)
         # The published word has a cache line of its own, so that readers do not slow the writer.
         self._line = np.zeros(16, np.int64)
         self.written_address = self._line.ctypes.data + (-self._line.ctypes.data) % 64
+        if start:
+            self.samples[:] = np.nan
+            store_word(self.written_address, start)
 
     @property
     def written(self) -> int:

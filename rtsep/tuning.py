@@ -223,15 +223,16 @@ def choose(timings: Iterable[Timing]) -> Timing | None:
     return min(good or fits, key=rank, default=None)
 
 
-def untimed(settings: ModelSettings, separator: Separator) -> Way:
+def untimed(settings: ModelSettings, separator: Separator) -> tuple[Way, None]:
     """The way of a session without a clock: as `tune`, but what is left open is not measured.
 
     It is the finest then, which is what a machine with time to spare does as well.
     """
     if (stored := _stored(settings, separator)) is not None:
-        return stored
+        return stored, None
     precision = "float32" if settings.precision == "auto" else settings.precision
-    return Way(precision=precision, update_hops=1 if settings.update_hops == "auto" else settings.update_hops)
+    update_hops = 1 if settings.update_hops == "auto" else settings.update_hops
+    return Way(precision=precision, update_hops=update_hops), None
 
 
 def _stored(settings: ModelSettings, separator: Separator) -> Way | None:

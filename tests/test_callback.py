@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 
 from rtsep.callback import CHUNK_SAMPLES, FADE_SAMPLES
-from rtsep.chain import Chain, _function
-from rtsep.mixer import Mixer, Strip
+from rtsep.chain import Chain
+from rtsep.desk import Cable, Desk, Limit, _function
+from rtsep.mixer import MAIN, Bus, Mixer, Strip
+from rtsep.tape import Tape
 
 RATE_HZ = 8000
 OFFSET = 700
@@ -26,11 +28,28 @@ N_SAMPLES = 12_000
 STRIPS = {"a": Strip(route=(2, 3)), "b": Strip(route=(4, 5))}
 
 
-def make_chain(mixture: np.ndarray, mixer: Mixer, *, offset: int = OFFSET, ramp_samples: int = 80) -> Chain:
-    chain = Chain(N_STEMS, mixer, offset, RATE_HZ, ramp_samples / RATE_HZ, has_source=True)
-    assert chain.source_tape is not None
-    chain.source_tape.append(mixture)
-    return chain
+MAIN_ONLY = {MAIN: Bus((0, 1))}
+
+
+def make_mixer(strips: dict[str, Strip] = STRIPS, **options: object) -> Mixer:
+    return Mixer(strips, MAIN_ONLY, 6, **options)  # type: ignore[arg-type]
+
+
+def make_desk(
+    mixture: np.ndarray,
+    mixer: Mixer | None = None,
+    *,
+    offset: int = OFFSET,
+    ramp_samples: int = 80,
+    limit: Limit | None = None,
+) -> Desk:
+    """The stems a and b of a mixture that comes from a source tape."""
+    coefficients = (mixer or make_mixer()).open(("a", "b"))
+    chain = Chain(coefficients, N_STEMS, offset, RATE_HZ, ramp_samples)
+    desk = Desk(chain, Tape(2, 1 << 18), RATE_HZ, (0, 1), has_source=True, limit=limit)
+    assert desk.source_tape is not None
+    desk.source_tape.append(mixture)
+    return desk
 
 
 def noise(rng: np.random.Generator, *shape: int) -> np.ndarray:
@@ -116,25 +135,27 @@ class Model:
 def test_every_sample_is_the_stem_or_inside_a_counted_span_the_mixture(block_samples: int) -> None:
     rng = np.random.default_rng(block_samples)
     mixture, script, model = noise(rng, 2, N_SAMPLES), write_script(rng, block_samples), Model()
-    chain = make_chain(mixture, Mixer(STRIPS, (0, 1), 6))
+    desk = make_desk(mixture)
     n_late_blocks = 0
     for index, block in enumerate(script.blocks):
-        chain.stem_tape.append(script.stems[:, chain.stem_tape.written : script.stems_written[index]])
-        chain.state["bypass"] = script.bypass[index]
+        desk.chain.stem_tape.append(
+            script.stems[:, desk.chain.stem_tape.written : script.stems_written[index]]
+        )
+        desk.state["bypass"] = script.bypass[index]
         before = model.n_late
-        chain.call(block)
+        desk.call(block)
         model.block(script, index)
         n_late_blocks += model.n_late > before
-        assert chain.state["n_late_samples"] == model.n_late
-        assert chain.state["late_now"] == model.is_late
-    assert chain.state["n_late_blocks"] == n_late_blocks
-    assert chain.state["n_blocks"] == len(script.blocks)
+        assert desk.state["n_late_samples"] == model.n_late
+        assert desk.chain.is_late == model.is_late
+    assert desk.state["n_late_blocks"] == n_late_blocks
+    assert desk.state["n_blocks"] == len(script.blocks)
     assert 0 < model.n_late < N_SAMPLES - OFFSET
-    check_outputs(chain, mixture, script.stems, np.array(model.fades, np.float32))
+    check_outputs(desk, mixture, script.stems, np.array(model.fades, np.float32))
 
 
-def check_outputs(chain: Chain, mixture: np.ndarray, stems: np.ndarray, fades: np.ndarray) -> None:
-    outputs = chain.sink_tape.read(0, N_SAMPLES)
+def check_outputs(desk: Desk, mixture: np.ndarray, stems: np.ndarray, fades: np.ndarray) -> None:
+    outputs = desk.sink_tape.read(0, N_SAMPLES)
     assert outputs is not None
     assert not outputs[:, :OFFSET].any()
     main, stem_outputs = outputs[:2, OFFSET:], outputs[2:, OFFSET:]
@@ -152,57 +173,59 @@ def check_outputs(chain: Chain, mixture: np.ndarray, stems: np.ndarray, fades: n
 
 def test_stems_that_are_there_from_the_start_are_never_late() -> None:
     rng = np.random.default_rng(1)
-    chain = make_chain(noise(rng, 2, N_SAMPLES), Mixer(STRIPS, (0, 1), 6))
-    chain.stem_tape.append(noise(rng, 4, N_SAMPLES))
+    desk = make_desk(noise(rng, 2, N_SAMPLES))
+    desk.chain.stem_tape.append(noise(rng, 4, N_SAMPLES))
     for _ in range(20):
-        chain.call(500)
-    assert chain.state["n_late_samples"] == chain.state["n_late_blocks"] == 0
+        desk.call(500)
+    assert desk.state["n_late_samples"] == desk.state["n_late_blocks"] == 0
 
 
 def test_what_is_not_a_number_does_not_get_in() -> None:
     mixture = np.ones((2, 1000), np.float32)
     mixture[:, 100:103] = np.array([np.nan, np.inf, -np.inf])
-    chain = make_chain(mixture, Mixer(STRIPS, (0, 1), 6), offset=0)
-    chain.call(1000)
+    desk = make_desk(mixture, offset=0)
+    desk.call(1000)
     mixture[:, 100:103] = 0
-    np.testing.assert_array_equal(chain.input_tape.read(0, 1000), mixture)
-    assert np.isfinite(chain.levels_dbfs()).all()
+    np.testing.assert_array_equal(desk.input_tape.read(0, 1000), mixture)
+    assert np.isfinite(desk.levels_dbfs()).all()
+    assert np.isfinite(desk.chain.levels_dbfs()).all()
 
 
 def test_a_source_that_runs_dry_is_silent_and_counted() -> None:
-    chain = make_chain(np.ones((2, 300), np.float32), Mixer(STRIPS, (0, 1), 6), offset=0)
-    chain.call(1000)
-    assert chain.state["n_starved_samples"] == 700
-    assert chain.sink_tape.written == chain.position == 1000
-    heard = chain.sink_tape.read(0, 1000)
+    desk = make_desk(np.ones((2, 300), np.float32), offset=0)
+    desk.call(1000)
+    assert desk.state["n_starved_samples"] == 700
+    assert desk.sink_tape.written == desk.position == 1000
+    heard = desk.sink_tape.read(0, 1000)
     assert heard is not None
     assert not heard[:, 300:].any()
 
 
 def test_a_card_is_read_from_and_written_to() -> None:
-    chain = Chain(
-        1, Mixer({"a": Strip()}, (2, 0), 3), 64, RATE_HZ, 0.0, card_inputs=(3, 1, 4), n_card_outputs=5
-    )
+    coefficients = Mixer({"a": Strip()}, {MAIN: Bus((2, 0))}, 3).open(("a",))
+    chain = Chain(coefficients, 1, 64, RATE_HZ, 0)
+    cables = (Cable(3, 0), Cable(1, 1))
+    desk = Desk(chain, Tape(2, 1 << 14), RATE_HZ, (2, 0), cables=cables, n_card_inputs=4, n_card_outputs=5)
     block = np.arange(4 * 600, dtype=np.float32).reshape(600, 4) / 4096
     played = np.full((600, 5), np.nan, np.float32)
     flags = 0x2  # the card says: input overflow
-    _function(block.ctypes.data, played.ctypes.data, 600, None, flags, chain.state_address)
-    np.testing.assert_array_equal(chain.input_tape.read(0, 600), block[:, [3, 1]].T)
+    _function(block.ctypes.data, played.ctypes.data, 600, None, flags, desk.state_address)
+    np.testing.assert_array_equal(desk.input_tape.read(0, 600), block[:, [3, 1]].T)
     expected = np.zeros((600, 5), np.float32)
     expected[64:, [2, 0]] = block[:-64, [3, 1]]  # no stem was made: the mixture, to the main bus 3, 1
     np.testing.assert_array_equal(played, expected)
-    assert chain.state["n_xruns"] == 1
+    assert desk.state["n_xruns"] == 1
 
 
-def play_constant_stem(mixer: Mixer, chain: Chain, gains_db: list[float], blocks: list[int]) -> np.ndarray:
+def play_constant_stem(mixer: Mixer, desk: Desk, gains_db: list[float], blocks: list[int]) -> np.ndarray:
     """A stem of ones while its fader moves: what is heard is the gain."""
-    chain.stem_tape.append(
+    desk.chain.stem_tape.append(
         np.array([[1], [1], [0], [0]], np.float32).repeat(sum(blocks) + FADE_SAMPLES, axis=1)
     )
     for gain_db, block in zip(gains_db, blocks, strict=True):
         mixer.set_gain_db("a", gain_db)
-        chain.call(block)
-    heard = chain.sink_tape.read(0, sum(blocks))
+        desk.call(block)
+    heard = desk.sink_tape.read(0, sum(blocks))
     assert heard is not None
     return heard[2]
 
@@ -210,21 +233,21 @@ def play_constant_stem(mixer: Mixer, chain: Chain, gains_db: list[float], blocks
 @pytest.mark.parametrize("ramp_samples", [1, 80, 400])
 def test_gains_never_step(ramp_samples: int) -> None:
     rng = np.random.default_rng(ramp_samples)
-    mixer = Mixer(STRIPS, (0, 1), 6)
+    mixer = make_mixer()
     n_total = 40_000
-    chain = make_chain(np.ones((2, n_total), np.float32), mixer, offset=0, ramp_samples=ramp_samples)
+    desk = make_desk(np.ones((2, n_total), np.float32), mixer, offset=0, ramp_samples=ramp_samples)
     blocks = [int(n) for n in rng.choice([1, 64, 65, 512], 200)]
     gains_db = [float(db) for db in rng.choice([-math.inf, -12, -3, 0, 6], 200)]
-    heard = play_constant_stem(mixer, chain, gains_db, blocks).astype(np.float64)
+    heard = play_constant_stem(mixer, desk, gains_db, blocks).astype(np.float64)
     largest_gain = 10 ** (6 / 20)
     assert np.abs(np.diff(heard)).max() <= largest_gain / ramp_samples + 1e-6
     assert np.ptp(heard) == pytest.approx(largest_gain, rel=1e-5)
 
 
 def test_a_ramp_is_a_line_that_ends_exactly_where_it_should() -> None:
-    mixer = Mixer(STRIPS, (0, 1), 6)
-    chain = make_chain(np.ones((2, 2000), np.float32), mixer, offset=0, ramp_samples=300)
-    heard = play_constant_stem(mixer, chain, [0.0, -7.3, -7.3], [100, 150, 500])
+    mixer = make_mixer()
+    desk = make_desk(np.ones((2, 2000), np.float32), mixer, offset=0, ramp_samples=300)
+    heard = play_constant_stem(mixer, desk, [0.0, -7.3, -7.3], [100, 150, 500])
     target = np.float32(10 ** (-7.3 / 20))
     # The third block begins a ramp anew, from where the second had got to.
     half_way = 1 + (target - 1) * 150 / 300
@@ -237,38 +260,39 @@ def test_a_ramp_is_a_line_that_ends_exactly_where_it_should() -> None:
 def test_meters_agree_with_a_plain_model(block_samples: int) -> None:
     n_samples, amplitude = 2 * RATE_HZ, 0.25
     tone = amplitude * np.sin(2 * np.pi * 441 * np.arange(n_samples) / RATE_HZ)
-    chain = make_chain(np.tile(tone.astype(np.float32), (2, 1)), Mixer(STRIPS, (0, 1), 6), offset=0)
+    desk = make_desk(np.tile(tone.astype(np.float32), (2, 1)), offset=0)
     stems = np.stack([tone, tone / 10, np.zeros(n_samples), np.zeros(n_samples)]).astype(np.float32)
-    chain.stem_tape.append(stems)
+    desk.chain.stem_tape.append(stems)
     for _ in range((n_samples - FADE_SAMPLES) // block_samples):
-        chain.call(block_samples)
-    peak_dbfs, rms_dbfs = chain.levels_dbfs()
+        desk.call(block_samples)
+    peak_dbfs, rms_dbfs = desk.chain.levels_dbfs()
+    outputs_dbfs, _ = desk.levels_dbfs()
     level_dbfs = 20 * math.log10(amplitude)
     sine_dbfs = -10 * math.log10(2)
     assert peak_dbfs[:2] == pytest.approx([level_dbfs, level_dbfs - 20], abs=0.1)
     assert rms_dbfs[:2] == pytest.approx([level_dbfs + sine_dbfs, level_dbfs - 20 + sine_dbfs], abs=0.1)
     assert (peak_dbfs[2:4] <= -119).all()
-    residual, main = 4, 8  # both hold the tone less stem a: 0 on the left, 0.9 on the right
+    # The residual and the main bus hold the tone less stem a: 0 on the left, 0.9 on the right.
     right_dbfs = level_dbfs + 20 * math.log10(0.9)
-    for first in (residual, main):
-        assert peak_dbfs[first] <= -119
-        assert peak_dbfs[first + 1] == pytest.approx(right_dbfs, abs=0.1)
+    for left, right in (peak_dbfs[4:6], outputs_dbfs[:2]):
+        assert left <= -119
+        assert right == pytest.approx(right_dbfs, abs=0.1)
 
 
 def test_the_callback_runs_while_the_interpreter_is_busy() -> None:
-    chain = make_chain(np.zeros((2, 100), np.float32), Mixer(STRIPS, (0, 1), 6))
+    desk = make_desk(np.zeros((2, 100), np.float32))
     interval_s = sys.getswitchinterval()
-    thread = threading.Thread(target=chain.call, args=(20_000_000,))  # one call of several seconds
+    thread = threading.Thread(target=desk.call, args=(20_000_000,))  # one call of several seconds
     thread.start()
-    while chain.state["position"] == 0:
+    while desk.state["position"] == 0:
         pass
     sys.setswitchinterval(1000)  # from here on no other thread gets the interpreter
     try:
-        before = int(chain.state["position"])
+        before = int(desk.state["position"])
         for _ in range(2_000_000):
-            if chain.state["position"] > before + 100_000:
+            if desk.state["position"] > before + 100_000:
                 break
-        after = int(chain.state["position"])
+        after = int(desk.state["position"])
     finally:
         sys.setswitchinterval(interval_s)
     thread.join()

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 import rtsep
 from rtsep.chain import Chain
+from rtsep.desk import Desk
 from rtsep.engine import SKIP_AFTER_S, Engine
-from rtsep.mixer import Mixer, Strip
+from rtsep.mixer import MAIN, Bus, Mixer, Strip
 from rtsep.offset import offset
 from rtsep.stream import StemStream
+from rtsep.tape import Tape
 
 RATE_HZ = 44100
 
@@ -48,17 +50,19 @@ class Loop:
         stream = mid_side()
         self.offset = offset(stream, RATE_HZ, 0.01, 512).total_samples
         strips = {"mid": Strip(route=(2, 3)), "side": Strip(route=(4, 5))}
-        mixer = Mixer(strips, (0, 1), 6)
-        self.chain = Chain(2, mixer, self.offset, RATE_HZ, 0.01, has_source=True)
-        tapes = self.chain.input_tape, self.chain.stem_tape
+        coefficients = Mixer(strips, {MAIN: Bus((0, 1))}, 6).open(("mid", "side"))
+        self.chain = Chain(coefficients, 2, self.offset, RATE_HZ, 441)
+        input_tape = Tape(2, 1 << 19)
+        self.desk = Desk(self.chain, input_tape, RATE_HZ, (0, 1), has_source=True)
+        tapes = input_tape, self.chain.stem_tape
         self.engine = Engine(stream, *tapes, RATE_HZ, self.offset, may_skip=may_skip)
 
     def call(self, n_samples: int) -> None:
-        source = self.chain.source_tape
+        source = self.desk.source_tape
         assert source is not None
-        music = noise(self.chain.position + n_samples)
+        music = noise(self.desk.position + n_samples)
         source.append(music[:, source.written :])
-        self.chain.call(n_samples)
+        self.desk.call(n_samples)
 
     def work(self) -> None:
         while self.engine.step():
@@ -66,7 +70,7 @@ class Loop:
 
     @property
     def played(self) -> np.ndarray:
-        block = self.chain.sink_tape.read(self.offset, self.chain.position - self.offset)
+        block = self.desk.sink_tape.read(self.offset, self.desk.position - self.offset)
         assert block is not None
         return block
 
@@ -74,7 +78,7 @@ class Loop:
 def check_every_sample(loop: Loop) -> int:
     """Every sample is the stems, or the mixture of the same instant, or the fade between; how many are not stems."""
     played = loop.played.astype(np.float64)
-    mixture = noise(loop.chain.position)[:, : played.shape[1]].astype(np.float64)
+    mixture = noise(loop.desk.position)[:, : played.shape[1]].astype(np.float64)
     mid = mixture.sum(axis=0) / 2
     share = np.round(64 * played[2] / mid) / 64
     assert share.min() >= 0
@@ -93,8 +97,8 @@ def test_whatever_the_engine_misses_every_sample_is_stem_or_counted_mixture(turn
         if works:
             loop.work()
         loop.call(n_samples)
-    if loop.chain.position > loop.offset:
-        assert check_every_sample(loop) == loop.chain.state["n_late_samples"]
+    if loop.desk.position > loop.offset:
+        assert check_every_sample(loop) == loop.desk.state["n_late_samples"]
 
 
 def test_after_a_long_stall_it_goes_on_in_the_present_and_in_step() -> None:
@@ -107,10 +111,10 @@ def test_after_a_long_stall_it_goes_on_in_the_present_and_in_step() -> None:
     assert len(loop.engine.restarts) == 1
     assert loop.engine.n_skipped_samples > SKIP_AFTER_S * RATE_HZ
     n_late = check_every_sample(loop)
-    assert n_late == loop.chain.state["n_late_samples"]
+    assert n_late == loop.desk.state["n_late_samples"]
     # Late from when the stems ran out until what was marked as missing had passed.
     assert stall * 512 - loop.offset <= n_late <= stall * 512 + 4 * loop.offset
-    assert loop.chain.state["late_now"] == 0
+    assert loop.chain.is_late is False
 
 
 def test_without_a_clock_nothing_is_given_up() -> None:
@@ -119,7 +123,7 @@ def test_without_a_clock_nothing_is_given_up() -> None:
         loop.call(512)
     loop.work()
     assert loop.engine.restarts == []
-    assert loop.chain.stem_tape.written == loop.chain.position - mid_side().latency_samples
+    assert loop.chain.stem_tape.written == loop.desk.position - mid_side().latency_samples
 
 
 def test_in_time_means_nothing_late() -> None:
@@ -127,7 +131,7 @@ def test_in_time_means_nothing_late() -> None:
     for _ in range(200):
         loop.work()
         loop.call(512)
-    assert loop.chain.state["n_late_samples"] == 0
+    assert loop.desk.state["n_late_samples"] == 0
     assert check_every_sample(loop) == 0
     assert loop.engine.load > 0
 
@@ -142,10 +146,10 @@ def test_a_thread_ends_when_told_and_keeps_its_error(monkeypatch: pytest.MonkeyP
     assert loop.engine.error is None
 
     monkeypatch.setenv("OUTSIDE_FAULT", "midside 1000 raise")
-    chain = Loop().chain
+    desk = Loop().desk
     faulty = Engine(
-        rtsep.load("faulty").stream(RATE_HZ), chain.input_tape, chain.stem_tape, RATE_HZ, 0, may_skip=True
+        rtsep.load("faulty").stream(RATE_HZ), desk.input_tape, desk.chain.stem_tape, RATE_HZ, 0, may_skip=True
     )
-    chain.input_tape.append(noise(4096))
+    desk.input_tape.append(noise(4096))
     faulty.run(threading.Event())
     assert "on purpose" in str(faulty.error)

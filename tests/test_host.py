@@ -128,7 +128,7 @@ def test_a_click_comes_back_at_the_declared_sample(tmp_path: Path, clock: str, b
     host = Host(session(song, tmp_path / "out.wav", "midside", clock, output=output))
     with host:
         assert host.wait(60)
-    sink = host._rig.chain.sink_tape
+    sink = host._rig.desk.sink_tape
     heard = sink.read(0, sink.written)
     assert heard is not None
     assert np.flatnonzero(heard[0]).tolist() == [n + host.latency.total_samples]
@@ -444,3 +444,73 @@ def test_a_session_tells_what_it_does(tmp_path: Path) -> None:
     assert "late blocks 0" in "\n".join(host.summary())
     assert "Nothing was heard" not in "\n".join(host.summary())
     json.dumps(host.stats())
+
+
+@pytest.mark.parametrize("latency_grows", [True, False])
+def test_another_model_fades_in_while_it_plays_and_faders_stay(
+    tmp_path: Path, model: str, latency_grows: bool
+) -> None:
+    samples = music(5.0)
+    song = write_song(tmp_path / "song.wav", samples)
+    names = ("midside", model) if latency_grows else (model, "midside")
+    before, after = (session(song, tmp_path / "out.wav", name, "real") for name in names)
+    host = Host(before)
+    with host:
+        first = host.latency.total_samples
+        host.mix.set_gain_db(host.stems[0], -6.0)
+        time.sleep(0.3)
+        host.mix.set_gain_db(host.stems[0], 0.0)
+        host.change(after)
+        assert set(host.stems) == ({"vocals", "rest"} if latency_grows else {"mid", "side"})
+        second = host.latency.total_samples
+        assert (second > first) == latency_grows
+        sink = host._rig.desk.sink_tape
+        time.sleep(0.3)
+        assert not host.done
+    [switch] = [event for event in host._rig.desk.new_events() if event.kind == "switch"]
+    assert switch.n_samples == second - first
+    out = sink.read(0, sink.written)
+    assert out is not None
+    settled = out[:, switch.position + 2048 :]
+    late = host.stats()["n_late_samples"]
+    expected = samples[:, switch.position + 2048 - second :][:, : settled.shape[1]]
+    assert np.abs(settled - expected).max() < 1.2e-7 or late
+
+
+def test_a_changed_mix_moves_what_is_named_and_leaves_what_a_hand_has_moved(
+    tmp_path: Path, model: str
+) -> None:
+    song = write_song(tmp_path / "song.wav", music(3.0))
+    host = Host(
+        session(song, tmp_path / "out.wav", model, "real", mixer={"stems": {"vocals": {"gain_db": -3}}})
+    )
+    with host:
+        host.mix.set_gain_db("rest", -10)
+        host.change(
+            session(song, tmp_path / "out.wav", model, "real", mixer={"stems": {"vocals": {"gain_db": -9}}})
+        )
+        assert host.mix.state["vocals"].gain_db == -9
+        assert host.mix.state["rest"].gain_db == -10
+
+
+@pytest.mark.parametrize(
+    ("groups", "text"),
+    [
+        ({"input": {"sample_rate_hz": 48000}}, "input cannot change while it plays"),
+        ({"mixer": {"ramp_ms": 20}}, "mixer.ramp_ms cannot change"),
+        ({"mixer": {"stems": {"rest": {"route": [3, 4]}}}}, "outputs that were not opened"),
+        ({"model": {"name": "nothing"}}, "nothing"),
+    ],
+)
+def test_what_cannot_change_is_refused_and_the_music_goes_on(
+    tmp_path: Path, model: str, groups: dict, text: str
+) -> None:
+    song = write_song(tmp_path / "song.wav", music(2.0))
+    settings = session(song, tmp_path / "out.wav", model, "real")
+    host = Host(settings)
+    with host:
+        with pytest.raises(RtsepError, match=text):
+            host.change(settings.with_overrides(groups))
+        assert host.settings == settings
+        assert not host.done
+        assert host.wait(10)

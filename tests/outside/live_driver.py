@@ -22,7 +22,10 @@ def main() -> None:
 
 
 def tell(host: Host) -> None:
-    latency = {"latency_samples": host.latency.total_samples, "restarts": host._rig.engine.restarts}
+    latency = {
+        "latency_samples": host.latency.total_samples,
+        "restarts": host._rig.separation.engine.restarts,
+    }
     print(json.dumps({**host.stats(), **latency}), flush=True)
 
 

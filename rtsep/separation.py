@@ -1,0 +1,111 @@
+"""A separator at work in a session: its stream, its engine, and the chain that plays what they make.
+
+Made in one place for the start and for every change while running; `rtsep.rig` plugs it in.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+
+from rtsep.chain import Chain
+from rtsep.ends import Ends
+from rtsep.engine import Engine
+from rtsep.mixer import Mixer
+from rtsep.offset import measure_compute_s, offset
+from rtsep.pace import Pace, Steady
+from rtsep.separator import Separator
+from rtsep.settings import LiveSettings
+from rtsep.stream import StemStream
+from rtsep.tape import Tape
+from rtsep.tuning import open_separator, open_stream, tune, untimed
+
+
+class Separation:
+    """From the input tape to a chain.
+
+    Parameters
+    ----------
+    settings
+        Everything that a person decides.
+    separator
+        The model that they name, opened in any way.
+    ends
+        What the session is connected to.
+    mixer
+        Whose mix is played.
+    input_tape
+        What is separated, from where it stands now.
+
+    Attributes
+    ----------
+    separator, stream, pace, engine, chain
+        The parts.
+    latency
+        From the card's position back to the stem position that is played then, by parts.
+    notice
+        What a person should know before it plays.
+
+    Raises
+    ------
+    RtsepError
+        The model is not to be had, or does not fit the settings. Nothing is left open then.
+    """
+
+    def __init__(
+        self, settings: LiveSettings, separator: Separator, ends: Ends, mixer: Mixer, input_tape: Tape
+    ) -> None:
+        # Without a clock nothing is ever short of time, and the output shall not depend on how busy a machine is.
+        is_timed, rate_hz = ends.clock != "free", ends.sample_rate_hz
+        choose = tune if is_timed else untimed
+        way, self.notice = choose(settings.model, separator)
+        self.separator = open_separator(settings.model, way)
+        self.pace = Pace() if is_timed else Steady()
+        with ExitStack() as opened:
+            self.stream = open_stream(self.separator, settings.model, way.update_hops, rate_hz, self.pace)
+            opened.callback(self.stream.close)
+            compute_s = _compute_s(settings, self.stream, ends)
+            self.latency = offset(self.stream, rate_hz, compute_s, ends.largest_block_samples)
+            self.pace.forget()
+            self._mixer, self._stop = mixer, threading.Event()
+            self._thread = threading.Thread(
+                target=lambda: self.engine.run(self._stop), name="rtsep-engine", daemon=True
+            )
+            n_stems, n_offset = len(self.separator.stems), self.latency.total_samples
+            coefficients = mixer.open(self.separator.stems)
+            opened.callback(mixer.close, coefficients)
+            ramp_samples = round(settings.mixer.ramp_ms / 1000 * rate_hz)
+            start = input_tape.written
+            self.chain = Chain(coefficients, n_stems, n_offset, rate_hz, ramp_samples, start)
+            self.engine = Engine(
+                self.stream, input_tape, self.chain.stem_tape, rate_hz, n_offset, may_skip=is_timed
+            )
+            self._opened = opened.pop_all()
+
+    def start(self) -> None:
+        """Separate on a thread of its own, from now on."""
+        self._thread.start()
+
+    def is_ahead_of(self, position: int) -> bool:
+        """Whether there are stems for what is played at a card position, and some more."""
+        return (
+            self.chain.stem_tape.written > position - self.latency.total_samples + self.stream.update_samples
+        )
+
+    def stop(self) -> None:
+        """End the thread. Again it does nothing."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def close(self) -> None:
+        """End the thread and let go of the networks, when the chain is not played any more. Again it does nothing."""
+        self.stop()
+        self._opened.close()
+
+
+def _compute_s(settings: LiveSettings, stream: StemStream, ends: Ends) -> float:
+    """The time that the latency allows for an update: as set, or measured; none is needed without a clock."""
+    if settings.output.compute_ms is not None:
+        return settings.output.compute_ms / 1000
+    return 0.0 if ends.clock == "free" else measure_compute_s(stream, ends.sample_rate_hz)
