@@ -43,6 +43,11 @@ class Pace:
         self._sizes, self._calm_s, self.update_hops = tuple(sizes), 0.0, update_hops
 
     @property
+    def sizes(self) -> tuple[int, ...]:
+        """The updates that may come, in hops, from the smallest."""
+        return self._sizes
+
+    @property
     def largest_hops(self) -> int:
         """The largest update that may come."""
         return self._sizes[-1]

@@ -17,6 +17,7 @@ FLOORS = (
     {"stream", "config", "atomics"},
     {"settings", "dsp", "nets", "io", "control", "demo"},
     {"zoo", "tape", "mixer", "resampled", "output_names", "ends"},
+    {"arithmetic"},
     {"spectral", "engine", "callback", "recorder", "transport", "offline"},
     {"separator", "chain", "train"},
     {"desk"},

@@ -7,10 +7,12 @@ import pytest
 import torch
 from tiny_separator import Transparent, cut, make_card, make_net, noise
 
+from rtsep.arithmetic import HostArithmetic, MaskPlan
+from rtsep.dsp.stft import Tapers, hann
 from rtsep.errors import UsageError
 from rtsep.nets.runner import Window
 from rtsep.pace import Steady
-from rtsep.spectral import MaskPlan, SpectralSeparator, SpectralStream
+from rtsep.spectral import SpectralSeparator, SpectralStream, host_stream
 from rtsep.stream import Options, Schedule
 from rtsep.zoo import ModelCard, NetworkCard
 
@@ -21,7 +23,7 @@ def transparent_stream(update_hops: int, lookahead_frames: int) -> SpectralStrea
         name="glass", stems=("all",), network=NetworkCard(instruments=("all",)), extension="average"
     )
     plan = MaskPlan(card, "direct", "average", ("all",))
-    return SpectralStream(card, plan, Window(512, update_hops, lookahead_frames), Transparent(), Steady())  # type: ignore[arg-type]
+    return host_stream(card, plan, Window(512, update_hops, lookahead_frames), Transparent(), Steady())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("update_hops", [1, 2, 3, 4, 8, 64])
@@ -53,6 +55,26 @@ def test_a_click_comes_back_at_the_declared_sample(update_hops: int, lookahead_f
         "lookahead": 1024 * lookahead_frames,
     }
     assert stream.update_samples == 1024 * update_hops
+
+
+@pytest.mark.parametrize(("update_hops", "lookahead_frames"), [(1, 0), (2, 3), (64, 0)])
+def test_a_shorter_synthesis_is_as_transparent_and_that_much_earlier(
+    update_hops: int, lookahead_frames: int
+) -> None:
+    card = ModelCard(name="glass", stems=("all",), network=NetworkCard(instruments=("all",)))
+    analysis, products = hann(4096), hann(2048)  # these overlap to one at a hop of 1024
+    tapers = Tapers(analysis, products / analysis[-2048:], 1024)
+    window, pace = Window(512, update_hops, lookahead_frames), Steady()
+    plan = MaskPlan(card, "direct", "average", ("all",))
+    arithmetic = HostArithmetic(card, plan, tapers, window, Transparent(), update_hops)  # type: ignore[arg-type]
+    stream = SpectralStream(("all",), 44100, tapers, window, arithmetic, pace)
+    late = 2048 + 1024 * (update_hops - 1) + 1024 * lookahead_frames
+    assert stream.latency.parts["synthesis window"] == 2048
+    assert stream.latency_samples == late
+    mixture = noise(2 * 1024 * update_hops + 9000)
+    got = np.concatenate([*(stream.process(part) for part in cut(mixture, 700)), stream.flush()], axis=2)
+    assert not got[0, :, :late].any()
+    np.testing.assert_allclose(got[0, :, late:], mixture, rtol=0, atol=1e-5)
 
 
 def tiny_stream(schedule: Schedule | None) -> SpectralStream:

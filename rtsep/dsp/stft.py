@@ -3,9 +3,14 @@
 Frame *k* ends at sample ``k · hop``: the signal is preceded by one frame of zeros, so frame 0 is silent. With a
 periodic Hann window w on both sides and hop = frame / 4, the squares of the four windows over a sample sum to 3/2
 (the mean of w² is 3/8, times 4), so the inverse is scaled by 2/3.
+
+The two windows need not be alike (`Tapers`): a synthesis window that covers only the end of a frame gives the stems
+back that much earlier. All it takes is that the products of both, a hop apart, sum to one.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +19,42 @@ from rtsep.stream import Audio
 
 Spectrum = NDArray[np.complex64]
 """``(channels, frames, bins)``; bin *b* lies at ``b · sample_rate / frame_samples`` Hz."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tapers:
+    """What a frame is multiplied by on its way in and on its way out.
+
+    Parameters
+    ----------
+    analysis
+        ``(frame_samples,)``.
+    synthesis
+        For the last samples of a frame, ``(n_synthesis_samples,)``, a whole number of hops; scaled so that the products
+        of both, a hop apart, sum to one.
+    hop_samples
+        Samples between frames.
+    """
+
+    analysis: NDArray[np.float32]
+    synthesis: NDArray[np.float32]
+    hop_samples: int
+
+    @property
+    def frame_samples(self) -> int:
+        """Samples that a frame is made of."""
+        return len(self.analysis)
+
+    @property
+    def n_synthesis_samples(self) -> int:
+        """Samples that a frame gives back: so late the stems are at least."""
+        return len(self.synthesis)
+
+
+def hann_tapers(frame_samples: int, hop_samples: int) -> Tapers:
+    """Spleeter's: Hann, and Hann scaled."""
+    window = hann(frame_samples)
+    return Tapers(window, window * np.float32(overlap_add_gain(window, hop_samples)), hop_samples)
 
 
 def hann(n_samples: int) -> NDArray[np.float32]:
@@ -58,23 +99,24 @@ def analyse(samples: Audio, window: NDArray[np.float32], hop_samples: int) -> Sp
 
 
 def overlap_add(spectrum: Spectrum, window: NDArray[np.float32], hop_samples: int, out: Audio) -> None:
-    """Transform back, window, and add the frames into `out`.
+    """Transform back, window the end of every frame, and add it into `out`.
 
     Parameters
     ----------
     spectrum
         ``(..., frames, bins)``.
     window
-        ``(frame_samples,)``, already scaled by `overlap_add_gain`.
+        The synthesis window of `Tapers`, ``(n_synthesis_samples,)``.
     hop_samples
         Samples between frames.
     out
-        ``(..., frame_samples + (frames − 1) · hop_samples)``, added to.
+        ``(..., n_synthesis_samples + (frames − 1) · hop_samples)``, added to.
     """
     n_frames, n_hops = spectrum.shape[-2], len(window) // hop_samples
-    frames = np.fft.irfft(spectrum, n=len(window), axis=-1)
+    whole = np.fft.irfft(spectrum, n=2 * (spectrum.shape[-1] - 1), axis=-1)
+    frames = whole[..., -len(window) :]
     frames *= window
     slices = frames.reshape(*frames.shape[:-1], n_hops, hop_samples)
     hops = out.reshape(*out.shape[:-1], -1, hop_samples)
-    for i in range(n_hops):  # the i-th quarter of every frame lands i hops further on
+    for i in range(n_hops):  # the i-th part of every frame lands i hops further on
         hops[..., i : i + n_frames, :] += slices[..., i, :]

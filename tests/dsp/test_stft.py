@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from rtsep.dsp.stft import analyse, hann, overlap_add, overlap_add_gain
+from rtsep.dsp.stft import analyse, hann, hann_tapers, overlap_add, overlap_add_gain
 
 FRAME, HOP = 4096, 1024
 
@@ -72,3 +72,10 @@ def test_stems_are_added_to_what_is_there() -> None:
     for k in range(5):
         expected[..., 16 * k : 16 * k + 64] += np.fft.irfft(spectrum[..., k, :].astype(complex)) * window
     np.testing.assert_allclose(out, expected, atol=1e-5)
+
+
+def test_hann_tapers_are_spleeters() -> None:
+    tapers = hann_tapers(FRAME, HOP)
+    assert (tapers.frame_samples, tapers.n_synthesis_samples, tapers.hop_samples) == (FRAME, FRAME, HOP)
+    products = (tapers.analysis * tapers.synthesis).reshape(-1, HOP).sum(axis=0)
+    np.testing.assert_allclose(products, 1, atol=1e-6)
