@@ -127,6 +127,8 @@ def _tell_losses(stats: Mapping[str, Any]) -> Iterator[str]:
     if stats["n_skips"]:
         skipped_s = stats["n_skipped_samples"] / rate_hz
         yield f"The engine fell behind {stats['n_skips']} times and left out {skipped_s:.2f} s of stems."
+    if stats["n_limited_samples"]:
+        yield f"The limiter held the main bus down at {stats['n_limited_samples']} samples; less gain would do without."
     if stats["n_starved_samples"]:
         starved_s = stats["n_starved_samples"] / rate_hz
         yield f"The file was read too late for {starved_s:.2f} s, which are silent. Is its disk slow or busy?"

@@ -37,6 +37,12 @@ class Ends:
     sample_rate_hz: int
     largest_block_samples: int
 
+    @property
+    def card_latency_s(self) -> float:
+        """What the cards say that they add by themselves."""
+        incoming = self.inputs.input_latency_s if self.inputs is not None else 0.0
+        return incoming + (self.outputs.output_latency_s if self.outputs is not None else 0.0)
+
 
 def open_ends(settings: LiveSettings, model_rate_hz: int) -> Ends:
     """Find cards, choose the clock and the rate, open the input file.

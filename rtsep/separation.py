@@ -6,19 +6,22 @@ Made in one place for the start and for every change while running; `rtsep.rig` 
 from __future__ import annotations
 
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 from rtsep.chain import Chain
 from rtsep.ends import Ends
 from rtsep.engine import Engine
+from rtsep.errors import UsageError
 from rtsep.mixer import Mixer
 from rtsep.offset import measure_compute_s, offset
 from rtsep.pace import Pace, Steady
 from rtsep.separator import Separator
-from rtsep.settings import LiveSettings
+from rtsep.settings import REACHES, LiveSettings, ModelSettings, Reach
 from rtsep.stream import StemStream
 from rtsep.tape import Tape
 from rtsep.tuning import open_separator, open_stream, tune, untimed
+
+MOST_LOOKAHEAD_FRAMES = 32  # more makes nothing better
 
 
 class Separation:
@@ -62,7 +65,10 @@ class Separation:
         self.separator = open_separator(settings.model, way)
         self.pace = Pace() if is_timed else Steady()
         with ExitStack() as opened:
-            self.stream = open_stream(self.separator, settings.model, way.update_hops, rate_hz, self.pace)
+            reach = choose_reach(settings, self.separator, way.update_hops, ends)
+            self.stream = open_stream(
+                self.separator, settings.model, way.update_hops, rate_hz, self.pace, reach
+            )
             opened.callback(self.stream.close)
             compute_s = _compute_s(settings, self.stream, ends)
             self.latency = offset(self.stream, rate_hz, compute_s, ends.largest_block_samples)
@@ -102,6 +108,40 @@ class Separation:
         """End the thread and let go of the networks, when the chain is not played any more. Again it does nothing."""
         self.stop()
         self._opened.close()
+
+
+def choose_reach(settings: LiveSettings, separator: Separator, update_hops: int, ends: Ends) -> Reach:
+    """What the latency that is wanted leaves for the synthesis window and lookahead.
+
+    Raises
+    ------
+    UsageError
+        It cannot be had, at milliseconds; the message says what can.
+    """
+    latency = settings.model.latency
+    if not isinstance(latency, float):
+        return REACHES["quality" if ends.reader is not None else "balanced"]
+    least = ModelSettings(**{**settings.model.model_dump(), "latency": "low"})
+    rate_hz = ends.sample_rate_hz
+    with closing(open_stream(separator, least, update_hops, rate_hz)) as stream:
+        parts = offset(stream, rate_hz, _compute_s(settings, stream, ends), ends.largest_block_samples)
+        hop_samples = stream.update_samples / update_hops
+    spare_samples = latency / 1000 * rate_hz - parts.total_samples - ends.card_latency_s * rate_hz
+    if spare_samples < 0:
+        raise UsageError(
+            f"latency {latency:g} ms cannot be had with {separator.name} here: the least is {parts}, and the "
+            f"card's own {1000 * ends.card_latency_s:.1f} ms. Give more, or `low`; a smaller model has less."
+        )
+    return spend(int(spare_samples / hop_samples))
+
+
+def spend(n_hops: int) -> Reach:
+    """Use so many hops more than the least: for lookahead, and for the long window when that has all that helps."""
+    low, quality = REACHES["low"], REACHES["quality"]
+    n_longer = quality.synthesis_hops - low.synthesis_hops
+    if n_hops < quality.lookahead_frames + n_longer:
+        return Reach(low.synthesis_hops, min(n_hops, quality.lookahead_frames))
+    return Reach(quality.synthesis_hops, min(n_hops - n_longer, MOST_LOOKAHEAD_FRAMES))
 
 
 def _compute_s(settings: LiveSettings, stream: StemStream, ends: Ends) -> float:

@@ -179,6 +179,7 @@ class Separator:
         context_frames: int | None = None,
         update_hops: int = 4,
         lookahead_frames: int = 0,
+        synthesis_hops: int | None = None,
     ) -> PublicStream:
         """A stream for live use, which takes blocks as `separate` takes recordings.
 
@@ -192,8 +193,10 @@ class Separator:
             Hops from one run of the model to the next: more costs latency and saves work.
         lookahead_frames
             Future frames to wait for: more costs latency and gives better masks.
+        synthesis_hops
+            Length of the synthesis window: 2 gives the stems back 46 ms earlier than None, Spleeter's 4.
         """
-        schedule = Schedule(context_frames, update_hops, lookahead_frames)
+        schedule = Schedule(context_frames, update_hops, lookahead_frames, synthesis_hops)
         return PublicStream(self.live_stream(sample_rate_hz, schedule))
 
     def _at_rate(self, schedule: Schedule | None, sample_rate_hz: int) -> StemStream:

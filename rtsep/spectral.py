@@ -24,7 +24,7 @@ import time
 import numpy as np
 
 from rtsep.arithmetic import Arithmetic, HostArithmetic, MaskPlan
-from rtsep.dsp.stft import Tapers, hann_tapers
+from rtsep.dsp.stft import Tapers, early_tapers, hann_tapers
 from rtsep.errors import UsageError
 from rtsep.nets.runner import Effort, Runner, Window, choose_device, open_runner
 from rtsep.nets.unet import SeparationNet
@@ -84,16 +84,35 @@ class SpectralSeparator:
         """A stream; without a schedule, the offline one: whole segments."""
         if schedule is None:
             window, pace = Window(self._card.n_frames, self._card.n_frames), None
+            tapers = choose_tapers(self._card, None)
         else:
             window = Window(schedule.context_frames, schedule.update_hops, schedule.lookahead_frames)
-            pace = schedule.pace
+            pace, tapers = schedule.pace, choose_tapers(self._card, schedule.synthesis_hops)
         plan, card = self._plan, self._card
         runner = open_runner(self._net, plan.instruments, window, card.n_bins, self._effort)
-        return host_stream(card, plan, window, runner, pace or Steady())
+        return host_stream(card, plan, tapers, window, runner, pace or Steady())
+
+
+def choose_tapers(card: ModelCard, synthesis_hops: int | None) -> Tapers:
+    """The windows of a model's frames: Spleeter's, or a pair whose synthesis is only so many hops long.
+
+    Raises
+    ------
+    UsageError
+        No such pair exists.
+    """
+    frame, hop = card.frame_samples, card.hop_samples
+    if synthesis_hops is None or synthesis_hops * hop == frame:
+        return hann_tapers(frame, hop)
+    if not 2 <= synthesis_hops < frame // hop:
+        raise UsageError(
+            f"synthesis_hops={synthesis_hops} must lie between 2 and {frame // hop} for {card.name}"
+        )
+    return early_tapers(frame, hop, synthesis_hops * hop)
 
 
 def host_stream(
-    card: ModelCard, plan: MaskPlan, window: Window, runner: Runner, pace: Pace
+    card: ModelCard, plan: MaskPlan, tapers: Tapers, window: Window, runner: Runner, pace: Pace
 ) -> SpectralStream:
     """A stream whose arithmetic is numpy's, around a runner.
 
@@ -103,6 +122,8 @@ def host_stream(
         Frame, hop, bins.
     plan
         From the networks' masks to the stems'.
+    tapers
+        Both windows of a frame.
     window
         Context, update and lookahead.
     runner
@@ -110,7 +131,6 @@ def host_stream(
     pace
         Says when the size of updates changes.
     """
-    tapers = hann_tapers(card.frame_samples, card.hop_samples)
     pace.begin(window.update_hops, window.update_hops + window.lookahead_frames)
     arithmetic = HostArithmetic(card, plan, tapers, window, runner, pace.largest_hops)
     return SpectralStream(plan.stems, card.sample_rate_hz, tapers, window, arithmetic, pace)

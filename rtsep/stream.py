@@ -115,6 +115,8 @@ class Schedule:
         New frames from one run of the model to the next.
     lookahead_frames
         Future frames that are waited for.
+    synthesis_hops
+        Length of the synthesis window in hops; None: as long as the frame.
     pace
         Who may trade one for the other while the stream runs; None: nobody.
     """
@@ -122,6 +124,7 @@ class Schedule:
     context_frames: int | None = None
     update_hops: int = 4
     lookahead_frames: int = 0
+    synthesis_hops: int | None = None
     pace: Pace | None = None
 
 

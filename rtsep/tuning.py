@@ -28,7 +28,7 @@ from rtsep.nets.product import HAS_BFLOAT16
 from rtsep.nets.runner import choose_device
 from rtsep.pace import Pace
 from rtsep.separator import Separator, load
-from rtsep.settings import ModelSettings
+from rtsep.settings import REACHES, ModelSettings, Reach
 from rtsep.stream import N_CHANNELS, Precision, Schedule, StemStream
 
 MOST_LOAD = 0.5
@@ -157,12 +157,21 @@ def measure(
 
 
 def open_stream(
-    separator: Separator, settings: ModelSettings, update_hops: int, rate_hz: int, pace: Pace | None = None
+    separator: Separator,
+    settings: ModelSettings,
+    update_hops: int,
+    rate_hz: int,
+    pace: Pace | None = None,
+    reach: Reach = REACHES["quality"],
 ) -> StemStream:
-    """The stream of a live session, and who may change its updates."""
+    """The stream of a live session; who may change its updates, and what it reaches where the settings do not say.
+
+    The default reach costs as much work as any that is chosen by name.
+    """
+    synthesis_hops, lookahead_frames = settings.reach(reach)
     can_move = settings.context_frames is None  # a window costs the same for any update
     schedule = Schedule(
-        settings.context_frames, update_hops, settings.lookahead_frames, pace if can_move else None
+        settings.context_frames, update_hops, lookahead_frames, synthesis_hops, pace if can_move else None
     )
     return separator.live_stream(rate_hz, schedule)  # the callback has seen to what goes in
 
@@ -279,7 +288,8 @@ def key_of(model_name: str, settings: ModelSettings) -> str:
     """What a measurement is of: a model, and all that decides how much work it is."""
     device = choose_device(settings.device).type
     context = settings.context_frames or "all"
-    return f"{model_name} on {device}, context {context}, lookahead {settings.lookahead_frames}, mask {settings.mask}"
+    lookahead = "usual" if settings.lookahead_frames is None else settings.lookahead_frames
+    return f"{model_name} on {device}, context {context}, lookahead {lookahead}, mask {settings.mask}"
 
 
 def _agrees(way: Way, settings: ModelSettings) -> bool:

@@ -73,7 +73,7 @@ def write_song(path: Path, samples: np.ndarray, rate_hz: int = RATE_HZ) -> Path:
 def session(song: Path, sink: Path, model: str, clock: str = "free", /, **groups: dict) -> LiveSettings:
     tree = {
         "input": {"source": f"file:{song}"},
-        "model": {"name": model, "update_hops": 4},
+        "model": {"name": model, "update_hops": 4, "lookahead_frames": 0, "synthesis_hops": 4},
         "output": {"sink": f"file:{sink}", "clock": clock},
     }
     return LiveSettings().with_overrides(tree).with_overrides(groups)
@@ -353,9 +353,22 @@ def test_two_uses_of_one_file_are_refused(tmp_path: Path, sink: str, text: str) 
     assert not list(tmp_path.rglob("*.part"))
 
 
+def test_what_is_limited_is_told(tmp_path: Path) -> None:
+    song = write_song(tmp_path / "song.wav", music(0.3))
+    mix = {"stems": {"mid": {"gain_db": 24.0}}, "limiter": {"ceiling_dbfs": -1.0, "lookahead_ms": 2.0}}
+    host = Host(session(song, tmp_path / "out.wav", "midside", mixer=mix))
+    with host:
+        assert host.wait(60)
+    assert "The limiter held the main bus down at " in "\n".join(host.summary())
+    assert host.latency.parts["limiter"] == 88
+    out, _ = read_audio(tmp_path / "out.wav")
+    assert out.shape == (2, 13230)
+    assert np.abs(out).max() == pytest.approx(10 ** (-1 / 20), abs=STEP_24_BIT)
+
+
 def test_what_is_clipped_is_told(tmp_path: Path) -> None:
     song = write_song(tmp_path / "song.wav", music(0.3))
-    mix = {"stems": {"mid": {"gain_db": 24.0}, "side": {"gain_db": 24.0}}}
+    mix = {"stems": {"mid": {"gain_db": 24.0}, "side": {"gain_db": 24.0}}, "limiter": None}
     host = Host(session(song, tmp_path / "out.wav", "midside", mixer=mix, output={"record": "takes"}))
     with host:
         assert host.wait(60)
@@ -514,3 +527,44 @@ def test_what_cannot_change_is_refused_and_the_music_goes_on(
         assert host.settings == settings
         assert not host.done
         assert host.wait(10)
+
+
+def latency_of(song: Path, model: str, latency: float | str, **groups: dict) -> dict[str, int]:
+    model_settings = {"name": model, "update_hops": 1, "latency": latency}
+    tree = {
+        "input": {"source": f"file:{song}"},
+        "model": model_settings,
+        "output": {"sink": "file:out.wav", "clock": "free"},
+    }
+    return dict(Host(LiveSettings().with_overrides(tree).with_overrides(groups)).latency.parts)
+
+
+def test_the_latency_is_chosen_by_name_or_by_milliseconds(tmp_path: Path, model: str) -> None:
+    song = write_song(tmp_path / "song.wav", music(0.1))
+    assert latency_of(song, model, "auto") == latency_of(song, model, "quality")
+    reaches = {
+        "quality": (4096, 8192),
+        "balanced": (2048, 2048),
+        "low": (2048, 0),
+        61: (2048, 0),  # window, fade and block are 59.5 ms; a hop more would be 82.7
+        83: (2048, 1024),
+        250: (2048, 8192),
+        292: (2048, 8192),
+        295: (4096, 8192),
+        400: (4096, 12288),
+        5000: (4096, 32768),
+    }
+    for latency, reach in reaches.items():
+        parts = latency_of(song, model, latency)
+        assert (parts["synthesis window"], parts["lookahead"]) == reach, latency
+        assert isinstance(latency, str) or sum(parts.values()) <= latency * RATE_HZ / 1000
+    with pytest.raises(
+        UsageError, match=r"latency 50 ms cannot be had with tiny here: the least is 59.5 ms = synth"
+    ):
+        latency_of(song, model, 50)
+
+
+def test_what_is_named_goes_before_a_latency(tmp_path: Path, model: str) -> None:
+    song = write_song(tmp_path / "song.wav", music(0.1))
+    parts = latency_of(song, model, "low", model={"lookahead_frames": 3})
+    assert (parts["synthesis window"], parts["lookahead"]) == (2048, 3072)

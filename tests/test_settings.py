@@ -72,7 +72,24 @@ def test_settings_survive_a_file(
         ({"mixer": {"stems": {"vocals": {"gain_db": True}}}}, "to silence a stem write `mute: true`"),
         ({"mixer": {"stems": {"vocals": {"route": [0]}}}}, "greater than or equal to 1"),
         ({"mixer": {"stems": {"vocals": {"route": [3, 3]}}}}, "a channel must not be named twice"),
-        ({"input": {"channels": [1, 2, 3]}}, "input.channels: must have at most 2 values (given: [1, 2, 3])"),
+        (
+            {"output": {"channels": [1, 2, 3]}},
+            "output.channels: must have at most 2 values (given: [1, 2, 3])",
+        ),
+        (
+            {"mixer": {"stems": {"vocals": {"sends": {"aux": 0}}}}},
+            "vocals is sent to the bus 'aux'; buses are none",
+        ),
+        (
+            {"mixer": {"direct": {"mic": {"channels": [1], "cue": True}}}},
+            "mic has cue: true, but there is no bus",
+        ),
+        ({"mixer": {"buses": {"main": {"channels": [3]}}}}, "the bus 'main' is there already"),
+        ({"mixer": {"direct": {"mic": {"gain_db": 0}}}}, "mixer.direct.mic.channels"),
+        (
+            {"mixer": {"limiter": {"ceiling_dbfs": 1}}},
+            "mixer.limiter.ceiling_dbfs: must be less than or equal to 0",
+        ),
         ({"output": {"record": 3}}, "output.record: must be a path (given: 3)"),
         ({"control": {"keys": "often"}}, "control.keys: must be true or false"),
         ({"mixer": {"ramp_ms": 0}}, "mixer.ramp_ms: must be greater than or equal to 1 (given: 0)"),

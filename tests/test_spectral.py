@@ -7,23 +7,25 @@ import pytest
 import torch
 from tiny_separator import Transparent, cut, make_card, make_net, noise
 
-from rtsep.arithmetic import HostArithmetic, MaskPlan
-from rtsep.dsp.stft import Tapers, hann
+from rtsep.arithmetic import MaskPlan
 from rtsep.errors import UsageError
 from rtsep.nets.runner import Window
 from rtsep.pace import Steady
-from rtsep.spectral import SpectralSeparator, SpectralStream, host_stream
+from rtsep.spectral import SpectralSeparator, SpectralStream, choose_tapers, host_stream
 from rtsep.stream import Options, Schedule
 from rtsep.zoo import ModelCard, NetworkCard
 
 
-def transparent_stream(update_hops: int, lookahead_frames: int) -> SpectralStream:
+def transparent_stream(
+    update_hops: int, lookahead_frames: int, synthesis_hops: int | None = None
+) -> SpectralStream:
     """Spleeter's frames, and masks of ones."""
     card = ModelCard(
         name="glass", stems=("all",), network=NetworkCard(instruments=("all",)), extension="average"
     )
     plan = MaskPlan(card, "direct", "average", ("all",))
-    return host_stream(card, plan, Window(512, update_hops, lookahead_frames), Transparent(), Steady())  # type: ignore[arg-type]
+    window, tapers = Window(512, update_hops, lookahead_frames), choose_tapers(card, synthesis_hops)
+    return host_stream(card, plan, tapers, window, Transparent(), Steady())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("update_hops", [1, 2, 3, 4, 8, 64])
@@ -57,19 +59,14 @@ def test_a_click_comes_back_at_the_declared_sample(update_hops: int, lookahead_f
     assert stream.update_samples == 1024 * update_hops
 
 
+@pytest.mark.parametrize("synthesis_hops", [2, 3, 4])
 @pytest.mark.parametrize(("update_hops", "lookahead_frames"), [(1, 0), (2, 3), (64, 0)])
 def test_a_shorter_synthesis_is_as_transparent_and_that_much_earlier(
-    update_hops: int, lookahead_frames: int
+    update_hops: int, lookahead_frames: int, synthesis_hops: int
 ) -> None:
-    card = ModelCard(name="glass", stems=("all",), network=NetworkCard(instruments=("all",)))
-    analysis, products = hann(4096), hann(2048)  # these overlap to one at a hop of 1024
-    tapers = Tapers(analysis, products / analysis[-2048:], 1024)
-    window, pace = Window(512, update_hops, lookahead_frames), Steady()
-    plan = MaskPlan(card, "direct", "average", ("all",))
-    arithmetic = HostArithmetic(card, plan, tapers, window, Transparent(), update_hops)  # type: ignore[arg-type]
-    stream = SpectralStream(("all",), 44100, tapers, window, arithmetic, pace)
-    late = 2048 + 1024 * (update_hops - 1) + 1024 * lookahead_frames
-    assert stream.latency.parts["synthesis window"] == 2048
+    stream = transparent_stream(update_hops, lookahead_frames, synthesis_hops)
+    late = 1024 * (synthesis_hops + update_hops - 1 + lookahead_frames)
+    assert stream.latency.parts["synthesis window"] == 1024 * synthesis_hops
     assert stream.latency_samples == late
     mixture = noise(2 * 1024 * update_hops + 9000)
     got = np.concatenate([*(stream.process(part) for part in cut(mixture, 700)), stream.flush()], axis=2)

@@ -37,6 +37,7 @@ OPTION_OF = {
     r"input\.source": "--input",
     r"model\.name": "--model",
     r"model\.update_hops": "--update-hops",
+    r"model\.latency": "--latency",
     r"model\.lookahead_frames": "--lookahead",
     r"model\.context_frames": "--context",
     r"model\.precision": "--precision",
@@ -116,6 +117,13 @@ ContextOption = Annotated[
     int | None,
     typer.Option("--context", metavar="FRAMES", help="Let the networks see no more; else all of the past."),
 ]
+LatencyOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="quality|balanced|low|MS",
+        help="From input to output. Else quality for a file, balanced for a card.",
+    ),
+]
 LookaheadOption = Annotated[
     int | None,
     typer.Option("--lookahead", metavar="FRAMES", help="Future to wait for: better masks, more latency."),
@@ -150,6 +158,7 @@ def live(
     record: RecordOption = None,
     clock: ClockOption = None,
     update_hops: UpdateOption = None,
+    latency: LatencyOption = None,
     lookahead: LookaheadOption = None,
     context: ContextOption = None,
     precision: PrecisionOption = None,
@@ -167,6 +176,7 @@ def live(
         raise UsageError(f"two inputs are named, {song!r} and --input {input_!r}; give one of them")
     schedule = {
         "update_hops": int(update_hops) if update_hops and update_hops.isdecimal() else update_hops,
+        "latency": read_latency(latency),
         "lookahead_frames": lookahead,
         "context_frames": context,
         "precision": precision,
@@ -185,6 +195,14 @@ def live(
     except ConfigError as error:
         raise UsageError(name_options(str(error))) from None
     run(wanted)
+
+
+def read_latency(text: str | None) -> float | str | None:
+    """Milliseconds, with or without their unit, or a name for the settings to judge."""
+    try:
+        return float((text or "").removesuffix("ms"))
+    except ValueError:
+        return text
 
 
 def name_options(text: str) -> str:

@@ -57,6 +57,40 @@ def hann_tapers(frame_samples: int, hop_samples: int) -> Tapers:
     return Tapers(window, window * np.float32(overlap_add_gain(window, hop_samples)), hop_samples)
 
 
+def early_tapers(frame_samples: int, hop_samples: int, n_synthesis_samples: int) -> Tapers:
+    """A pair that gives the stems back earlier: the synthesis covers only the end of a frame.
+
+    With N = `frame_samples` and M = `n_synthesis_samples`, the analysis window rises over the first N − M/2 samples as
+    half a Hann window and falls over the last M/2 as a cosine, and the products of both are a periodic Hann window of M
+    samples, whose shifts by the hop sum to one. Networks have learnt from Hann windows: the analysis is scaled to the
+    same sum, so that steady tones come to them as loud as ever.
+
+    Parameters
+    ----------
+    frame_samples
+        N.
+    hop_samples
+        Samples between frames.
+    n_synthesis_samples
+        M, two hops or more, whole and at most N.
+
+    Notes
+    -----
+    Mauler and Martin, "A low delay, variable resolution, perfect reconstruction spectral analysis-synthesis system for
+    speech enhancement", EUSIPCO 2007, with a Hann window for their rise.
+    """
+    n_fall = n_synthesis_samples // 2
+    n_rise = frame_samples - n_fall
+    rise = np.sin(np.pi * (np.arange(n_rise) + 0.5) / (2 * n_rise)) ** 2
+    fall = np.cos(np.pi * (np.arange(n_fall) + 0.5) / (2 * n_fall))
+    analysis = np.concatenate((rise, fall))
+    analysis *= frame_samples / 2 / analysis.sum()  # a Hann window's sum is half its length
+    m = np.arange(n_synthesis_samples) + 0.5
+    product = (1 - np.cos(2 * np.pi * m / n_synthesis_samples)) * hop_samples / n_synthesis_samples
+    synthesis = product / analysis[-n_synthesis_samples:]
+    return Tapers(analysis.astype(np.float32), synthesis.astype(np.float32), hop_samples)
+
+
 def hann(n_samples: int) -> NDArray[np.float32]:
     """The periodic Hann window, ``0.5 − 0.5 cos(2πn / N)``."""
     n = np.arange(n_samples)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from rtsep.dsp.stft import analyse, hann, hann_tapers, overlap_add, overlap_add_gain
+from rtsep.dsp.stft import analyse, early_tapers, hann, hann_tapers, overlap_add, overlap_add_gain
 
 FRAME, HOP = 4096, 1024
 
@@ -79,3 +79,13 @@ def test_hann_tapers_are_spleeters() -> None:
     assert (tapers.frame_samples, tapers.n_synthesis_samples, tapers.hop_samples) == (FRAME, FRAME, HOP)
     products = (tapers.analysis * tapers.synthesis).reshape(-1, HOP).sum(axis=0)
     np.testing.assert_allclose(products, 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("n_synthesis", [2 * HOP, 3 * HOP, 4 * HOP])
+def test_early_tapers_overlap_to_one_and_hear_a_steady_tone_as_loud(n_synthesis: int) -> None:
+    tapers = early_tapers(FRAME, HOP, n_synthesis)
+    assert (tapers.frame_samples, tapers.n_synthesis_samples) == (FRAME, n_synthesis)
+    products = (tapers.analysis[-n_synthesis:].astype(float) * tapers.synthesis).reshape(-1, HOP).sum(axis=0)
+    np.testing.assert_allclose(products, 1, atol=1e-6)
+    assert tapers.analysis.sum() == pytest.approx(hann(FRAME).sum(), rel=1e-6)
+    assert tapers.synthesis.max() < 2  # nothing that a mask does is blown up

@@ -133,7 +133,13 @@ def test_every_sample_is_the_stem_or_the_counted_mixture(
         stems[name]["route"] = [3 + 2 * i, 4 + 2 * i]
     settings = {
         "input": {"source": "device:system"},
-        "model": {"name": "faulty", "mask": "direct", "update_hops": UPDATE_HOPS},
+        "model": {
+            "name": "faulty",
+            "mask": "direct",
+            "update_hops": UPDATE_HOPS,
+            "lookahead_frames": 0,
+            "synthesis_hops": 4,
+        },
         "mixer": {"stems": stems},
         "output": {"sink": "device:system", "record": str(tmp_path)},
     }

@@ -95,6 +95,7 @@ class Faulty:
             context_frames=schedule.context_frames,
             update_hops=schedule.update_hops,
             lookahead_frames=schedule.lookahead_frames,
+            synthesis_hops=schedule.synthesis_hops,
         )
         return FaultyStream(inner, self._at, self._fault)
 
