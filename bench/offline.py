@@ -19,7 +19,7 @@ from torch import nn
 from rtsep.arithmetic import MaskPlan
 from rtsep.nets.runner import ModuleRunner, Runner, Window
 from rtsep.pace import Steady
-from rtsep.spectral import SpectralSeparator, host_stream
+from rtsep.spectral import SpectralSeparator, choose_tapers, host_stream
 from rtsep.stream import Options, StemStream
 from rtsep.zoo.card import ModelCard
 
@@ -37,7 +37,7 @@ def open_stream(card: ModelCard, net: nn.Module, way: str) -> StemStream:
     window = Window(card.n_frames, card.n_frames)
     plan = MaskPlan(card, "ratio", "zeros", card.stems)
     runner: Runner = ModuleRunner(net, card.network.instruments, window, card.n_bins, torch.device("cpu"))  # type: ignore[arg-type]
-    return host_stream(card, plan, window, runner, Steady())
+    return host_stream(card, plan, choose_tapers(card, None), window, runner, Steady())
 
 
 def compare(n_stems: int, *, is_small: bool, n_rounds: int) -> list[list[str]]:
