@@ -55,6 +55,9 @@ class Arithmetic(Protocol):
             into them; the next call does.
         """
 
+    def drop(self) -> None:
+        """Give up what was begun: samples that are whole only when frames that were not separated are added."""
+
     def reset(self) -> None:
         """The past is silence."""
 
@@ -189,6 +192,10 @@ class HostArithmetic:
         for array in (self._input, self._spectra, self._magnitudes, self._sum):
             array[...] = 0
         self._runner.reset()
+
+    def drop(self) -> None:
+        """See `Arithmetic`."""
+        self._sum[...] = 0
 
     def close(self) -> None:
         """See `Arithmetic`."""

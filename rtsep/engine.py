@@ -1,7 +1,8 @@
 """The loop of the engine thread: input tape to stem tape.
 
 The engine takes whatever is on the input tape and not yet separated, and appends the stems where they belong: stem
-sample n is the same instant as input sample n, however late it was made.
+sample n is the same instant as input sample n, however late it was made. When it has fallen too far behind, it shows
+the stream what it missed without separating it, which is quick, and leaves the networks as if nothing had happened.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from rtsep.tape import Tape
 
 POLL_S = 0.001  # how long the engine sleeps when there is nothing to do
 STEP_SAMPLES = 4096  # the most that it takes at once, so that what is done is published soon
-SKIP_AFTER_S = 1.0  # a backlog of this much beyond the offset cannot be heard any more
+SKIP_AFTER_S = 0.5  # a backlog of this much beyond the offset: to make all of it up would take too long
 N_LOADS_KEPT = 16384
 
 
@@ -56,8 +57,8 @@ class Engine:
         self._n_zeros = stream.latency_samples  # still to come before the first stem sample
         self._work_s, self._worked_samples = 0.0, 0
         self.loads: deque[float] = deque(maxlen=N_LOADS_KEPT)
-        self.restarts: list[int] = []  # positions at which it began anew
-        self.n_skipped_samples = 0
+        self._is_skipping = False
+        self.n_skips = self.n_restarts = self.n_skipped_samples = 0
         self.error: Exception | None = None
 
     @property
@@ -71,19 +72,29 @@ class Engine:
         backlog = self._input.written - self._position
         if backlog <= 0:
             return False
-        if backlog > self._skip_samples:
-            self._skip()
-            return True
+        self._watch(backlog)
         block = self._input.read(self._position, min(backlog, STEP_SAMPLES))
         if block is None:
-            self._skip()
+            self._begin_anew()
             return True
         started_s = time.perf_counter()
-        stems = self._stream.process(block)
-        self._count(time.perf_counter() - started_s, block.shape[1])
+        if self._is_skipping:
+            stems = self._stream.skip(block)
+            self.n_skipped_samples += block.shape[1]
+        else:
+            stems = self._stream.process(block)
+            self._count(time.perf_counter() - started_s, block.shape[1])
         self._append(stems)
         self._position += block.shape[1]
         return True
+
+    def _watch(self, backlog: int) -> None:
+        """Skip to the present when it is too far, until it is reached; what is missing is played as the mixture."""
+        if backlog > self._skip_samples and not self._is_skipping:
+            self._is_skipping = True
+            self.n_skips += 1
+        elif backlog < STEP_SAMPLES:
+            self._is_skipping = False
 
     def run(self, stop: threading.Event) -> None:
         """Step until told to stop."""
@@ -105,8 +116,8 @@ class Engine:
         self._n_zeros -= n
         self._stems.append(rows[:, n:])
 
-    def _skip(self) -> None:
-        """Give up the backlog and go on from the present; what is missing is marked, and played as the mixture."""
+    def _begin_anew(self) -> None:
+        """The input was overwritten before it was read: go on from the present, with silence before it."""
         present = self._input.written
         lost = present - self._stems.written
         # Not-a-number is the mark: the callback takes stems that are not finite for late ones.
@@ -116,7 +127,7 @@ class Engine:
         self._stream.reset()
         self._n_zeros = self._stream.latency_samples
         self._position = present
-        self.restarts.append(present)
+        self.n_restarts += 1
         self.n_skipped_samples += lost
 
     def _count(self, work_s: float, n_samples: int) -> None:

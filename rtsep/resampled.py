@@ -71,6 +71,11 @@ class ResampledStream:
         self._convert(self._inner.process(self._down.process(block)))
         return self._take(block.shape[1])
 
+    def skip(self, block: Audio) -> Audio:
+        """As `process`, for a block that nobody will hear."""
+        self._convert(self._inner.skip(self._down.process(block)))
+        return self._take(block.shape[1])
+
     def flush(self) -> Audio:
         """End the input: the last ``(stems, 2, latency_samples)``."""
         self._convert(

@@ -20,6 +20,7 @@ Offline is U = T, L = 0: the segments of T frames that Spleeter cuts, in constan
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -210,11 +211,20 @@ class SpectralStream:
         self._whole = np.zeros((len(self._stems), N_CHANNELS, n_early), np.float32)
         self._n_taken, self._n_gathered, self._work_s = 0, 0, 0.0
         self._n_silent = self.latency_samples - n_early  # a frame rings before its sound; nothing is before 0
+        self._n_broken = 0
         if self._n_input == self._input.shape[1]:  # frame 0 is an update by itself
-            self._update()
+            self._update(self._separate)
 
     def process(self, block: Audio) -> Audio:
         """Take ``(2, n)``, return ``(stems, 2, n)`` of `latency_samples` ago."""
+        return self._run(block, self._separate)
+
+    def skip(self, block: Audio) -> Audio:
+        """As `process`, but frames only count as seen: a quarter of the work, and what is missing is not a number."""
+        return self._run(block, self._miss)
+
+    def _run(self, block: Audio, speak: Callable[[], None]) -> Audio:
+        """Pass a block through; `speak` is called when it is the networks' turn to say what they make of all."""
         n_samples = block.shape[1]
         out = np.empty((len(self._stems), N_CHANNELS, n_samples), np.float32)
         done = 0
@@ -224,7 +234,7 @@ class SpectralStream:
             out[:, :, done : done + n] = self._whole[:, :, self._n_taken : self._n_taken + n]
             self._n_input, self._n_taken, done = self._n_input + n, self._n_taken + n, done + n
             if self._n_input == self._input.shape[1]:
-                self._update()
+                self._update(speak)
         return out
 
     def flush(self) -> Audio:
@@ -235,7 +245,7 @@ class SpectralStream:
         """Let go of threads and devices."""
         self._arithmetic.close()
 
-    def _update(self) -> None:
+    def _update(self, speak: Callable[[], None]) -> None:
         """U new frames are there: let the networks see them, and now and then say what they make of all."""
         started_s = time.perf_counter()
         self._n_input = 0
@@ -244,14 +254,26 @@ class SpectralStream:
             self._arithmetic.see(self._input)
         else:
             self._n_gathered = 0
-            hop_s = self._tapers.hop_samples / self._rate_hz
-            self._separate(self._pace.following(self._work_s, hop_s))
+            speak()
             self._work_s = 0.0
         self._work_s += time.perf_counter() - started_s
 
-    def _separate(self, n_next: int) -> None:
-        """What is played until the networks speak again, after so many hops; all that was there has been taken."""
+    def _miss(self) -> None:
+        """Nothing is there to play until the networks speak again, nor of what they cannot make whole then."""
+        self._arithmetic.see(self._input)
+        self._arithmetic.drop()
+        n_samples = self._pace.update_hops * self._tapers.hop_samples
+        self._whole = np.full((len(self._stems), N_CHANNELS, n_samples), np.nan, np.float32)
+        self._n_taken, self._n_silent = 0, max(0, self._n_silent - n_samples)
+        self._n_broken = self._tapers.n_synthesis_samples - self._tapers.hop_samples
+
+    def _separate(self) -> None:
+        """What is played until the networks speak again; all that was there has been taken."""
+        n_next = self._pace.following(self._work_s, self._tapers.hop_samples / self._rate_hz)
         self._whole, self._n_taken = self._arithmetic.separate(self._input, n_next), 0
         n_silent = min(self._n_silent, self._whole.shape[2])
         self._whole[:, :, :n_silent] = 0
         self._n_silent -= n_silent
+        n_broken = min(self._n_broken, self._whole.shape[2])
+        self._whole[:, :, :n_broken] = np.nan
+        self._n_broken -= n_broken

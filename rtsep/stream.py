@@ -93,6 +93,12 @@ class StemStream(Protocol):
     def process(self, block: Audio) -> Audio:
         """Take ``(channels, samples)``, return ``(stems, channels, samples)``, delayed by `latency_samples`."""
 
+    def skip(self, block: Audio) -> Audio:
+        """As `process`, but the block comes so late that nobody will hear its stems, and little time is spent on it.
+
+        What was not separated is not a number. What comes after is as if all had been.
+        """
+
     def flush(self) -> Audio:
         """End the input: return the last ``(stems, channels, latency_samples)``."""
 

@@ -12,7 +12,7 @@ from tiny_separator import Transparent, cut, make_card, make_net, noise
 from rtsep.arithmetic import MaskPlan
 from rtsep.nets.runner import Effort, Runner, Window, choose_device, open_runner
 from rtsep.pace import GOOD_LOAD, MOST_LOAD, PATIENCE_S, Pace, Steady
-from rtsep.spectral import host_stream
+from rtsep.spectral import choose_tapers, host_stream
 from rtsep.zoo import ModelCard, NetworkCard
 
 HOP_S = 1024 / 44100
@@ -91,7 +91,7 @@ def test_no_change_is_heard_through_a_transparent_model(update: int, lookahead: 
     )
     plan, pace = MaskPlan(card, "direct", "average", ("all",)), Scripted(update)
     window = Window(None, update, lookahead)
-    stream = host_stream(card, plan, window, Transparent(), pace)  # type: ignore[arg-type]
+    stream = host_stream(card, plan, choose_tapers(card, None), window, Transparent(), pace)  # type: ignore[arg-type]
     late = 4096 + 1024 * (update + lookahead - 1)
     assert stream.latency_samples == late
     mixture = noise(9000 if size == 1 else 60_000)
@@ -134,7 +134,7 @@ def test_every_column_is_asked_for_once_and_is_that_of_the_full_window(seed: int
     window = Window(None, update, 7)
     watched = Watched(open_runner(net, names, window, card.n_bins, Effort(choose_device("cpu"))))
     plan = MaskPlan(card, "ratio", "zeros", card.stems)
-    stream = host_stream(card, plan, window, watched, Scripted(seed))
+    stream = host_stream(card, plan, choose_tapers(card, None), window, watched, Scripted(seed))
     stream.process(0.1 * noise(50 * card.hop_samples, seed))
     frames = np.concatenate(watched.frames, axis=1)
     n_made = 1 - update - 7  # the first column wanted, counted from frame 1

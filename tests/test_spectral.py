@@ -174,3 +174,42 @@ def test_threads_change_nothing() -> None:
 def test_the_summary_says_what_is_done() -> None:
     separator = SpectralSeparator(make_card(("vocals", "rest")), None, Options("cpu", extension="top_band"))  # type: ignore[arg-type]
     assert separator.summary == "tiny: ratio masks up to 11 kHz, above it top_band, float32 on cpu"
+
+
+@pytest.mark.parametrize("update_hops", [1, 2])
+@pytest.mark.parametrize(("synthesis_hops", "lookahead_frames"), [(None, 0), (2, 3)])
+def test_what_is_skipped_is_missing_and_leaves_no_trace(
+    update_hops: int, synthesis_hops: int | None, lookahead_frames: int
+) -> None:
+    mixture = noise(6000)
+    schedule = Schedule(None, update_hops, lookahead_frames, synthesis_hops)
+    whole, holed = tiny_stream(schedule), tiny_stream(schedule)
+    expected = whole.process(mixture)
+    got = np.concatenate(
+        [
+            holed.process(mixture[:, :2000]),
+            holed.skip(mixture[:, 2000:3500]),
+            holed.process(mixture[:, 3500:]),
+        ],
+        axis=2,
+    )
+    missing = np.isnan(got)
+    assert (missing == missing[:1, :1]).all()
+    np.testing.assert_array_equal(got[~missing], expected[~missing])
+    where = np.flatnonzero(missing[0, 0])
+    hop = make_card(("a",)).hop_samples
+    n_window = (synthesis_hops or 4) * hop
+    assert 2000 <= where[0] < 2000 + update_hops * hop
+    assert 3500 - update_hops * hop <= where[-1] < 3500 + update_hops * hop + n_window
+    assert len(where) == 1 + where[-1] - where[0]
+
+
+def test_a_stream_that_begins_with_a_skip_is_right_afterwards() -> None:
+    mixture = noise(6000)
+    whole, holed = tiny_stream(Schedule(None, 1)), tiny_stream(Schedule(None, 1))
+    expected = whole.process(mixture)
+    holed.skip(mixture[:, :100])
+    got = holed.process(mixture[:, 100:])
+    there = ~np.isnan(got)
+    assert there[:, :, 1000:].all()
+    np.testing.assert_array_equal(got[there], expected[:, :, 100:][there])

@@ -24,7 +24,7 @@ def main() -> None:
 def tell(host: Host) -> None:
     latency = {
         "latency_samples": host.latency.total_samples,
-        "restarts": host._rig.separation.engine.restarts,
+        "n_restarts": host._rig.separation.engine.n_restarts,
     }
     print(json.dumps({**host.stats(), **latency}), flush=True)
 

@@ -43,6 +43,9 @@ class MidSideStream:
         mid, side = (left + right) / 2, (left - right) / 2
         return np.stack([np.stack([mid, mid]), np.stack([side, -side])])
 
+    def skip(self, block: Audio) -> Audio:
+        return np.full_like(self.process(block), np.nan)
+
     def flush(self) -> Audio:
         return self.process(np.zeros((2, LATENCY_SAMPLES), np.float32))
 
