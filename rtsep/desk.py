@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from rtsep.atomics import load_word, store_word
 from rtsep.callback import callback
+from rtsep.callback.durations import N_STEPS, percentile_us
 from rtsep.callback.events import LATE, N_EVENTS, STARVED, SWITCH, XRUN
 from rtsep.callback.limiter import ONE
 from rtsep.callback.meters import falls, in_dbfs
@@ -153,6 +154,8 @@ class Desk:
     def _make_words(self) -> None:
         state = self.state
         self._events = np.zeros((N_EVENTS, 3), np.int64)
+        self._durations = np.zeros(N_STEPS, np.int64)
+        state["durations"] = self._durations.ctypes.data
         self._words = np.zeros(3, np.int64)
         first = self._words.ctypes.data
         state["events"], state["events_written"] = self._events.ctypes.data, first
@@ -205,6 +208,14 @@ class Desk:
     def levels_dbfs(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Peak and RMS in dBFS of the output channels."""
         return in_dbfs(self._peaks, self._squares)
+
+    def durations_us(self) -> dict[str, float]:
+        """How long the callback took: median, 99th percentile (both to 9 %) and longest call, in microseconds."""
+        return {
+            "p50": percentile_us(self._durations, 50),
+            "p99": percentile_us(self._durations, 99),
+            "max": int(self.state["longest_ns"]) / 1000,
+        }
 
     def new_events(self) -> Iterator[Event]:
         """What has happened since the last call; of many more than a thousand events the oldest are left out."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 import pytest
+from machine_code import compile_for
 from numba import njit
 
 from rtsep.atomics import exchange_word, load_word, reload_word, store_word
+
+AARCH64 = "aarch64-unknown-linux-gnu"
 
 
 def llvm(function: Any, signature: str) -> str:
@@ -36,6 +40,20 @@ def test_a_store_releases_and_nothing_passes_it() -> None:
 def test_an_exchange_is_one_instruction() -> None:
     assert "atomicrmw xchg" in llvm(exchange_word, "int64(int64, int64)")
     assert "acq_rel" in llvm(exchange_word, "int64(int64, int64)")
+
+
+@pytest.mark.parametrize(
+    ("function", "signature", "instructions"),
+    [
+        (load_word, "int64(int64)", r"ldap?r\s"),
+        (reload_word, "int64(int64)", r"dmb\s+ishld\n(.*\n)*?\s+ldap?r\s"),
+        (store_word, "void(int64, int64)", r"stlr\s.*\n(\s+(?!ld|st).*\n){0,4}?\s+dmb\s+ish\n"),
+        (exchange_word, "int64(int64, int64)", r"ldaxr\s.*\n(.*\n){0,3}?\s+stlxr\s|swpal\s"),
+    ],
+)
+def test_on_arm_too_words_are_ordered(function: Any, signature: str, instructions: str) -> None:
+    """x86 does it by itself; ARM only what it is told."""
+    assert re.search(rf"\s({instructions})", compile_for(AARCH64, llvm(function, signature)))
 
 
 @pytest.mark.parametrize("value", [0, -1, 2**62])

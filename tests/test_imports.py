@@ -13,8 +13,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "rtsep"
 
 # From the ground up. A room (a folder or a file) sees itself and what lies below it.
 FLOORS = (
-    {"early", "errors", "pace", "whole"},
-    {"stream", "config", "atomics"},
+    {"digest", "early", "errors", "pace", "whole"},
+    {"stream", "config", "atomics", "monotonic"},
     {"settings", "dsp", "nets", "io", "control", "demo"},
     {"zoo", "tape", "mixer", "resampled", "output_names", "ends"},
     {"arithmetic"},
@@ -36,7 +36,7 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 EVERYBODY_SEES = {"errors", "pace", "whole", "stream", "config"}
 LIMBS: dict[str, set[str]] = {
     "dsp": set(),
-    "nets": {"atomics"},
+    "nets": {"atomics", "digest"},
     "io": set(),
     "control": set(),
     "zoo": {"nets"},
@@ -51,8 +51,8 @@ HOMES = {
     "blessed": {"control/keys.py"},
     "google_crc32c": {"zoo"},
     "httpx": {"zoo/pull.py"},
-    "llvmlite": {"atomics.py", "callback", "nets"},
-    "numba": {"atomics.py", "callback", "dsp", "nets"},
+    "llvmlite": {"atomics.py", "callback", "monotonic.py", "nets"},
+    "numba": {"atomics.py", "callback", "dsp", "monotonic.py", "nets"},
     "platformdirs": {"tuning.py", "zoo"},
     "pydantic": {"config.py", "settings.py", "train", "tuning.py", "zoo"},
     "rich": {"cli", "control/display.py", "train"},

@@ -18,7 +18,8 @@ FLOOR_DBFS = -120.0
 @inner
 def measure(signals: Any, n: int, peaks: Any, squares: Any, peak_fall: float, rms_fall: float) -> None:
     """Meter the first `n` samples of signals ``(rows, samples)``; the falls are those of one sample."""
-    all_peaks_fall, all_squares_fall = np.float32(peak_fall**n), np.float32(rms_fall**n)
+    # A power of an integer could raise.
+    all_peaks_fall, all_squares_fall = np.float32(peak_fall ** float(n)), np.float32(rms_fall ** float(n))
     for r in range(len(peaks)):
         peak = peaks[r] * all_peaks_fall + TINY
         energy = np.float32(0)

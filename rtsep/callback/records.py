@@ -102,17 +102,20 @@ STATE = np.dtype(
         ("n_starved_samples", np.int64),
         ("n_limited_samples", np.int64),
         ("n_switches", np.int64),
+        ("durations", np.int64),
+        ("longest_ns", np.int64),
     ],
     align=True,
 )
 """One card, or what stands in for it. Arrays: `cables` int64 ``(cables, 2)``, `cable_gains` ``(cables,)``, `peaks` and
-`squares` ``(outputs,)``; those of the limiter and `events` are described where they are used."""
+`squares` ``(outputs,)``; those of the limiter, `events` and `durations` are described where they are used."""
 
 STATE_POINTER = types.CPointer(from_dtype(STATE))
 _CHAIN_POINTER = types.CPointer(from_dtype(CHAIN))
 
-#: How everything in this room is compiled: into the entry point, which is all that is kept on the disk.
-inner = njit(error_model="numpy", nogil=True, no_cpython_wrapper=True)
+#: How everything in this room is compiled. All becomes one function, so that LLVM sees that nothing in it raises and
+#: leaves out numba's branch for that, which takes the interpreter's lock. Only the whole is kept on the disk.
+inner = njit(error_model="numpy", nogil=True, forceinline=True)
 
 
 @intrinsic

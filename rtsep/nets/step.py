@@ -52,11 +52,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from rtsep.digest import digest_of
 from rtsep.nets import columns as col
 from rtsep.nets.columns import N_TAPS, Floats, Stored
 from rtsep.nets.head import HEAD_REACH, add_head_column, finish_masks
 from rtsep.nets.product import WORD_BYTES
-from rtsep.nets.sources import SOURCES
 from rtsep.nets.team import STOP, meet, sleep, tell, wait, wake
 
 MAX_PUSH_FRAMES = 64
@@ -316,7 +316,7 @@ def _work(state: State, worker: int) -> None:
 
 
 def _entry_point(sources: str) -> Any:
-    """What all threads enter, compiled once; for `sources` see `rtsep.nets.sources`.
+    """What all threads enter, compiled once; for `sources` see `rtsep.digest.digest_of`.
 
     `rtsep.nets.window` has the same lines: to close over what differs, `_work`, would give numba a new key each time.
     """
@@ -341,7 +341,7 @@ def _entry_point(sources: str) -> Any:
     return enter
 
 
-enter = _entry_point(SOURCES)
+enter = _entry_point(digest_of(__name__))
 
 
 @njit(

@@ -20,12 +20,12 @@ import numpy as np
 from numba import njit, typeof, types
 from numpy.typing import NDArray
 
+from rtsep.digest import digest_of
 from rtsep.nets import columns as col
 from rtsep.nets.columns import N_TAPS, Arena, Floats, Stored, frames_signature
 from rtsep.nets.head import HEAD_REACH, add_head_column, finish_masks, head_numbers
 from rtsep.nets.layers import down_layers, flatten, up_layers
 from rtsep.nets.product import WORD_BYTES
-from rtsep.nets.sources import SOURCES
 from rtsep.nets.step import store_frames
 from rtsep.nets.team import STOP, Team, compile_apart, end_team, meet, sleep, tell, wait, wake
 from rtsep.nets.unet import N_CHANNELS, SeparationNet, compress
@@ -205,7 +205,7 @@ def _work(state: State, worker: int) -> None:
 
 
 def _entry_point(sources: str) -> Any:
-    """What all threads enter, compiled once; for `sources` see `rtsep.nets.sources`."""
+    """What all threads enter, compiled once; for `sources` see `rtsep.digest.digest_of`."""
 
     @njit(error_model="numpy", nogil=True, cache=True)
     def enter(state: State, worker: int) -> None:
@@ -227,7 +227,7 @@ def _entry_point(sources: str) -> Any:
     return enter
 
 
-_enter = _entry_point(SOURCES)
+_enter = _entry_point(digest_of(__name__))
 
 
 # ------------------------------------------------------------------------------------------ window

@@ -35,14 +35,16 @@ def jack_module() -> ModuleType:
 
 
 @contextmanager
-def run_server(n_inputs: int = 2, n_outputs: int = 10) -> Iterator[str]:
-    """A server without hardware, under a name of its own; every cycle waits for all clients (-S)."""
+def run_server(
+    n_inputs: int = 2, n_outputs: int = 10, period_samples: int = PERIOD_SAMPLES, *, waits: bool = True
+) -> Iterator[str]:
+    """A server without hardware, under a name of its own; every cycle waits for all clients (-S), or for none."""
     jack_module()
     name = f"rtsep-{secrets.token_hex(4)}"
-    driver = ["-d", "dummy", "-r", str(RATE_HZ), "-p", str(PERIOD_SAMPLES)]
+    driver = ["-d", "dummy", "-r", str(RATE_HZ), "-p", str(period_samples)]
     ports = ["-C", str(n_inputs), "-P", str(n_outputs)]
     process = subprocess.Popen(
-        ["jackd", "-r", "-S", "-n", name, *driver, *ports],
+        ["jackd", "-r", *(["-S"] if waits else []), "-n", name, *driver, *ports],
         env={**os.environ, "JACK_NO_AUDIO_RESERVATION": "1"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
