@@ -19,6 +19,7 @@ import torch
 
 import rtsep
 from rtsep.account import tell
+from rtsep.cli.reload import Reloader
 from rtsep.errors import AudioFileError, DeviceError, ModelError, RtsepError, UsageError
 from rtsep.host import Host
 from rtsep.io.files import AudioWriter, read_audio
@@ -570,3 +571,21 @@ def test_what_is_named_goes_before_a_latency(tmp_path: Path, model: str) -> None
     song = write_song(tmp_path / "song.wav", music(0.1))
     parts = latency_of(song, model, "low", model={"lookahead_frames": 3})
     assert (parts["synthesis window"], parts["lookahead"]) == (2048, 3072)
+
+
+def test_settings_are_read_anew_beside_whoever_watches(tmp_path: Path, model: str) -> None:
+    song = write_song(tmp_path / "song.wav", music(6.0))
+    before = session(song, tmp_path / "out.wav", "midside", "real")
+    host = Host(before)
+    with host:
+        reloader = Reloader(host, lambda: session(song, tmp_path / "out.wav", model, "real"))
+        reloader.start()
+        assert reloader.message == "reading the settings anew ..."
+        reloader.join()
+        assert "; tiny plays. " in reloader.message
+        assert "ms were repeated." in reloader.message
+        wrong = Reloader(host, lambda: before.with_overrides({"input": {"channels": [1]}}))
+        wrong.start()
+        wrong.join()
+        assert wrong.message.startswith("nothing changed: input cannot change")
+        assert host.model_name == "tiny"

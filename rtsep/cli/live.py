@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -189,12 +189,15 @@ def live(
     }
     preset = choose_preset(karaoke=karaoke, acapella=acapella, drumless=drumless)
     mix = read_mix(preset, gain or [], mute or [], solo or [], route or [])
-    settings = read_yaml(config, LiveSettings) if config else LiveSettings()
-    try:
-        wanted = settings.with_overrides(overlay(given(options), mix))
-    except ConfigError as error:
-        raise UsageError(name_options(str(error))) from None
-    run(wanted)
+
+    def read_settings() -> LiveSettings:
+        settings = read_yaml(config, LiveSettings) if config else LiveSettings()
+        try:
+            return settings.with_overrides(overlay(given(options), mix))
+        except ConfigError as error:
+            raise UsageError(name_options(str(error))) from None
+
+    run(read_settings(), read_settings if config is not None else None)
 
 
 def read_latency(text: str | None) -> float | str | None:
@@ -229,8 +232,8 @@ def read_mix(
     )
 
 
-def run(settings: LiveSettings) -> None:
-    """Play a session and leave its account."""
+def run(settings: LiveSettings, read_settings: Callable[[], LiveSettings] | None = None) -> None:
+    """Play a session and leave its account; `read_settings` gives its settings anew if they stand in a file."""
     check_source(settings)
     with Keyboard(settings.control.keys):  # now: what is typed while the model is loaded is not echoed
         from rtsep.host import Host
@@ -243,7 +246,8 @@ def run(settings: LiveSettings) -> None:
             host = Host(settings)
         for line in odd_wishes(settings):
             say(line)
-        play(host, keys=settings.control.keys, stats_json=settings.control.stats_json)
+        control = settings.control
+        play(host, keys=control.keys, stats_json=control.stats_json, read_settings=read_settings)
     host.check()
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rtsep.cli.console import out, say
 from rtsep.cli.interrupts import interruptible
+from rtsep.cli.reload import Reloader
 from rtsep.control.display import Screen
 from rtsep.control.keys import Hands, Keyboard, press
 from rtsep.errors import AudioFileError
@@ -17,13 +18,21 @@ from rtsep.whole import replacing
 
 if TYPE_CHECKING:
     from rtsep.host import Host
+    from rtsep.settings import LiveSettings
 
 PICTURES_PER_S = 15
 
 Turn = Callable[[Hands], None]
 
 
-def play(host: Host, *, keys: bool, turn: Turn = lambda hands: None, stats_json: Path | None = None) -> None:
+def play(
+    host: Host,
+    *,
+    keys: bool,
+    turn: Turn = lambda hands: None,
+    stats_json: Path | None = None,
+    read_settings: Callable[[], LiveSettings] | None = None,
+) -> None:
     """Run a session until its input ends, or until q, Ctrl-C or SIGTERM; all are a good end.
 
     However it ends, also by a card that is gone, it leaves its account.
@@ -38,10 +47,13 @@ def play(host: Host, *, keys: bool, turn: Turn = lambda hands: None, stats_json:
         Called before every picture; ends the session by ``hands.quit = True``.
     stats_json
         A file for the account, besides the lines on the screen.
+    read_settings
+        Gives the settings as they stand now, for a key that has them read anew; None: no such key.
 
     What broke while the music went on is left for the caller to ask for, with ``host.check()``.
     """
-    hands, known = Hands(), None
+    hands, known = Hands(can_reload=read_settings is not None), None
+    reloader = Reloader(host, read_settings or (lambda: host.settings))
 
     def leave() -> None:
         hands.quit = True
@@ -57,6 +69,10 @@ def play(host: Host, *, keys: bool, turn: Turn = lambda hands: None, stats_json:
                 say("Ctrl-C ends it.")
             while not hands.quit and not host.wait(0.0 if keyboard.works else 1 / PICTURES_PER_S):
                 turn(hands)
+                if hands.reload:
+                    hands.reload = False
+                    reloader.start()
+                hands.message, reloader.message = reloader.message or hands.message, ""
                 if host.error is not known:
                     known = host.error
                     say(f"warning: {known} The music goes on.")
@@ -65,6 +81,7 @@ def play(host: Host, *, keys: bool, turn: Turn = lambda hands: None, stats_json:
                     press(key, hands, host)
     finally:
         host.stop()
+        reloader.join()
         for line in host.summary():
             say(line)
         if stats_json is not None:

@@ -170,7 +170,9 @@ def help_chunks(player: Player, hands: Hands) -> Iterator[Text]:
         yield Text.assemble(("Ctrl-C", "bold"), " ends it", style="dim")
         return
     for binding in BINDINGS:
-        if player.transport is not None or not binding.needs_file:
+        if binding.needs_file and player.transport is None:
+            continue
+        if hands.can_reload or not binding.needs_settings:
             yield Text.assemble((binding.label, "bold"), " ", binding.what, "  ", style="dim")
 
 

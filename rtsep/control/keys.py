@@ -29,7 +29,8 @@ class Hands:
     """What the keys remember between two presses.
 
     `selected` counts stems from 0; the loop marks are in seconds of the file; `message` answers the last
-    key; `quit` asks for the end; `can_press` says whether any key can come.
+    key; `quit` asks for the end, `reload` for the settings to be read anew; `can_press` says whether any key can
+    come, `can_reload` whether there are settings to be read.
     """
 
     selected: int = 0
@@ -37,6 +38,8 @@ class Hands:
     loop_end_s: float | None = None
     message: str = ""
     quit: bool = False
+    reload: bool = False
+    can_reload: bool = False
     can_press: bool = True
 
 
@@ -52,6 +55,7 @@ class Binding:
     what: str
     action: Action
     needs_file: bool = False
+    needs_settings: bool = False
 
 
 def _select(hands: Hands, player: Player, key: str) -> None:
@@ -83,6 +87,10 @@ def _solo(hands: Hands, player: Player, key: str) -> None:
 
 def _reset(hands: Hands, player: Player, key: str) -> None:
     player.mix.set_gain_db(player.stems[hands.selected], 0.0)
+
+
+def _reload(hands: Hands, player: Player, key: str) -> None:
+    hands.reload = True
 
 
 def _quit(hands: Hands, player: Player, key: str) -> None:
@@ -135,6 +143,7 @@ BINDINGS: tuple[Binding, ...] = (
     Binding(("a",), "a", "loop from here", _loop_start, needs_file=True),
     Binding(("b",), "b", "loop to here", _loop_end, needs_file=True),
     Binding(("c",), "c", "no loop", _loop_clear, needs_file=True),
+    Binding(("r",), "r", "read settings anew", _reload, needs_settings=True),
     Binding(("q",), "q", "quit", _quit),
 )
 
@@ -159,6 +168,9 @@ def press(key: str, hands: Hands, player: Player) -> None:
     hands.message = ""
     if binding.needs_file and player.transport is None:
         hands.message = f"{binding.label} is for files: a card cannot be paused or wound"
+        return
+    if binding.needs_settings and not hands.can_reload:
+        hands.message = "there is no settings file to read anew: `rtsep live SETTINGS.yaml`"
         return
     try:
         binding.action(hands, player, key if len(key) > 1 else key.lower())

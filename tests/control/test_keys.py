@@ -164,3 +164,13 @@ def test_keys_come_without_enter_again_after_a_stop(keys_of_a_terminal: tuple[in
         assert keyboard.read(5.0) == "m"
     assert termios.tcgetattr(terminal) == before
     assert signal.getsignal(signal.SIGCONT) is handler
+
+
+def test_settings_are_read_anew_where_there_are_some(card: StillSession) -> None:
+    hands = Hands()
+    type_keys(card, hands, "r")
+    assert not hands.reload
+    assert "no settings file" in hands.message
+    hands = Hands(can_reload=True)
+    type_keys(card, hands, "r")
+    assert hands.reload
