@@ -10,7 +10,7 @@ from pathlib import Path
 from rtsep.chain import Chain
 from rtsep.errors import UsageError
 from rtsep.io.folders import make_folder
-from rtsep.io.writer import is_being_filled
+from rtsep.io.part import is_being_filled
 from rtsep.output_names import is_same_file
 from rtsep.recorder import Recorder, Track
 from rtsep.settings import AUDIO_SUFFIXES, LiveSettings
