@@ -23,7 +23,7 @@ from rtsep.offset import measure_compute_s, offset
 from rtsep.pace import Pace, Steady
 from rtsep.recorder import Recorder
 from rtsep.separator import Separator
-from rtsep.session_files import check_files, open_recorder
+from rtsep.session_files import Counted, check_files, open_recorder, recover_earlier
 from rtsep.settings import LiveSettings
 from rtsep.stream import Latency, StemStream
 from rtsep.transport import Transport
@@ -119,6 +119,7 @@ def build(settings: LiveSettings, opened: ExitStack) -> tuple[Rig, Driver]:
         A model, a file or a card is not to be had, or does not fit.
     """
     check_files(settings)
+    earlier = recover_earlier(settings)
     separator = open_separator(settings.model, Way())
     settings.mixer.check_stems(separator.name, separator.stems)
     ends = open_ends(settings, separator.sample_rate_hz)
@@ -136,7 +137,8 @@ def build(settings: LiveSettings, opened: ExitStack) -> tuple[Rig, Driver]:
     pace.forget()
     mixer = _make_mixer(settings, separator.stems)
     chain = _make_chain(settings, ends, mixer, latency, len(separator.stems))
-    rig = _assemble(settings, separator, ends, stream, latency, mixer, chain, pace, notice)
+    told = "\n".join([*earlier, *([notice] if notice is not None else [])]) or None
+    rig = _assemble(settings, separator, ends, stream, latency, mixer, chain, pace, told)
     if rig.recorder is not None:
         opened.callback(rig.recorder.abort)
     driver = _make_driver(settings, rig)
@@ -205,7 +207,9 @@ def _assemble(
     transport = None
     if ends.reader is not None and chain.source_tape is not None:
         transport = Transport(ends.reader, chain.source_tape, rate_hz, heard)
-    recorder = open_recorder(settings, separator.stems, chain, lambda: rig.n_heard_samples)
+    recorder = open_recorder(
+        settings, separator.stems, chain, lambda: rig.n_heard_samples, events=Counted(chain)
+    )
     rig = Rig(separator, ends, stream, latency, mixer, chain, engine, transport, recorder, pace, notice)
     return rig
 

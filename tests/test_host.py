@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 
 import rtsep
 from rtsep.account import tell
@@ -189,10 +190,68 @@ def test_an_interrupted_session_leaves_whole_files(tmp_path: Path, number: signa
     assert process.returncode == 0
     account = json.loads((tmp_path / "stats.json").read_text())
     n = round(account["duration_s"] * RATE_HZ) - account["offset_samples"]
-    files = {path: read_audio(path)[0] for path in (out, *record.iterdir())}
-    assert sorted(path.name for path in record.iterdir()) == ["mid.wav", "mix.wav", "mixture.wav", "side.wav"]
+    names = {"mid.wav", "mix.wav", "mixture.wav", "side.wav"}
+    files = {path: read_audio(path)[0] for path in (out, *(record / name for name in names))}
+    assert {path.name for path in record.iterdir()} - {"marks.txt"} == {*names, "session.yaml"}
+    noted = yaml.safe_load((record / "session.yaml").read_text())
+    assert noted["n_late_samples"] == account["n_late_samples"]
+    assert noted["files"] == account["files"]
+    assert (record / "marks.txt").exists() == (account["n_late_samples"] > 0)
     assert {sound.shape[1] for sound in files.values()} == {n}
     np.testing.assert_allclose(files[out], samples[:, :n], atol=STEP_24_BIT)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are sent")
+@pytest.mark.parametrize("record_format", ["wav", "flac"])
+def test_a_killed_session_is_recovered_by_the_command_and_by_the_next_take(
+    tmp_path: Path, record_format: str
+) -> None:
+    samples, record = music(60), tmp_path / "takes"
+    song = write_song(tmp_path / "song.wav", samples)
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(OUTSIDE), *sys.path])}
+    rtsep_ = [sys.executable, "-m", "rtsep"]
+    live = [
+        *rtsep_,
+        "live",
+        str(song),
+        "-m",
+        "midside",
+        "--clock",
+        "real",
+        "--no-keys",
+        "--record",
+        str(record),
+    ]
+    live += ["--record-format", record_format]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": env}
+    for do_recover in (True, False):
+        with subprocess.Popen(live, **pipes) as process:
+            assert process.stdout is not None
+            assert any(line.startswith("0:03") for line in process.stdout)
+            still = subprocess.run(
+                [*rtsep_, "recover", str(record)], check=True, capture_output=True, env=env
+            )
+            assert "is being made in" in " ".join(still.stderr.decode().split())
+            process.kill()
+        if do_recover:
+            done = subprocess.run([*rtsep_, "recover", str(record)], check=True, capture_output=True, env=env)
+            assert "all but its last second at most" in " ".join(done.stdout.decode().split())
+    account = Host(session(song, tmp_path / "out.wav", "midside", output={"record": str(record)}))
+    assert account.notice is not None
+    assert f"{record / 'take-2'}: a recording was broken off there" in account.notice
+    account.stop()
+    names = ("mixture", "mid", "side", "mix")
+    for folder in (record, record / "take-2"):
+        sounds = {name: read_audio(folder / f"{name}.{record_format}")[0] for name in names}
+        (n_samples,) = {sound.shape[1] for sound in sounds.values()}
+        assert n_samples >= 2 * RATE_HZ  # three seconds were played
+        np.testing.assert_array_equal(sounds["mixture"], samples[:, :n_samples])
+        rest = sounds["mixture"] - sounds["mid"] - sounds["side"]
+        assert np.abs(rest).max() <= 4 * STEP_24_BIT
+        noted = yaml.safe_load((folder / "session.yaml").read_text())
+        assert noted["model"] == "midside"
+        assert set(noted["recovered_s"].values()) == {n_samples / RATE_HZ}
+        assert not list(folder.glob(".rtsep-*"))
 
 
 def test_an_engine_that_breaks_leaves_the_music_and_is_told(
@@ -233,7 +292,7 @@ def test_a_broken_disk_ends_a_session_that_only_writes_a_file(tmp_path: Path) ->
     song = write_song(tmp_path / "song.wav", music(2.0))
     host = Host(session(song, tmp_path / "out.wav", "midside"))
     assert host._rig.recorder is not None
-    part = host._rig.recorder._writers[0]._part
+    part = host._rig.recorder._files[0].writer._part
     part._file.close()
     part._file = open("/dev/full", "wb", buffering=0)  # noqa: SIM115, PTH123
     with pytest.raises(AudioFileError, match="No space left"), host:
@@ -276,7 +335,8 @@ def test_a_full_disk_ends_the_recording_and_not_the_session(tmp_path: Path, cloc
         taken, _ = read_audio(disk / "take" / "mixture.wav")
         assert RATE_HZ / 2 < taken.shape[1] < samples.shape[1]
         np.testing.assert_allclose(taken, samples[:, : taken.shape[1]], atol=STEP_24_BIT)
-        assert len(list((disk / "take").iterdir())) == 4
+        names = {path.name for path in (disk / "take").iterdir()} - {"marks.txt"}
+        assert names == {"mixture.wav", "mid.wav", "side.wav", "mix.wav", "session.yaml"}
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 
@@ -315,7 +375,7 @@ def test_a_recording_never_replaces_the_song_nor_another_take(tmp_path: Path) ->
     assert song.read_bytes() == before
     names = ["mixture.wav", "mid.wav", "side.wav", "mix.wav"]
     for account, take in zip(accounts, ("take-2", "take-3"), strict=True):
-        assert sorted(path.name for path in (tmp_path / take).iterdir()) == sorted(names)
+        assert sorted(path.name for path in (tmp_path / take).iterdir()) == sorted([*names, "session.yaml"])
         assert account["files"] == [str(tmp_path / "out.flac"), *(str(tmp_path / take / n) for n in names)]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mid.wav", "out.flac", "take-2", "take-3"]
 
