@@ -146,7 +146,9 @@ def write_yaml(path: str | os.PathLike[str], settings: Strict) -> None:
 
 
 def to_yaml(values: Mapping[str, Any]) -> str:
-    """Plain values as a YAML file."""
+    """Plain values as a YAML file; none are an empty one, to which others can be appended."""
+    if not values:
+        return ""
     return yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True, width=110)
 
 

@@ -230,12 +230,14 @@ class Recorder:
 
     @contextlib.contextmanager
     def _told_when_notes_fail(self) -> Iterator[None]:
-        """The music is worth more than what is said about it."""
+        """The music is worth more than what is said about it: the recording goes on, whatever it is."""
         try:
             yield
         except OSError as error:
             told = AudioFileError(f"{error.filename} cannot be written: {error.strerror or error}.")
             self.error = self.error or told
+        except Exception as error:
+            self.error = self.error or error
 
     def _lose(self, kind: str, start: int, n_samples: int) -> None:
         self.n_lost_samples += n_samples

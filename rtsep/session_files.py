@@ -42,6 +42,10 @@ def check_files(settings: LiveSettings) -> None:
     is_music = stats.suffix.lower() in AUDIO_SUFFIXES  # one of the recording, perhaps
     if is_music or any(end.is_file and is_same_file(end.path, stats) for end in (source, sink)):
         raise UsageError(f"--stats-json {stats} would replace the music there; name another file")
+    if settings.output.record is not None and stats.name in (SESSION, MARKS):
+        raise UsageError(
+            f"--stats-json {stats} would replace the account of the recording; name another file"
+        )
     try:
         check_replaceable(stats)
     except OSError as error:

@@ -153,7 +153,7 @@ def test_a_separator_from_outside_runs_by_its_name(tmp_path: Path, command: str)
         ],
     }[command]
     run = [sys.executable, "-m", "rtsep", command, str(song), "-m", "midside", *options]
-    env = {**os.environ, "PYTHONPATH": str(OUTSIDE)}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(OUTSIDE), *sys.path])}
     done = subprocess.run(run, env=env, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     mid, _ = read_audio(tmp_path / "mid.wav")
@@ -178,7 +178,7 @@ def test_an_interrupted_session_leaves_whole_files(tmp_path: Path, number: signa
     out, record = tmp_path / "out.wav", tmp_path / "take"
     run = [sys.executable, "-m", "rtsep", "live", str(song), "-m", "midside", "--clock", "real", "--no-keys"]
     run += ["--output", str(out), "--record", str(record), "--stats-json", str(tmp_path / "stats.json")]
-    env = {**os.environ, "PYTHONPATH": str(OUTSIDE)}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(OUTSIDE), *sys.path])}
     with subprocess.Popen(
         run, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -324,7 +324,7 @@ def test_a_full_disk_ends_the_recording_and_not_the_session(tmp_path: Path, cloc
             "--no-keys",
         ]
         run += ["--output", str(tmp_path / "out.wav"), "--record", str(disk / "take")]
-        env = {**os.environ, "PYTHONPATH": str(OUTSIDE)}
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(OUTSIDE), *sys.path])}
         done = subprocess.run(run, env=env, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 1
         assert "error: " in done.stderr

@@ -337,6 +337,20 @@ def test_notes_that_cannot_be_written_do_not_cost_the_recording(tmp_path: Path) 
     assert read_audio(tmp_path / "mixture.wav")[0].shape == (2, 1000)
 
 
+def test_an_account_that_cannot_be_given_does_not_cost_the_recording(tmp_path: Path) -> None:
+    made = Session(tmp_path)
+    made.input.append(noise(2, 1000))
+    made.stems.append(noise(2, 1000))
+    made.heard = 1000
+    made.recorder.account = lambda: {"nobody can write this": object()}
+    made.recorder._sync_due_s = 0.0
+    made.recorder.step()
+    assert made.recorder.error is not None
+    assert not made.recorder.is_over
+    made.recorder.close()
+    assert read_audio(tmp_path / "mixture.wav")[0].shape == (2, 1000)
+
+
 def test_files_that_cannot_get_their_names_are_left_to_be_recovered(tmp_path: Path) -> None:
     made = Session(tmp_path)
     made.input.append(noise(2, 1000))

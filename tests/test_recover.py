@@ -186,6 +186,15 @@ def test_of_a_take_without_sound_nothing_is_left(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_an_account_that_was_empty_is_yaml_still(tmp_path: Path) -> None:
+    take = new_take()
+    make_left(tmp_path / "a.wav", take, 4000)
+    Notes(tmp_path, take, RATE_HZ).update({}, [])
+    recover(tmp_path)
+    assert yaml.safe_load((tmp_path / "session.yaml").read_text()) == {"recovered_s": {"a.wav": 0.5}}
+    assert {path.name for path in tmp_path.iterdir()} == {"a.wav", "session.yaml"}
+
+
 @pytest.mark.parametrize("codec", [codec for codec in CODECS if codec not in ("wav", "flac")])
 def test_a_lossy_file_gets_its_name_if_it_can_be_read(tmp_path: Path, codec: str) -> None:
     samples = 0.3 * np.random.default_rng(0).normal(0, 0.3, (2, 48_000 * 4)).astype(np.float32)

@@ -106,6 +106,27 @@ def test_what_has_no_header_has_no_samples(tmp_path: Path, data: bytes, look: ob
     assert look(tmp_path / "a")[1] == 0
 
 
+def test_labels_are_not_taken_for_samples_when_the_process_ends_behind_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `close` does it: what is said last, the size of all, is not said any more."""
+    path, samples = tmp_path / "a.wav", noise(1, 1001)
+    state_sizes = WavEncoder._state_sizes
+    with path.open("wb", buffering=0) as sink:
+        encoder = WavEncoder(sink, RATE_HZ, 1, "PCM_24")
+        encoder.write(samples)
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                WavEncoder, "_state_sizes", lambda self, n_bytes: None if n_bytes else state_sizes(self, 0)
+            )
+            encoder.close([Label(3, 9, "late")])
+    assert b"late" in path.read_bytes()
+    assert look_wav(path) == (RATE_HZ, 1001)
+    mend_wav(path, 1001, [Label(3, 9, "late")])
+    assert path.read_bytes().count(b"late") == 1
+    np.testing.assert_array_equal(read_audio(path)[0], samples)
+
+
 def test_a_wav_beyond_4_gib_is_rf64_at_every_flush_and_mended(tmp_path: Path) -> None:
     """Five of them, most of which is a hole that takes no room on the disk."""
     path, n_hole, samples = tmp_path / "long.wav", 5 * (1 << 30) // 6, noise(2, 5000)
