@@ -119,7 +119,6 @@ def build(settings: LiveSettings, opened: ExitStack) -> tuple[Rig, Driver]:
         A model, a file or a card is not to be had, or does not fit.
     """
     check_files(settings)
-    earlier = recover_earlier(settings)
     separator = open_separator(settings.model, Way())
     settings.mixer.check_stems(separator.name, separator.stems)
     ends = open_ends(settings, separator.sample_rate_hz)
@@ -137,6 +136,7 @@ def build(settings: LiveSettings, opened: ExitStack) -> tuple[Rig, Driver]:
     pace.forget()
     mixer = _make_mixer(settings, separator.stems)
     chain = _make_chain(settings, ends, mixer, latency, len(separator.stems))
+    earlier = recover_earlier(settings)  # now that hardly anything can keep its lines from being shown
     told = "\n".join([*earlier, *([notice] if notice is not None else [])]) or None
     rig = _assemble(settings, separator, ends, stream, latency, mixer, chain, pace, told)
     if rig.recorder is not None:

@@ -1,7 +1,8 @@
 """Who is alive: a claim on a file ends with its process, however that ends.
 
 POSIX has locks of open files (``flock``) for it, which also hold between two writers of one process. Windows needs
-none: a file that is open there cannot be renamed.
+none: a file that is open there cannot be renamed. (One that is finished and waits for its name, for the moment that
+takes, has no protection there.)
 """
 
 from __future__ import annotations
@@ -83,19 +84,28 @@ else:
     @contextlib.contextmanager
     def alone_in(folder: Path) -> Iterator[None]:
         """Wait until nobody else of rtsep chooses or mends files in a folder, and keep others waiting."""
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            with contextlib.suppress(OSError):  # a file system without locks
-                fcntl.flock(handle, fcntl.LOCK_EX)
+        with _opened(folder) as handle:
+            if handle is not None:
+                with contextlib.suppress(OSError):  # a file system without locks
+                    fcntl.flock(handle, fcntl.LOCK_EX)
             yield
-        finally:
-            os.close(handle)
 
     def sync_folder(folder: Path) -> None:
         """Bring the names in a folder to the disk: a file without one is lost when the power fails."""
-        handle = os.open(folder, os.O_RDONLY)
+        with _opened(folder) as handle:
+            if handle is not None:
+                with contextlib.suppress(OSError):  # not every file system can
+                    os.fsync(handle)
+
+    @contextlib.contextmanager
+    def _opened(folder: Path) -> Iterator[int | None]:
+        """A folder's handle; None where one may write but not look."""
         try:
-            with contextlib.suppress(OSError):  # not every file system can
-                os.fsync(handle)
+            handle = os.open(folder, os.O_RDONLY)
+        except PermissionError:
+            yield None
+            return
+        try:
+            yield handle
         finally:
             os.close(handle)
