@@ -15,14 +15,17 @@ from rtsep.io.part import NotePart
 
 SESSION, MARKS = "session.yaml", "marks.txt"
 
-#: What happened, and how it is said. A splice lies between two samples: its time is not in the files.
+#: What happened, and how it is said. A splice lies between two samples: its time is not in the files, or twice.
 WORDS = {
     "late": "late: the mixture was heard instead of the stems",
     "skip": "skip: no stems were made",
     "starved": "starved: the input came too late and is silent",
     "overrun": "overrun: the recording came too late and is silent",
 }
-SPLICES = {"xrun": "xrun: the card lost input here"}
+SPLICES = {
+    "xrun": "xrun: the card lost input here",
+    "switch": "switch: another model or latency plays from here on",
+}
 
 #: An event: a position in the files, a key of `WORDS` or `SPLICES` or another word, and how many samples it is about.
 Event = tuple[int, str, int]
@@ -32,7 +35,7 @@ def label(event: Event, sample_rate_hz: int) -> Label:
     """An event as it is written down."""
     start, kind, n_samples = event
     if kind in SPLICES:
-        lost = f", {1000 * n_samples / sample_rate_hz:.1f} ms" if n_samples else ""
+        lost = f", {1000 * abs(n_samples) / sample_rate_hz:.1f} ms" if n_samples else ""
         return Label(start, start, SPLICES[kind] + lost)
     return Label(start, start + n_samples, WORDS.get(kind, kind))
 

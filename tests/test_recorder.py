@@ -289,7 +289,7 @@ def test_lost_time_is_marked_where_it_was_lost(tmp_path: Path) -> None:
     made.happened = [(800, "late", 400), (1200, "late", 200)]
     made.heard = 9000
     made.recorder.step()
-    made.happened = [(8000, "xrun", 80), (15_500, "late", 900), (16_500, "late", 1)]
+    made.happened = [(8000, "xrun", 80), (8500, "switch", -40), (15_500, "late", 900), (16_500, "late", 1)]
     made.heard = 16_000
     made.recorder.close()
     assert made.recorder.labels[0] == Label(800, 1400, "late: the mixture was heard instead of the stems")
@@ -301,11 +301,13 @@ def test_lost_time_is_marked_where_it_was_lost(tmp_path: Path) -> None:
         (800, 1400, "late"),
         (3000, 3500, "skip"),
         (8000, 8000, "xrun"),
+        (8500, 8500, "swit"),
         (10_000, 10_010, "skip"),
         (12_000, 16_000, "skip"),
         (15_500, 16_000, "late"),
     ]
     assert marks[2][2] == "xrun: the card lost input here, 10.0 ms"
+    assert marks[3][2].endswith("from here on, 5.0 ms")
     for name in ("mixture", "l", "r"):
         assert cues(tmp_path / f"{name}.wav") == [span[0] for span in spans]
         assert read_audio(tmp_path / f"{name}.wav")[0].shape[1] == 16_000
