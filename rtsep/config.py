@@ -141,9 +141,15 @@ def read_value(text: str) -> object:
 
 def write_yaml(path: str | os.PathLike[str], settings: Strict) -> None:
     """Write settings as YAML; the file is replaced whole or not at all."""
-    text = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
     with replacing(Path(path)) as file:
-        file.write(text.encode())
+        file.write(to_yaml(settings.model_dump(mode="json")).encode())
+
+
+def to_yaml(values: Mapping[str, Any]) -> str:
+    """Plain values as a YAML file; none are an empty one, to which others can be appended."""
+    if not values:
+        return ""
+    return yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True, width=110)
 
 
 def _explain(error: Any, kind: type[BaseModel]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,23 +31,22 @@ CROSS_FADE_S = 0.02
 EVENT_NAMES = {LATE: "late", XRUN: "xrun", STARVED: "starved", SWITCH: "switch"}
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """Something that happened.
 
     Attributes
     ----------
+    position
+        On the tapes: of what came in (xrun, starved), or of what is heard (late, switch).
     kind
         ``late``: stems were not there; ``xrun``: the card lost sound; ``starved``: the file was read too late;
         ``switch``: another chain plays from here on.
-    position
-        Of late stems on their tape, else the card's.
     n_samples
         For how long; of a switch, by how much the offset has grown.
     """
 
-    kind: str
     position: int
+    kind: str
     n_samples: int
 
 
@@ -224,7 +224,7 @@ class Desk:
         oldest = int(load_word(int(self.state["events_written"]))) - N_EVENTS + 1
         for k, row in enumerate(rows, self._n_told):
             if k >= oldest:
-                yield Event(EVENT_NAMES[int(row[0])], int(row[1]), int(row[2]))
+                yield Event(int(row[1]), EVENT_NAMES[int(row[0])], int(row[2]))
         self._n_told = written
 
 

@@ -53,6 +53,8 @@ class Host:
         with ExitStack() as opened:
             self._rig, self._driver = build(settings, opened)
             self._opened = opened.pop_all()
+        if self._rig.recorder is not None:
+            self._rig.recorder.account = self.stats
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._is_started = self._is_over = False
@@ -71,8 +73,8 @@ class Host:
 
     @property
     def notice(self) -> str | None:
-        """What a person should know before it starts: that the model is too slow, and what would help."""
-        return self._rig.separation.notice
+        """What a person should know before it starts: what was left to recover, and if the model is too slow."""
+        return self._rig.notice
 
     @property
     def mix(self) -> Mixer:

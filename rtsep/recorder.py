@@ -1,43 +1,37 @@
-"""Tapes to files: every stem, the mixture and the outputs, aligned to the sample and free of latency."""
+"""Tapes to files: every stem, the mixture and the outputs, aligned to the sample and free of latency.
+
+The files grow side by side: none is more than a chunk longer than another, and once a second all are brought to the
+disk in a state that can be read. Whatever ends the process, `rtsep.recover` makes files of them.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-
-import numpy as np
+from typing import Any, TypeVar
 
 from rtsep.errors import AudioFileError
-from rtsep.io.files import AudioWriter, commit_together
-from rtsep.stream import Audio
-from rtsep.tape import Tape
+from rtsep.io.commit import Pending, commit_together
+from rtsep.io.labels import Label, union, within
+from rtsep.io.locks import sync_folder
+from rtsep.io.part import new_take
+from rtsep.notes import Event, Notes, label
+from rtsep.track import Track, TrackFile
 
 POLL_S = 0.1
-CHUNK_SAMPLES = 16384
-RESERVE_BYTES = 1 << 20  # the largest end is M4A's table of frames: enough for an hour
+SYNC_S = 1.0  # what a loss of power may cost
+SYNC_SHARE = 0.2  # but a slow disk is not kept busy with it for more of the time than this
 
 
-@dataclass
-class Track:
-    """A file that is being written from some rows of a tape.
+_T = TypeVar("_T")
 
-    Attributes
-    ----------
-    path
-        The file to be.
-    tape, rows
-        What is written.
-    offset_samples
-        Position on the tape that is sample 0 of the file.
-    """
 
-    path: Path
-    tape: Tape
-    rows: tuple[int, ...]
-    offset_samples: int = 0
+def nothing_happened() -> Iterable[Event]:
+    """No events."""
+    return ()
 
 
 class Recorder:
@@ -55,9 +49,16 @@ class Recorder:
         Gives how many samples of every file are certain by now: what was heard, up to the input's end.
     subtype
         Of lossless files; None: the codec's own default.
+    events
+        Gives what happened since it was last asked, as ``(position_samples, kind, n_samples)``: the position is that of
+        the input tape, which is sample `position_samples` of every file; see `rtsep.notes` for the kinds.
+    notes_folder
+        Where the account and the marks of the recording go; None: nowhere.
 
     Attributes
     ----------
+    account : callable
+        Gives what is known of the session, for ``session.yaml``.
     n_lost_samples : int
         Samples that are silent in the files: overtaken, or never separated.
     files : tuple of Path
@@ -67,36 +68,46 @@ class Recorder:
     """
 
     def __init__(
-        self, tracks: list[Track], sample_rate_hz: int, limit: Callable[[], int], subtype: str | None = None
+        self,
+        tracks: list[Track],
+        sample_rate_hz: int,
+        limit: Callable[[], int],
+        subtype: str | None = None,
+        *,
+        events: Callable[[], Iterable[Event]] = nothing_happened,
+        notes_folder: Path | None = None,
     ) -> None:
-        self._tracks, self._limit = tracks, limit
-        self._writers: list[AudioWriter] = []
-        self._n_written = [0] * len(tracks)
+        self._limit, self._events, self._rate_hz = limit, events, sample_rate_hz
+        self._files: list[TrackFile] = []
+        self._growing: tuple[TrackFile, ...] = ()  # those that are still written
+        self.account: Callable[[], Mapping[str, Any]] = dict
         self.n_lost_samples = 0
         self.error: Exception | None = None
         self.files: tuple[Path, ...] = ()
-        self._growing = list(range(len(tracks)))  # the files that are still written
-        self._rate_hz = sample_rate_hz
+        self._labels: list[Label] = []
+        self._n_noted = 0  # labels that are in the notes
+        self._sync_due_s = time.monotonic() + SYNC_S
+        take = new_take()
+        self._notes = Notes(notes_folder, take, sample_rate_hz) if notes_folder is not None else None
         try:
             for track in tracks:
-                lossless = subtype if track.path.suffix.lower() in (".wav", ".flac") else None
-                self._writers.append(
-                    AudioWriter(
-                        track.path,
-                        sample_rate_hz,
-                        len(track.rows),
-                        subtype=lossless,
-                        reserve_bytes=RESERVE_BYTES,
-                    )
-                )
+                self._files.append(TrackFile(track, sample_rate_hz, subtype, take, self._lose))
+            for folder in {file.folder for file in self._files}:
+                sync_folder(folder)
         except BaseException:
             self.abort()
             raise
+        self._growing = tuple(self._files)
 
     @property
     def n_clipped_samples(self) -> dict[Path, int]:
         """Of each file the values, of all channels, that lay beyond full scale and were clipped."""
-        return {track.path: w.n_clipped_samples for track, w in zip(self._tracks, self._writers, strict=True)}
+        return {file.path: file.writer.n_clipped_samples for file in self._files}
+
+    @property
+    def labels(self) -> list[Label]:
+        """Where something was lost, in order."""
+        return union(self._labels)
 
     @property
     def is_over(self) -> bool:
@@ -106,6 +117,8 @@ class Recorder:
     def step(self) -> None:
         """Write what is new on all tapes. A full disk ends the recording, not the music: see `error`."""
         self._attempt(self._follow)
+        if time.monotonic() >= self._sync_due_s:
+            self._attempt(self._sync)
 
     def run(self, stop: threading.Event) -> None:
         """Follow the tapes until told to stop."""
@@ -118,8 +131,10 @@ class Recorder:
 
     def abort(self) -> None:
         """Leave no files."""
-        for writer in self._writers:
-            writer.abort()
+        for file in self._files:
+            file.writer.abort()
+        if self._notes is not None:
+            self._notes.abort()
 
     def _attempt(self, work: Callable[[], None]) -> None:
         if self.is_over:
@@ -128,74 +143,102 @@ class Recorder:
             work()
         except Exception as error:  # whoever watches the host is told
             self.error = self.error or error
-            for i in self._growing:
-                self._writers[i].abort()
-            self._growing = []
+            for file in self._growing:
+                file.writer.give_up()
+            self._growing = ()
 
     def _follow(self) -> None:
+        self._labels += (label(event, self._rate_hz) for event in self._events())
         limit = self._limit()
-        for i, track in enumerate(self._tracks):
-            with self._ended_when_full(track.path.parent):
-                end = min(track.tape.written - track.offset_samples, limit)
-                while i in self._growing and self._n_written[i] < end:
-                    n = min(CHUNK_SAMPLES, end - self._n_written[i])
-                    self._write(i, self._read(track, self._n_written[i] + track.offset_samples, n))
+        is_behind = True
+        while is_behind:  # chunk by chunk, side by side
+            wrote = [self._attend(file, lambda one: one.advance(limit)) for file in self._growing]
+            is_behind = any(wrote)
+
+    def _sync(self) -> None:
+        """Bring all files to the disk, as they are."""
+        started_s = time.monotonic()
+        for file in self._growing:
+            self._attend(file, lambda one: one.writer.flush())
+        if self._notes is not None and self._growing:
+            new, self._n_noted = self._labels[self._n_noted :], len(self._labels)
+            with self._told_when_notes_fail():
+                self._notes.update(self.account(), new)
+        took_s = time.monotonic() - started_s
+        self._sync_due_s = started_s + max(SYNC_S, took_s / SYNC_SHARE)
 
     def _finish(self) -> None:
         self._follow()
         limit = self._limit()
-        for i, track in enumerate(self._tracks):  # a tape may end early: stems that came too late to be heard
-            with self._ended_when_full(track.path.parent):
-                while i in self._growing and (n_missing := limit - self._n_written[i]) > 0:
-                    self.n_lost_samples += (n := min(CHUNK_SAMPLES, n_missing))
-                    self._write(i, np.zeros((len(track.rows), n), np.float32))
-        if limit > 0:
-            commit_together([self._writers[i] for i in self._growing])
-            self.files += tuple(self._tracks[i].path for i in self._growing)
-        else:  # nothing was heard: no reason to replace an earlier take
+        if limit <= 0:  # nothing was heard: no reason to replace an earlier take
             self.abort()
-        self._growing = []
+        else:
+            for file in self._growing:
+                self._attend(file, lambda one: one.pad(limit))
+            self._give_names(self._growing)
+        self._growing = ()
+
+    def _attend(self, file: TrackFile, work: Callable[[TrackFile], _T]) -> _T | None:
+        """Work on a file that still grows. Where it cannot, the files of its folder end, and keep what they have."""
+        if file not in self._growing:
+            return None
+        try:
+            return work(file)
+        except AudioFileError as error:
+            self._end_folder(file.folder, error)
+            return None
+
+    def _end_folder(self, folder: Path, error: AudioFileError) -> None:
+        ended = [file for file in self._growing if file.folder == folder]
+        self._growing = tuple(file for file in self._growing if file not in ended)
+        labels = self.labels
+        for file in ended:
+            file.label(labels)
+        kept = [file for file in ended if file.keep()]
+        self.files += tuple(file.path for file in kept)
+        told = self._tell_kept(folder, kept) if kept else ""
+        self.error = self.error or AudioFileError(f"{error}{told}")
+        with contextlib.suppress(AudioFileError):  # last: the files have given up by now what they kept back
+            commit_together(self._finish_notes(kept, labels))
+
+    def _tell_kept(self, folder: Path, kept: list[TrackFile]) -> str:
+        end_s = min(file.n_written_samples for file in kept) / self._rate_hz
+        names = ", ".join(file.path.name for file in kept)
+        return f" The recording in {folder} ended there, after {end_s:.1f} s; kept: {names}."
+
+    def _give_names(self, chosen: Sequence[TrackFile]) -> None:
+        """Make whole files of what was written."""
+        before, labels = self.files, self.labels
+        self.files += tuple(file.path for file in chosen)
+        for file in chosen:
+            file.label(labels)
+        try:  # the notes first: they have no claims of their own
+            commit_together([*self._finish_notes(chosen, labels), *(file.writer for file in chosen)])
+        except BaseException:
+            self.files = before
+            raise
+
+    def _finish_notes(self, chosen: Sequence[TrackFile], labels: list[Label]) -> Sequence[Pending]:
+        """The notes as they shall stay, if one of the files that they are about does."""
+        if self._notes is None:
+            return ()
+        ends = [file.n_written_samples for file in chosen if file.folder == self._notes.folder]
+        if ends:
+            with self._told_when_notes_fail():
+                return self._notes.finish(self.account(), within(labels, max(ends)))
+        return ()
 
     @contextlib.contextmanager
-    def _ended_when_full(self, folder: Path) -> Iterator[None]:
-        """End the files of a folder where one of them cannot grow; each keeps what it has, if that can be."""
+    def _told_when_notes_fail(self) -> Iterator[None]:
+        """The music is worth more than what is said about it: the recording goes on, whatever it is."""
         try:
             yield
-        except AudioFileError as error:
-            ended = [i for i in self._growing if self._tracks[i].path.parent == folder]
-            self._growing = [i for i in self._growing if i not in ended]
-            kept = [i for i in ended if self._keep(i)]
-            told = self._tell_kept(folder, kept) if kept else ""
-            self.error = self.error or AudioFileError(f"{error}{told}")
+        except OSError as error:
+            told = AudioFileError(f"{error.filename} cannot be written: {error.strerror or error}.")
+            self.error = self.error or told
+        except Exception as error:
+            self.error = self.error or error
 
-    def _keep(self, i: int) -> bool:
-        """Make a whole file of what was written; whether there is one."""
-        writer = self._writers[i]
-        if not (writer.is_open and self._n_written[i]):
-            writer.abort()
-            return False
-        try:
-            writer.close()
-        except AudioFileError:
-            return False
-        self.files += (writer.path,)
-        return True
-
-    def _tell_kept(self, folder: Path, kept: list[int]) -> str:
-        lengths_s = [self._n_written[i] / self._rate_hz for i in kept]
-        names = ", ".join(self._tracks[i].path.name for i in kept)
-        return f" The recording in {folder} ended there, after {min(lengths_s):.1f} s; kept: {names}."
-
-    def _write(self, i: int, block: Audio) -> None:
-        self._writers[i].write(block)
-        self._n_written[i] += block.shape[1]
-
-    def _read(self, track: Track, start: int, n_samples: int) -> Audio:
-        block = track.tape.read(start, n_samples)
-        if block is None:
-            self.n_lost_samples += n_samples
-            return np.zeros((len(track.rows), n_samples), np.float32)
-        chosen = block[list(track.rows)]
-        lost = ~np.isfinite(chosen).all(axis=0)
-        self.n_lost_samples += int(lost.sum())
-        return np.where(lost, np.float32(0), chosen)
+    def _lose(self, kind: str, start: int, n_samples: int) -> None:
+        self.n_lost_samples += n_samples
+        self._labels.append(label((start, kind, n_samples), self._rate_hz))

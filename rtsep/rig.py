@@ -21,7 +21,7 @@ from rtsep.mixer import MAIN, Bus, Mixer, Strip, gain_of
 from rtsep.recorder import Recorder
 from rtsep.separation import Separation
 from rtsep.separator import Separator
-from rtsep.session_files import check_files, open_recorder
+from rtsep.session_files import check_files, open_recorder, recover_earlier
 from rtsep.settings import LiveSettings, StripSettings
 from rtsep.stream import N_CHANNELS, Latency
 from rtsep.tape import Tape
@@ -64,17 +64,27 @@ class Rig:
         What plays first.
     desk
         What the callback works on.
+    earlier
+        Lines that tell what was left of earlier sessions.
     """
 
     def __init__(
-        self, settings: LiveSettings, ends: Ends, mixer: Mixer, separation: Separation, desk: Desk
+        self,
+        settings: LiveSettings,
+        ends: Ends,
+        mixer: Mixer,
+        separation: Separation,
+        desk: Desk,
+        earlier: list[str],
     ) -> None:
+        told = [*earlier, *([separation.notice] if separation.notice is not None else [])]
+        self.notice = "\n".join(told) or None
         self.ends, self.mixer, self.separation, self.desk = ends, mixer, separation, desk
         self.transport: Transport | None = None
         if ends.reader is not None and desk.source_tape is not None:
             self.transport = Transport(ends.reader, desk.source_tape, ends.sample_rate_hz, lambda: self.heard)
         self.recorder: Recorder | None = open_recorder(
-            settings, separation.separator.stems, desk, lambda: self.n_heard_samples
+            settings, separation.separator.stems, desk, lambda: self.n_heard_samples, desk.new_events
         )
 
     @property
@@ -154,7 +164,8 @@ def build(settings: LiveSettings, opened: ExitStack) -> tuple[Rig, Driver]:
     separation = Separation(settings, separator, ends, mixer, input_tape)
     opened.callback(separation.close)
     desk = _make_desk(settings, ends, separation, input_tape)
-    rig = Rig(settings, ends, mixer, separation, desk)
+    earlier = recover_earlier(settings)  # now that hardly anything can keep its lines from being shown
+    rig = Rig(settings, ends, mixer, separation, desk, earlier)
     if rig.recorder is not None:
         opened.callback(rig.recorder.abort)
     driver = _make_driver(settings, rig)

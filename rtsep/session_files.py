@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import get_args
 
 from rtsep.desk import Desk
 from rtsep.errors import UsageError
 from rtsep.io.folders import make_folder
-from rtsep.io.writer import is_being_filled
+from rtsep.io.locks import alone_in
+from rtsep.io.part import is_being_filled
+from rtsep.notes import MARKS, SESSION, Event
 from rtsep.output_names import is_same_file
-from rtsep.recorder import Recorder, Track
-from rtsep.settings import AUDIO_SUFFIXES, LiveSettings
+from rtsep.recorder import Recorder
+from rtsep.recover import recover, takes_of
+from rtsep.settings import AUDIO_SUFFIXES, LiveSettings, RecordFormat
 from rtsep.stream import N_CHANNELS
+from rtsep.track import Track
 from rtsep.whole import check_replaceable
 
 MIXTURE, MIX = "mixture", "mix"
@@ -36,6 +42,10 @@ def check_files(settings: LiveSettings) -> None:
     is_music = stats.suffix.lower() in AUDIO_SUFFIXES  # one of the recording, perhaps
     if is_music or any(end.is_file and is_same_file(end.path, stats) for end in (source, sink)):
         raise UsageError(f"--stats-json {stats} would replace the music there; name another file")
+    if settings.output.record is not None and stats.name in (SESSION, MARKS):
+        raise UsageError(
+            f"--stats-json {stats} would replace the account of the recording; name another file"
+        )
     try:
         check_replaceable(stats)
     except OSError as error:
@@ -44,14 +54,29 @@ def check_files(settings: LiveSettings) -> None:
         ) from error
 
 
+def recover_earlier(settings: LiveSettings) -> list[str]:
+    """Finish what killed sessions left in the folders of this one; lines that tell of it."""
+    record, sink = settings.output.record, settings.output.endpoint
+    folders = takes_of(record) if record is not None else []
+    if sink.is_file and sink.path.parent.is_dir() and sink.path.parent not in folders:
+        folders.append(sink.path.parent)
+    reserved = [sink.path] if sink.is_file else []
+    return [line for folder in folders for done in recover(folder, reserved) for line in done.tell()]
+
+
 def open_recorder(
-    settings: LiveSettings, stems: tuple[str, ...], desk: Desk, heard: Callable[[], int]
+    settings: LiveSettings,
+    stems: tuple[str, ...],
+    desk: Desk,
+    heard: Callable[[], int],
+    events: Callable[[], Iterable[Event]],
 ) -> Recorder | None:
     """A recorder for the sink file and for ``--record``, or None if nothing is to be written.
 
-    A recording is ``mixture.wav``, a file for each stem, and ``mix.wav`` (the main bus): 24 bits. It replaces
-    nothing: a folder that holds any file of these names gets the take into ``take-2``, ``take-3`` and so on.
-    `heard` gives how many samples were played by now, which is how long the files may be.
+    A recording is ``mixture``, a file for each stem, and ``mix`` (the main bus), all of 24 bits, with
+    ``session.yaml`` and, if something was lost, ``marks.txt``. It replaces nothing: a folder that holds any file of
+    these names gets the take into ``take-2``, ``take-3`` and so on.
+    `heard` gives how many samples were played by now, which is how long the files may be; `events` what happened.
 
     Raises
     ------
@@ -60,20 +85,19 @@ def open_recorder(
     AudioFileError
         A folder cannot be made or a file not be written.
     """
-    tracks = []
-    if settings.output.record is not None:
-        tracks += _recording(settings, stems, desk)
-    sink = settings.output.endpoint
-    if sink.is_file:
-        outputs = tuple(range(desk.n_outputs))
-        tracks.insert(0, Track(sink.path, desk.sink_tape, outputs, desk.offset_samples))
-    return Recorder(tracks, desk.sample_rate_hz, heard, "PCM_24") if tracks else None
+    base, sink = settings.output.record, settings.output.endpoint
+    with _chosen_folder(base, settings, stems) if base is not None else nullcontext() as folder:
+        tracks = [] if folder is None else _recording(folder, settings, stems, desk)
+        if sink.is_file:
+            outputs = tuple(range(desk.n_outputs))
+            tracks.insert(0, Track(sink.path, desk.sink_tape, outputs, desk.offset_samples))
+        if not tracks:
+            return None
+        return Recorder(tracks, desk.sample_rate_hz, heard, "PCM_24", events=events, notes_folder=folder)
 
 
-def _recording(settings: LiveSettings, stems: tuple[str, ...], desk: Desk) -> list[Track]:
-    names = [f"{name}.wav" for name in (MIXTURE, *stems, MIX)]
-    folder = _choose_folder(settings, names)
-    make_folder(folder)
+def _recording(folder: Path, settings: LiveSettings, stems: tuple[str, ...], desk: Desk) -> list[Track]:
+    names = _sound_names(stems, settings.output.record_format)
     mixture, *of_stems, mix = [folder / name for name in names]
     tracks = [Track(mixture, desk.input_tape, tuple(range(N_CHANNELS)))]
     for i, path in enumerate(of_stems):
@@ -84,18 +108,29 @@ def _recording(settings: LiveSettings, stems: tuple[str, ...], desk: Desk) -> li
     return tracks
 
 
-def _choose_folder(settings: LiveSettings, names: Iterable[str]) -> Path:
-    """Where a take goes: the folder that was asked for, or the first numbered one in it that holds no take."""
-    base, sink = settings.output.record or Path(), settings.output.endpoint
+def _sound_names(stems: tuple[str, ...], record_format: RecordFormat) -> list[str]:
+    return [f"{name}.{record_format}" for name in (MIXTURE, *stems, MIX)]
+
+
+@contextmanager
+def _chosen_folder(base: Path, settings: LiveSettings, stems: tuple[str, ...]) -> Iterator[Path]:
+    """Where a take goes: the folder that was asked for, or the first numbered one in it that holds no take.
+
+    It is made; and nobody else of rtsep takes it until this ends.
+    """
+    sink = settings.output.endpoint
+    names = [name for kind in get_args(RecordFormat) for name in _sound_names(stems, kind)]
     numbered = (base / f"take-{number}" for number in itertools.count(2))
     for folder in itertools.chain([base], numbered):
-        paths = [folder / name for name in names]
+        paths = [folder / name for name in (*names, SESSION, MARKS)]
         # Also where this take will not go: an earlier one is nothing to write over either.
         if sink.is_file and any(is_same_file(sink.path, path) for path in paths):
             raise UsageError(
                 f"{sink.name!r} is a file of the recording in {base}; name another file for --output, "
                 f"or another folder for --record"
             )
-        if not is_being_filled(folder) and not any(os.path.lexists(path) for path in paths):
-            return folder
-    raise AssertionError("there is always another number")
+        make_folder(folder)
+        with alone_in(folder):
+            if not is_being_filled(folder) and not any(os.path.lexists(path) for path in paths):
+                yield folder
+                return

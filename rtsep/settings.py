@@ -65,6 +65,7 @@ Source = Annotated[str, BeforeValidator(_index_to_text), Field(min_length=1)]
 UpdateHops = Annotated[int, Field(ge=1, le=64)]
 Auto = Literal["auto"]
 Clock = Literal["device", "real", "free"]
+RecordFormat = Literal["wav", "flac"]
 
 
 @dataclass(frozen=True)
@@ -259,15 +260,16 @@ class OutputSettings(Strict):
     """Where the mix goes, and what drives the session.
 
     `channels` are the card outputs of the main bus. `record` is a folder for every stem, the mixture and
-    the main bus. The `clock` is the card's (device), the wall's (real) or none (free: as fast as the engine
-    can); without one it is the card's where there is a card. `block_samples` is the card's turn (0: the card
-    decides), `max_block_samples` the largest turn that the latency allows for, `compute_ms` the time that
-    it allows for an update (none: what the model needs).
+    the main bus, as files of `record_format`. The `clock` is the card's (device), the wall's (real) or none
+    (free: as fast as the engine can); without one it is the card's where there is a card. `block_samples` is
+    the card's turn (0: the card decides), `max_block_samples` the largest turn that the latency allows for,
+    `compute_ms` the time that it allows for an update (none: what the model needs).
     """
 
     sink: Source = "default"
     channels: Channels = (1, 2)
     record: Path | None = None
+    record_format: RecordFormat = "wav"
     clock: Clock | None = None
     block_samples: int = Field(default=0, ge=0, le=65536)
     max_block_samples: int = Field(default=1024, ge=16, le=65536)

@@ -73,7 +73,7 @@ def rtsep(*words: object) -> Result:
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["demo"], ["live"], ["separate"], ["devices"], ["train"], ["models"]]
+    [[], ["demo"], ["live"], ["separate"], ["devices"], ["recover"], ["train"], ["models"]]
     + [["models", name] for name in ("list", "info", "pull", "convert", "remove")],
     ids=" ".join,
 )
@@ -86,7 +86,17 @@ def test_help_is_there(words: list[str]) -> None:
 
 def test_help_names_what_there_is() -> None:
     text = rtsep("live", "--help").stdout
-    for option in ("--karaoke", "--gain", "--route", "--record", "--clock", "--stats-json", "-p", "Examples"):
+    for option in (
+        "--karaoke",
+        "--gain",
+        "--route",
+        "--record",
+        "--record-format",
+        "--clock",
+        "--stats-json",
+        "-p",
+        "Examples",
+    ):
         assert option in text
     text = rtsep("separate", "--help").stdout
     for option in ("--filename-format", "--codec", "--bitrate", "--subtype", "--offset", "--stems", "--mask"):
@@ -140,6 +150,12 @@ def test_help_and_version_load_nothing_heavy() -> None:
             "live song.wav --clock free --record takes --stats-json takes/mixture.wav",
             "would replace the music",
         ),
+        (
+            "live song.wav --clock free --record takes --stats-json takes/session.yaml",
+            "would replace the account of the recording",
+        ),
+        ("live song.wav --record-format mp3", "--record-format: must be 'wav' or 'flac' (given: 'mp3')"),
+        ("recover missing", "there is no folder 'missing'"),
         ("live song.wav --karaoke --drumless", "--karaoke and --drumless are two mixes"),
         ("live bad.yaml", "unknown key 'mixer.rmap_ms'; did you mean 'ramp_ms'?"),
         ("live missing.yaml", "missing.yaml: No such file"),
@@ -393,7 +409,7 @@ def test_the_demo_composes_plays_and_keeps(model: Path, tmp_path: Path) -> None:
     result = rtsep("demo", "-m", model, "--seconds", "2", "--clock", "free")
     assert result.exit_code == 0, result.output
     assert {path.name for path in (tmp_path / "demo-out").iterdir()} == {
-        *("demo-song.wav", "mixture.wav", "mix.wav", "vocals.wav", "accompaniment.wav")
+        *("demo-song.wav", "mixture.wav", "mix.wav", "vocals.wav", "accompaniment.wav", "session.yaml")
     }
     assert "Listen" in result.stderr
     (tmp_path / "demo-out" / "mine.wav").touch()
@@ -521,7 +537,7 @@ def test_an_interrupted_session_ends_well_and_its_files_are_whole(
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 0, said
-    lengths = {read_audio(path)[0].shape[1] for path in (tmp_path / "takes").iterdir()}
+    lengths = {read_audio(path)[0].shape[1] for path in (tmp_path / "takes").glob("*.wav")}
     assert len(lengths) == 1
     assert lengths.pop() <= 2 * RATE_HZ
 

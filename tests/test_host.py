@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 
 import rtsep
 from rtsep.account import tell
@@ -153,7 +154,7 @@ def test_a_separator_from_outside_runs_by_its_name(tmp_path: Path, command: str)
         ],
     }[command]
     run = [sys.executable, "-m", "rtsep", command, str(song), "-m", "midside", *options]
-    env = {**os.environ, "PYTHONPATH": str(OUTSIDE)}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(OUTSIDE), *sys.path])}
     done = subprocess.run(run, env=env, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     mid, _ = read_audio(tmp_path / "mid.wav")
@@ -178,7 +179,7 @@ def test_an_interrupted_session_leaves_whole_files(tmp_path: Path, number: signa
     out, record = tmp_path / "out.wav", tmp_path / "take"
     run = [sys.executable, "-m", "rtsep", "live", str(song), "-m", "midside", "--clock", "real", "--no-keys"]
     run += ["--output", str(out), "--record", str(record), "--stats-json", str(tmp_path / "stats.json")]
-    env = {**os.environ, "PYTHONPATH": str(OUTSIDE)}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(OUTSIDE), *sys.path])}
     with subprocess.Popen(
         run, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -190,10 +191,68 @@ def test_an_interrupted_session_leaves_whole_files(tmp_path: Path, number: signa
     assert process.returncode == 0
     account = json.loads((tmp_path / "stats.json").read_text())
     n = round(account["duration_s"] * RATE_HZ) - account["offset_samples"]
-    files = {path: read_audio(path)[0] for path in (out, *record.iterdir())}
-    assert sorted(path.name for path in record.iterdir()) == ["mid.wav", "mix.wav", "mixture.wav", "side.wav"]
+    names = {"mid.wav", "mix.wav", "mixture.wav", "side.wav"}
+    files = {path: read_audio(path)[0] for path in (out, *(record / name for name in names))}
+    assert {path.name for path in record.iterdir()} - {"marks.txt"} == {*names, "session.yaml"}
+    noted = yaml.safe_load((record / "session.yaml").read_text())
+    assert noted["n_late_samples"] == account["n_late_samples"]
+    assert noted["files"] == account["files"]
+    assert (record / "marks.txt").exists() == (account["n_late_samples"] > 0)
     assert {sound.shape[1] for sound in files.values()} == {n}
     np.testing.assert_allclose(files[out], samples[:, :n], atol=STEP_24_BIT)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are sent")
+@pytest.mark.parametrize("record_format", ["wav", "flac"])
+def test_a_killed_session_is_recovered_by_the_command_and_by_the_next_take(
+    tmp_path: Path, record_format: str
+) -> None:
+    samples, record = music(60), tmp_path / "takes"
+    song = write_song(tmp_path / "song.wav", samples)
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(OUTSIDE), *sys.path])}
+    rtsep_ = [sys.executable, "-m", "rtsep"]
+    live = [
+        *rtsep_,
+        "live",
+        str(song),
+        "-m",
+        "midside",
+        "--clock",
+        "real",
+        "--no-keys",
+        "--record",
+        str(record),
+    ]
+    live += ["--record-format", record_format]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": env}
+    for do_recover in (True, False):
+        with subprocess.Popen(live, **pipes) as process:
+            assert process.stdout is not None
+            assert any(line.startswith("0:03") for line in process.stdout)
+            still = subprocess.run(
+                [*rtsep_, "recover", str(record)], check=True, capture_output=True, env=env
+            )
+            assert "is being made in" in " ".join(still.stderr.decode().split())
+            process.kill()
+        if do_recover:
+            done = subprocess.run([*rtsep_, "recover", str(record)], check=True, capture_output=True, env=env)
+            assert "all but its last second at most" in " ".join(done.stdout.decode().split())
+    account = Host(session(song, tmp_path / "out.wav", "midside", output={"record": str(record)}))
+    assert account.notice is not None
+    assert f"{record / 'take-2'}: a recording was broken off there" in account.notice
+    account.stop()
+    names = ("mixture", "mid", "side", "mix")
+    for folder in (record, record / "take-2"):
+        sounds = {name: read_audio(folder / f"{name}.{record_format}")[0] for name in names}
+        (n_samples,) = {sound.shape[1] for sound in sounds.values()}
+        assert n_samples >= 2 * RATE_HZ  # three seconds were played
+        np.testing.assert_array_equal(sounds["mixture"], samples[:, :n_samples])
+        rest = sounds["mixture"] - sounds["mid"] - sounds["side"]
+        assert np.abs(rest).max() <= 4 * STEP_24_BIT
+        noted = yaml.safe_load((folder / "session.yaml").read_text())
+        assert noted["model"] == "midside"
+        assert set(noted["recovered_s"].values()) == {n_samples / RATE_HZ}
+        assert not list(folder.glob(".rtsep-*"))
 
 
 def test_an_engine_that_breaks_leaves_the_music_and_is_told(
@@ -234,7 +293,7 @@ def test_a_broken_disk_ends_a_session_that_only_writes_a_file(tmp_path: Path) ->
     song = write_song(tmp_path / "song.wav", music(2.0))
     host = Host(session(song, tmp_path / "out.wav", "midside"))
     assert host._rig.recorder is not None
-    part = host._rig.recorder._writers[0]._part
+    part = host._rig.recorder._files[0].writer._part
     part._file.close()
     part._file = open("/dev/full", "wb", buffering=0)  # noqa: SIM115, PTH123
     with pytest.raises(AudioFileError, match="No space left"), host:
@@ -266,7 +325,7 @@ def test_a_full_disk_ends_the_recording_and_not_the_session(tmp_path: Path, cloc
             "--no-keys",
         ]
         run += ["--output", str(tmp_path / "out.wav"), "--record", str(disk / "take")]
-        env = {**os.environ, "PYTHONPATH": str(OUTSIDE)}
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(OUTSIDE), *sys.path])}
         done = subprocess.run(run, env=env, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 1
         assert "error: " in done.stderr
@@ -277,7 +336,8 @@ def test_a_full_disk_ends_the_recording_and_not_the_session(tmp_path: Path, cloc
         taken, _ = read_audio(disk / "take" / "mixture.wav")
         assert RATE_HZ / 2 < taken.shape[1] < samples.shape[1]
         np.testing.assert_allclose(taken, samples[:, : taken.shape[1]], atol=STEP_24_BIT)
-        assert len(list((disk / "take").iterdir())) == 4
+        names = {path.name for path in (disk / "take").iterdir()} - {"marks.txt"}
+        assert names == {"mixture.wav", "mid.wav", "side.wav", "mix.wav", "session.yaml"}
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 
@@ -316,7 +376,7 @@ def test_a_recording_never_replaces_the_song_nor_another_take(tmp_path: Path) ->
     assert song.read_bytes() == before
     names = ["mixture.wav", "mid.wav", "side.wav", "mix.wav"]
     for account, take in zip(accounts, ("take-2", "take-3"), strict=True):
-        assert sorted(path.name for path in (tmp_path / take).iterdir()) == sorted(names)
+        assert sorted(path.name for path in (tmp_path / take).iterdir()) == sorted([*names, "session.yaml"])
         assert account["files"] == [str(tmp_path / "out.flac"), *(str(tmp_path / take / n) for n in names)]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mid.wav", "out.flac", "take-2", "take-3"]
 
@@ -481,14 +541,14 @@ def test_another_model_fades_in_while_it_plays_and_faders_stay(
         sink = host._rig.desk.sink_tape
         time.sleep(0.3)
         assert not host.done
-    [switch] = [event for event in host._rig.desk.new_events() if event.kind == "switch"]
-    assert switch.n_samples == second - first
+    assert host._rig.recorder is not None
+    [switch] = [label for label in host._rig.recorder.labels if label.text.startswith("switch")]
     out = sink.read(0, sink.written)
     assert out is not None
-    settled = out[:, switch.position + 2048 :]
-    late = host.stats()["n_late_samples"]
-    expected = samples[:, switch.position + 2048 - second :][:, : settled.shape[1]]
-    assert np.abs(settled - expected).max() < 1.2e-7 or late
+    position = switch.start_samples + second
+    settled = out[:, position + 2048 :]
+    expected = samples[:, position + 2048 - second :][:, : settled.shape[1]]
+    assert np.abs(settled - expected).max() < 1.2e-7 or host.stats()["n_late_samples"]
 
 
 def test_a_changed_mix_moves_what_is_named_and_leaves_what_a_hand_has_moved(

@@ -5,16 +5,26 @@ from __future__ import annotations
 import errno
 import math
 import os
+import tempfile
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rtsep.errors import AudioFileError
-from rtsep.io.files import read_audio
-from rtsep.recorder import Recorder, Track
+from rtsep.io.files import AudioWriter, read_audio
+from rtsep.io.labels import Label
+from rtsep.io.part import target_of
+from rtsep.notes import Event
+from rtsep.recorder import Recorder
+from rtsep.recover import recover
 from rtsep.tape import Tape
+from rtsep.track import CHUNK_SAMPLES, Track
 
 RATE_HZ = 8000
 OFFSET = 300
@@ -110,7 +120,7 @@ class FullDisk:
     """The end of a hidden file that finds its disk full, until somebody makes room if `n_refusals` says so."""
 
     def __init__(self, takes: Takes, i: int, n_refusals: float) -> None:
-        part = takes.recorder._writers[i]._part
+        part = takes.recorder._files[i].writer._part
         self._file, self._n_left = part._file, n_refusals
         part._file = self
 
@@ -138,9 +148,9 @@ def test_a_full_disk_ends_the_recording_which_keeps_what_it_has(tmp_path: Path) 
     takes.recorder.step()
     takes.recorder.close()
     assert takes.recorder.is_over
-    for name, n_samples in (("mixture.wav", 40000), ("swapped.wav", 20000), ("one.flac", 20000)):
+    for name in ("mixture.wav", "swapped.wav", "one.flac"):
         found, _ = read_audio(tmp_path / name)
-        assert found.shape[1] >= n_samples
+        assert 20000 <= found.shape[1] <= 20000 + CHUNK_SAMPLES
         whole = {"mixture.wav": noise(2, 50000), "swapped.wav": noise(4, 50000)[[3, 0]]}
         whole["one.flac"] = noise(4, 50000)[[2]]
         np.testing.assert_array_equal(found, whole[name][:, : found.shape[1]])
@@ -164,7 +174,7 @@ def test_a_full_disk_does_not_end_the_files_on_another(tmp_path: Path) -> None:
     assert not list((tmp_path / "here").iterdir())
 
 
-def test_a_disk_that_takes_nothing_any_more_costs_that_file_alone(tmp_path: Path) -> None:
+def test_of_a_file_that_cannot_be_ended_the_hidden_one_is_left(tmp_path: Path) -> None:
     takes = Takes(tmp_path)
     takes.heard = 20000
     takes.recorder.step()
@@ -173,7 +183,10 @@ def test_a_disk_that_takes_nothing_any_more_costs_that_file_alone(tmp_path: Path
     takes.recorder.step()
     takes.recorder.close()
     assert "kept: mixture.wav, one.flac" in str(takes.recorder.error)
-    assert {path.name for path in tmp_path.iterdir()} == {"mixture.wav", "one.flac"}
+    assert f"`rtsep recover {tmp_path}` makes a file of it" in str(takes.recorder.error)
+    (part,) = tmp_path.glob(".*")
+    assert target_of(part).name == "swapped.wav"
+    assert {path.name for path in tmp_path.iterdir()} == {"mixture.wav", "one.flac", part.name}
 
 
 def test_of_nothing_heard_no_file_is_made(tmp_path: Path) -> None:
@@ -191,3 +204,165 @@ def test_a_file_that_cannot_be_made_leaves_none(tmp_path: Path) -> None:
     with pytest.raises(AudioFileError, match="does not exist"):
         Recorder(tracks, RATE_HZ, lambda: 0)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_files_grow_side_by_side_and_can_be_read_after_every_sync(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much has come at once, and whatever a file is cut off at."""
+    lengths: list[tuple[int, ...]] = []
+    takes = Takes(tmp_path)
+    write = AudioWriter.write
+
+    def write_and_look(writer: AudioWriter, block: np.ndarray) -> None:
+        write(writer, block)
+        lengths.append(tuple(file.n_written_samples for file in takes.recorder._files))
+
+    monkeypatch.setattr(AudioWriter, "write", write_and_look)
+    frames: list[tuple[int, int]] = []
+    for takes.heard in (100, 40000, 50000):
+        takes.recorder._sync_due_s = 0.0
+        takes.recorder.step()
+        for name in ("mixture.wav", "swapped.wav"):
+            (part,) = tmp_path.glob(f".rtsep-*-{name}.part")
+            frames.append((soundfile.info(part).frames, takes.heard))
+    takes.recorder.abort()
+    assert len(frames) == 6
+    assert all(found == heard for found, heard in frames)
+    assert len(lengths) > 18
+    assert max(max(row) - min(row) for row in lengths) <= CHUNK_SAMPLES
+
+
+@settings(deadline=None, max_examples=30)
+@given(steps=st.lists(st.integers(0, 20_000), max_size=6), lag=st.integers(0, 5000))
+def test_however_it_is_chopped_the_files_are_what_was_heard(steps: list[int], lag: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        takes, end = Takes(Path(name)), 0
+        for step in steps:
+            end = min(50_000, end + step)
+            takes.heard = max(takes.heard, end - lag)
+            takes.recorder.step()
+        takes.heard = max(1, end)
+        takes.recorder.close()
+        assert takes.recorder.error is None
+        sounds = [read_audio(path)[0] for path in takes.recorder.files]
+        expected = [noise(2, 50_000), noise(4, 50_000)[[3, 0]], noise(4, 50_000)[[2]]]
+        for sound, whole in zip(sounds, expected, strict=True):
+            np.testing.assert_array_equal(sound, whole[:, : takes.heard])
+
+
+class Session:
+    """A recorder of one stereo file, and of a stem that was not made everywhere, with notes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.input, self.stems = Tape(2, 100_000), Tape(2, 100_000)
+        self.happened: list[Event] = []
+        self.heard = 0
+        tracks = [Track(folder / "mixture.wav", self.input, (0, 1))]
+        tracks += [
+            Track(folder / f"{name}.wav", self.stems, rows) for name, rows in (("l", (0,)), ("r", (1,)))
+        ]
+        self.recorder = Recorder(
+            tracks, RATE_HZ, lambda: self.heard, "PCM_24", events=self._take, notes_folder=folder
+        )
+        self.recorder.account = lambda: {"files": [path.name for path in self.recorder.files]}
+
+    def _take(self) -> list[Event]:
+        happened, self.happened = self.happened, []
+        return happened
+
+
+def cues(path: Path) -> list[int]:
+    data = path.read_bytes()
+    at = data.rfind(b"cue ")
+    n_cues = int.from_bytes(data[at + 8 : at + 12], "little") if at > 0 else 0
+    return [int.from_bytes(data[at + 16 + 24 * i : at + 20 + 24 * i], "little") for i in range(n_cues)]
+
+
+def test_lost_time_is_marked_where_it_was_lost(tmp_path: Path) -> None:
+    made = Session(tmp_path)
+    made.input.append(noise(2, 20_000))
+    stems = noise(2, 12_000)
+    stems[:, 3000:3500] = np.nan
+    stems[0, 10_000:10_010] = np.nan
+    made.stems.append(stems)
+    made.happened = [(800, "late", 400), (1200, "late", 200)]
+    made.heard = 9000
+    made.recorder.step()
+    made.happened = [(8000, "xrun", 80), (8500, "switch", -40), (15_500, "late", 900), (16_500, "late", 1)]
+    made.heard = 16_000
+    made.recorder.close()
+    assert made.recorder.labels[0] == Label(800, 1400, "late: the mixture was heard instead of the stems")
+    marks = [line.split("\t") for line in (tmp_path / "marks.txt").read_text().splitlines()]
+    spans = [
+        (round(float(start) * RATE_HZ), round(float(end) * RATE_HZ), text[:4]) for start, end, text in marks
+    ]
+    assert spans == [
+        (800, 1400, "late"),
+        (3000, 3500, "skip"),
+        (8000, 8000, "xrun"),
+        (8500, 8500, "swit"),
+        (10_000, 10_010, "skip"),
+        (12_000, 16_000, "skip"),
+        (15_500, 16_000, "late"),
+    ]
+    assert marks[2][2] == "xrun: the card lost input here, 10.0 ms"
+    assert marks[3][2].endswith("from here on, 5.0 ms")
+    for name in ("mixture", "l", "r"):
+        assert cues(tmp_path / f"{name}.wav") == [span[0] for span in spans]
+        assert read_audio(tmp_path / f"{name}.wav")[0].shape[1] == 16_000
+    assert yaml.safe_load((tmp_path / "session.yaml").read_text()) == {
+        "files": ["mixture.wav", "l.wav", "r.wav"]
+    }
+    assert len(list(tmp_path.iterdir())) == 5
+
+
+def test_without_losses_there_are_no_marks(tmp_path: Path) -> None:
+    made = Session(tmp_path)
+    made.input.append(noise(2, 1000))
+    made.stems.append(noise(2, 1000))
+    made.heard = 1000
+    made.recorder.close()
+    assert {path.name for path in tmp_path.iterdir()} == {"mixture.wav", "l.wav", "r.wav", "session.yaml"}
+    assert cues(tmp_path / "mixture.wav") == []
+
+
+def test_notes_that_cannot_be_written_do_not_cost_the_recording(tmp_path: Path) -> None:
+    made = Session(tmp_path)
+    made.input.append(noise(2, 1000))
+    made.stems.append(noise(2, 1000))
+    made.heard = 1000
+    assert made.recorder._notes is not None
+    made.recorder._notes._session.part_path.mkdir()
+    made.recorder.close()
+    assert "session.yaml.part cannot be written: Is a directory" in str(made.recorder.error)
+    assert read_audio(tmp_path / "mixture.wav")[0].shape == (2, 1000)
+
+
+def test_an_account_that_cannot_be_given_does_not_cost_the_recording(tmp_path: Path) -> None:
+    made = Session(tmp_path)
+    made.input.append(noise(2, 1000))
+    made.stems.append(noise(2, 1000))
+    made.heard = 1000
+    made.recorder.account = lambda: {"nobody can write this": object()}
+    made.recorder._sync_due_s = 0.0
+    made.recorder.step()
+    assert made.recorder.error is not None
+    assert not made.recorder.is_over
+    made.recorder.close()
+    assert read_audio(tmp_path / "mixture.wav")[0].shape == (2, 1000)
+
+
+def test_files_that_cannot_get_their_names_are_left_to_be_recovered(tmp_path: Path) -> None:
+    made = Session(tmp_path)
+    made.input.append(noise(2, 1000))
+    made.stems.append(noise(2, 1000))
+    made.heard = 1000
+    (tmp_path / "r.wav").mkdir()
+    made.recorder.close()
+    assert "cannot be renamed" in str(made.recorder.error)
+    assert made.recorder.files == ()
+    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == ["r.wav"]
+    (done,) = recover(tmp_path)
+    assert {path.name for path in done.files} == {"mixture.wav", "l.wav", "r-recovered.wav"}
+    np.testing.assert_array_equal(read_audio(tmp_path / "mixture.wav")[0], noise(2, 1000))

@@ -113,7 +113,7 @@ def _switch(state: Any, before: Any, after: Any) -> None:
     """The next chain is the one that plays; the host may let go of the other."""
     if before.late_start >= 0:
         note(state, LATE, before.late_start, state.position - before.offset - before.late_start)
-    note(state, SWITCH, state.position, after.offset - before.offset)
+    note(state, SWITCH, state.position - after.offset, after.offset - before.offset)
     state.chain, state.next_chain, state.cross = state.next_chain, 0, 0
     state.n_switches += 1
     store_release(state.playing, state.chain)

@@ -45,6 +45,7 @@ OPTION_OF = {
     r"mixer\.stems\.(\S+)\.route": r"--route \1",
     r"output\.sink": "--output",
     r"output\.record": "--record",
+    r"output\.record_format": "--record-format",
     r"output\.clock": "--clock",
     r"control\.stats_json": "--stats-json",
 }
@@ -92,6 +93,12 @@ RecordOption = Annotated[
         metavar="DIR",
         help="Keep every stem, the mixture and the mix; a second take goes to DIR/take-2.",
         rich_help_panel=PLACES,
+    ),
+]
+RecordFormatOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="wav|flac", help="Of the recording, 24 bits; FLAC is smaller.", rich_help_panel=PLACES
     ),
 ]
 ClockOption = Annotated[
@@ -156,6 +163,7 @@ def live(
     solo: SoloOption = None,
     route: RouteOption = None,
     record: RecordOption = None,
+    record_format: RecordFormatOption = None,
     clock: ClockOption = None,
     update_hops: UpdateOption = None,
     latency: LatencyOption = None,
@@ -184,7 +192,7 @@ def live(
     options: dict[str, dict[str, Any]] = {
         "input": {"source": song or input_},
         "model": {"name": model, "device": device, **schedule},
-        "output": {"sink": output, "record": record, "clock": clock},
+        "output": {"sink": output, "record": record, "record_format": record_format, "clock": clock},
         "control": {"stats_json": stats_json, "keys": False if no_keys else None},
     }
     preset = choose_preset(karaoke=karaoke, acapella=acapella, drumless=drumless)

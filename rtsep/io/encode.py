@@ -18,6 +18,7 @@ import numpy as np
 import soundfile
 
 from rtsep.errors import UsageError
+from rtsep.io.labels import Label
 from rtsep.io.wav import BITS, Sink, WavEncoder, quantise
 from rtsep.stream import Audio
 
@@ -85,8 +86,11 @@ class Encoder(Protocol):
     def write(self, block: Audio) -> None:
         """Append ``(channels, samples)``."""
 
-    def close(self) -> None:
-        """Write what is left, and the header's last word."""
+    def flush(self) -> None:
+        """Hand over what is needed to read what was written up to now, as far as the codec can before its end."""
+
+    def close(self, labels: Sequence[Label] = ()) -> None:
+        """Write what is left, labels if the codec has room for them, and the header's last word."""
 
 
 @dataclass(frozen=True)
@@ -194,7 +198,10 @@ class SoundFileEncoder:
         for start in range(0, samples.shape[1], self.BLOCK_SAMPLES):
             self._file.write(np.ascontiguousarray(samples[:, start : start + self.BLOCK_SAMPLES].T))
 
-    def close(self) -> None:
+    def flush(self) -> None:
+        """Each FLAC frame was handed over when it was full (4096 samples); libsndfile holds no more back."""
+
+    def close(self, labels: Sequence[Label] = ()) -> None:
         """Write what is left."""
         self._file.close()
 
@@ -229,7 +236,10 @@ class FfmpegEncoder:
         self._n_written += block.shape[1]
         self._container.mux(self._stream.encode(frame))
 
-    def close(self) -> None:
+    def flush(self) -> None:
+        """FFmpeg hands packets over as it likes."""
+
+    def close(self, labels: Sequence[Label] = ()) -> None:
         """Write what is left."""
         self._container.mux(self._stream.encode(None))
         self._container.close()

@@ -21,11 +21,12 @@ import soundfile
 import soxr
 
 from rtsep.errors import AudioFileError, UsageError
+from rtsep.io.commit import commit_together
 from rtsep.io.decode import READ_SAMPLES, Decoder, SoundFileDecoder, drop
 from rtsep.io.film import FfmpegDecoder
 from rtsep.io.fold import fold, fold_matrix, fold_notice
 from rtsep.io.foreign import explained
-from rtsep.io.writer import AudioWriter, commit_together
+from rtsep.io.writer import AudioWriter
 from rtsep.stream import N_CHANNELS, Audio
 
 #: libsndfile (1.2.2) misplaces what it reads of the last Opus packet when a read begins inside it.

@@ -8,105 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
 import numpy as np
 import soxr
 
-from rtsep.errors import AudioFileError, RtsepError, UsageError
+from rtsep.errors import AudioFileError, UsageError
+from rtsep.io.commit import commit_together
 from rtsep.io.encode import CODECS, Encoder, choose_encoding, open_encoder
 from rtsep.io.foreign import explained
+from rtsep.io.labels import Label
+from rtsep.io.part import PartFile, part_of
 from rtsep.stream import Audio
-
-PART_PREFIX, PART_SUFFIX = ".rtsep-", ".part"
-
-
-def is_being_filled(folder: Path) -> bool:
-    """Whether files of this folder are being written, by this program or another, and have no names yet."""
-    return any(folder.glob(f"{PART_PREFIX}*{PART_SUFFIX}"))
-
-
-class PartFile:
-    """The hidden file. It keeps its first error: the libraries that write to it would lose or distort it.
-
-    Parameters
-    ----------
-    path
-        Its name.
-    reserve_bytes
-        Room that is kept back, and given up when the disk is full, so that the file can still be ended.
-
-    Attributes
-    ----------
-    error : OSError or None
-        What went wrong first.
-    is_lost : bool
-        Whether bytes are missing; without a reserve the first error loses some.
-    """
-
-    def __init__(self, path: Path, reserve_bytes: int = 0) -> None:
-        self.path = path
-        self.error: OSError | None = None
-        self.is_lost = False
-        self._reserve = _reserve(path.parent, reserve_bytes) if reserve_bytes else None
-        try:
-            self._file = path.open("xb", buffering=0)  # what a buffer could not write would be tried for ever
-        except BaseException:
-            self._give_up_reserve()
-            raise
-
-    def write(self, data: bytes | memoryview) -> int:
-        """Write, or pretend to once bytes were lost."""
-        rest = memoryview(data)
-        while len(rest) and not self.is_lost:
-            try:
-                rest = rest[self._file.write(rest) :]
-            except OSError as error:
-                self.error = self.error or error
-                self.is_lost = not self._give_up_reserve()
-        return len(data)
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """Go to a byte."""
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        """The byte to be written next."""
-        return self._file.tell()
-
-    def close(self) -> None:
-        """Bring everything to the disk."""
-        try:
-            os.fsync(self._file.fileno())  # some file systems tell only now that they are full
-            self._file.close()
-        except OSError as error:
-            self.error, self.is_lost = self.error or error, True
-            with contextlib.suppress(OSError):
-                self._file.close()
-        self._give_up_reserve()
-
-    def _give_up_reserve(self) -> bool:
-        """Make room; whether there was any to make."""
-        reserve, self._reserve = self._reserve, None
-        if reserve is not None:
-            reserve.close()
-        return reserve is not None
-
-
-def _reserve(folder: Path, n_bytes: int) -> IO[bytes]:
-    """A file without a name, full of what no file system can make smaller."""
-    with contextlib.ExitStack() as stack:
-        file = stack.enter_context(tempfile.TemporaryFile(dir=folder))
-        file.write(os.urandom(n_bytes))
-        file.flush()
-        stack.pop_all()
-    return file
 
 
 class AudioWriter:
@@ -134,9 +50,14 @@ class AudioWriter:
     reserve_bytes
         Room on the disk that is kept back for the end of the file. With it, `write` raises when the disk is full,
         and `close` still makes a file of what was written up to then; without it nothing is left.
+    take
+        The number of a recording (`rtsep.io.part.new_take`): what was written is left, under the hidden name, if
+        the disk or the process fails; `rtsep.recover` makes a file of it.
 
     Attributes
     ----------
+    labels : sequence of Label
+        What is written behind the samples at the end, where the codec has room for it (WAV).
     n_clipped_samples : int
         Values that lay beyond full scale and were clipped.
 
@@ -159,6 +80,7 @@ class AudioWriter:
         bitrate: str | None = None,
         n_samples: int | None = None,
         reserve_bytes: int = 0,
+        take: str | None = None,
     ) -> None:
         self.path, self.sample_rate_hz, self.n_channels = Path(path), sample_rate_hz, n_channels
         self._encoding = choose_encoding(codec or _codec_of(self.path), subtype=subtype, bitrate=bitrate)
@@ -177,7 +99,8 @@ class AudioWriter:
                 f"{self._encoding.codec}; it takes up to {channel_bps // 1000}k"
             )
         self.file_rate_hz = limits.nearest_rate_hz(sample_rate_hz)
-        self._n_expected_samples = n_samples
+        self._n_expected_samples, self._take = n_samples, take
+        self.labels: Sequence[Label] = ()
         self._part = self._open_part(reserve_bytes)
         self._encoder = self._open_encoder()
         self._resampler = None
@@ -195,8 +118,7 @@ class AudioWriter:
                 raise AudioFileError(
                     f"{self.path}: the folder {self.path.parent} does not exist. Make it first."
                 )
-            part = self.path.with_name(f"{PART_PREFIX}{secrets.token_hex(6)}{PART_SUFFIX}")
-            return PartFile(part, reserve_bytes)
+            return PartFile(part_of(self.path, self._take), reserve_bytes)
         except OSError as error:
             raise AudioFileError(f"{self.path} cannot be written: {error.strerror or error}.") from error
 
@@ -206,6 +128,7 @@ class AudioWriter:
                 return open_encoder(self._part, self._encoding, self.file_rate_hz, self.n_channels)
         except BaseException:
             self._part.close()
+            self._part.release()
             self.part_path.unlink(missing_ok=True)
             raise
 
@@ -225,7 +148,8 @@ class AudioWriter:
         Raises
         ------
         AudioFileError
-            The disk is full, or failed, or the encoder gave up. Nothing is left behind, unless there is a reserve.
+            The disk is full, or failed, or the encoder gave up. Nothing is left behind, unless there is a reserve
+            or it is a recording.
         """
         if block.ndim != 2 or block.shape[0] != self.n_channels:
             raise UsageError(
@@ -235,6 +159,10 @@ class AudioWriter:
             raise UsageError(f"{self.path} is closed: nothing can be added")
         with self._complaints():
             self._encode(block)
+        self._check_room()
+
+    def _check_room(self) -> None:
+        """Tell of a full disk while what was written can still be kept."""
         if (error := self._part.error) is not None:
             grown = _megabytes(self._part.tell())
             raise AudioFileError(
@@ -249,7 +177,7 @@ class AudioWriter:
                 yield
         except AudioFileError:
             self._check_part()  # a disk that failed is the better explanation
-            self.abort()
+            self.give_up()
             raise
         self._check_part()
 
@@ -259,21 +187,40 @@ class AudioWriter:
         if block.shape[1]:
             self._encoder.write(np.ascontiguousarray(block, np.float32))
 
+    def flush(self) -> None:
+        """Bring what was written to the disk, as a file that can be read as it is, or recovered.
+
+        Raises
+        ------
+        AudioFileError
+            As for `write`.
+        """
+        if not self._is_open:
+            return
+        with self._complaints():
+            self._encoder.flush()
+            self._part.sync()
+        self._check_room()
+
     def finish(self) -> None:
         """Bring the last byte to the disk, still under the hidden name."""
         if not self._is_open:
             return
         with self._complaints():
             self._encode(np.zeros((self.n_channels, 0), np.float32), last=True)
-            self._encoder.close()
+            self._encoder.close(self.labels)
             self._part.close()
             self._is_open = False
+
+    def release(self) -> None:
+        """The file has its name: nobody need take it for one in the making."""
+        self._part.release()
 
     def _check_part(self) -> None:
         if (error := self._part.error) is None or not self._part.is_lost:
             return
         n_written = self._part.tell() if self._is_open else None
-        self.abort()
+        self.give_up()
         raise AudioFileError(self._explain(error, n_written)) from error
 
     def _explain(self, error: OSError, n_written: int | None) -> str:
@@ -287,20 +234,34 @@ class AudioWriter:
             parts.append(f"it had grown to {_megabytes(n_written)}")
         free = shutil.disk_usage(self.path.parent).free
         parts.append(f"{_megabytes(free)} are free in {self.path.parent}")
-        return "; ".join(parts) + ". Make room or write elsewhere. Nothing was left behind."
+        left = "Nothing was left behind."
+        if self._take is not None:
+            left = f"What was written by then is kept: `rtsep recover {self.path.parent}` makes a file of it."
+        return "; ".join(parts) + f". Make room or write elsewhere. {left}"
 
     def close(self) -> None:
         """Finish the file and give it its name."""
         commit_together([self])
 
+    def give_up(self) -> None:
+        """Stop here. Of a recording the hidden file is left, of anything else nothing."""
+        if self._take is None:
+            self.abort()
+        else:
+            self._stop()
+
     def abort(self) -> None:
         """Leave nothing behind; an older file of this name stays as it is."""
+        self._stop()
+        self.part_path.unlink(missing_ok=True)
+
+    def _stop(self) -> None:
         if self._is_open:
             self._is_open = False
             with contextlib.suppress(Exception):  # whatever the encoder says of its half file does not matter
                 self._encoder.close()
             self._part.close()
-        self.part_path.unlink(missing_ok=True)
+        self._part.release()
 
     @property
     def part_path(self) -> Path:
@@ -317,55 +278,6 @@ class AudioWriter:
             self.close()
         else:
             self.abort()
-
-
-def commit_together(writers: Sequence[AudioWriter]) -> None:
-    """Finish files and give all of them their names, or none.
-
-    Raises
-    ------
-    AudioFileError
-        One of them cannot be finished or renamed. Every target is as it was before.
-    """
-    replaced: list[tuple[Path, Path | None]] = []
-    try:
-        for writer in writers:
-            writer.finish()
-        for writer in writers:
-            replaced.append((writer.path, _keep(writer.path)))
-            writer.part_path.replace(writer.path)
-    except BaseException as error:
-        for target, old in reversed(replaced):
-            if old is None:
-                target.unlink(missing_ok=True)
-            else:
-                old.replace(target)
-                old.unlink(missing_ok=True)  # two names of one file survive a renaming to each other
-        for writer in writers:
-            writer.abort()
-        if isinstance(error, OSError) and not isinstance(error, RtsepError):
-            raise AudioFileError(f"{error.filename} cannot be renamed: {error.strerror or error}.") from error
-        raise
-    for _, old in replaced:
-        if old is not None:
-            old.unlink(missing_ok=True)
-
-
-def _keep(target: Path) -> Path | None:
-    """A second, hidden name for what is there now, so that it can come back; None if nothing is there."""
-    if not os.path.lexists(target):
-        return None
-    old = target.with_name(f".rtsep-{secrets.token_hex(6)}.old")
-    if not target.is_symlink():
-        with contextlib.suppress(OSError):  # not every file system knows second names
-            os.link(target, old)
-            return old
-    try:
-        shutil.copy2(target, old, follow_symlinks=False)
-    except BaseException:
-        old.unlink(missing_ok=True)
-        raise
-    return old
 
 
 def _codec_of(path: Path) -> str:

@@ -55,7 +55,7 @@ def environment(server: str, **more: str) -> dict[str, str]:
     return {
         **os.environ,
         "JACK_DEFAULT_SERVER": server,
-        "PYTHONPATH": str(OUTSIDE),
+        "PYTHONPATH": os.pathsep.join([str(OUTSIDE), *sys.path]),
         "OMP_NUM_THREADS": "1",
         **more,
     }
