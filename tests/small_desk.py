@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from rtsep.chain import Chain
-from rtsep.desk import Cable, Desk
+from rtsep.desk import Cable, Desk, Limit
 from rtsep.mixer import MAIN, Bus, Mixer, Strip
 from rtsep.tape import Tape
 
 
-def small_desk(rate_hz: int, *, is_from_card: bool = False, n_card_outputs: int = 0) -> Desk:
+def small_desk(
+    rate_hz: int, *, is_from_card: bool = False, n_card_outputs: int = 0, limit: Limit | None = None
+) -> Desk:
     coefficients = Mixer({"a": Strip()}, {MAIN: Bus((0, 1))}, 2).open(("a",))
     chain = Chain(coefficients, 1, 0, rate_hz, 80)
     return Desk(
@@ -20,4 +22,5 @@ def small_desk(rate_hz: int, *, is_from_card: bool = False, n_card_outputs: int 
         n_card_inputs=2 if is_from_card else 0,
         n_card_outputs=n_card_outputs,
         has_source=not is_from_card,
+        limit=limit,
     )

@@ -99,9 +99,13 @@ parts = st.sampled_from([0.0, 0.001, 0.5, 0.999, 1.0])
 class TapeMachine(RuleBasedStateMachine):
     """Any order of appends and reads, one inside another."""
 
-    @initialize(min_capacity=st.sampled_from([0, 1, MIN_CAPACITY, GUARD_SAMPLES, 10_000]))
-    def begin(self, min_capacity: int) -> None:
-        self.recording = Recording(Tape(2, min_capacity))
+    @initialize(
+        min_capacity=st.sampled_from([0, 1, MIN_CAPACITY, GUARD_SAMPLES, 10_000]),
+        start=st.sampled_from([0, 1, 5000, 100_000]),
+    )
+    def begin(self, min_capacity: int, start: int) -> None:
+        nothing = np.full((2, start), np.nan, np.float32)
+        self.recording = Recording(Tape(2, min_capacity, start), nothing)
         capacity = self.recording.tape.capacity_samples
         assert capacity >= min_capacity + GUARD_SAMPLES
         assert capacity & (capacity - 1) == 0
