@@ -20,6 +20,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
+from rtsep import realtime
 from rtsep.account import Status, take_stats, take_status, tell
 from rtsep.errors import RtsepError
 from rtsep.io.clocked import BLOCK_SAMPLES
@@ -100,6 +101,8 @@ class Host:
         gc.freeze()  # what is made by now stays: the collector need not hold the engine up to look at it
         sys.setswitchinterval(SWITCH_S)
         self._is_started = True
+        if self._rig.ends.clock != "free":
+            self._opened.enter_context(realtime.prepared())
         try:
             for name, run in self._workers().items():
                 thread = threading.Thread(target=run, name=name, daemon=True)

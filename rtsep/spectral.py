@@ -227,6 +227,11 @@ class SpectralStream:
         """Samples from the last run of the networks to the next."""
         return self._pace.update_hops * self._card.hop_samples
 
+    @property
+    def due_samples(self) -> int:
+        """Input samples until the networks see new frames."""
+        return self._input.shape[1] - self._n_input
+
     def prepare(self) -> None:
         """Make all buffers."""
         frame, hop = self._card.frame_samples, self._card.hop_samples

@@ -19,6 +19,7 @@ class Delay:
     stems = ("all",)
     latency_samples = LATE
     update_samples = 1024
+    due_samples = 1
 
     def __init__(self, rate_hz: int) -> None:
         self.latency = Latency(rate_hz, {"delay": LATE})
