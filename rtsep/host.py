@@ -24,6 +24,7 @@ from rtsep import realtime
 from rtsep.account import Status, take_stats, take_status, tell
 from rtsep.errors import RtsepError
 from rtsep.io.clocked import BLOCK_SAMPLES
+from rtsep.io.microphone import LISTEN_S, hear
 from rtsep.mixer import Mixer
 from rtsep.rig import build
 from rtsep.settings import LiveSettings
@@ -56,6 +57,7 @@ class Host:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._is_started = self._is_over = False
+        self._has_listened = self._rig.ends.inputs is None
         self._switch_s = sys.getswitchinterval()
 
     @property
@@ -191,6 +193,16 @@ class Host:
             time.sleep(min(WATCH_S, left_s))
         _raise(self._fatal)
         return self.done
+
+    def news(self) -> list[str]:
+        """What has come up that a person should know, each once."""
+        tape, n_samples = self._rig.chain.input_tape, round(LISTEN_S * self._rig.ends.sample_rate_hz)
+        if self._has_listened or tape.written < n_samples:
+            return []
+        self._has_listened = True
+        first = tape.read(0, n_samples)
+        told = hear(sys.platform, first) if first is not None else None
+        return [told] if told is not None else []
 
     def check(self) -> None:
         """Tell what broke while the music went on.
