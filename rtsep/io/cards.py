@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 from rtsep import realtime
@@ -62,14 +63,20 @@ class Card:
         return _portaudio().WasapiSettings(auto_convert=True) if self.host_api == WASAPI else None
 
 
+_born: set[int] = set()  # the threads that PortAudio began when it was loaded, as JACK's are
+
+
+@cache
 def _portaudio() -> Any:
     try:
-        import sounddevice
+        with realtime.new_natives() as born:
+            import sounddevice
     except OSError as error:
         raise DeviceError(
             f"PortAudio is missing ({error}). Install it: apt install libportaudio2, dnf install portaudio, "
             f"or brew install portaudio. Or run without a card: --output FILE --clock real."
         ) from error
+    _born.update(born)
     return sounddevice
 
 
@@ -271,8 +278,9 @@ class CardDriver:
     def start(self) -> None:
         """Begin to play."""
         try:
-            with realtime.audio_threads():
+            with realtime.new_natives() as born:
                 self._stream.start()
+            realtime.system().raise_natives(_born | born)
         except self._sd.PortAudioError as error:
             raise DeviceError(f"the sound card does not start: {error}") from error
         self._is_running = True

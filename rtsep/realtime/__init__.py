@@ -4,7 +4,7 @@
 
     audio (calls the callback)   above   engine and its helpers   above   everything else
 
-- a thread's own class: `raised`; that of a library's threads: `audio_threads`
+- a thread's own class: `raised`; that of a library's threads: `new_natives`
 - the process, while a session runs: `prepared`
 - memory that is there before it is needed: `rtsep.realtime.memory`
 - what a person can change on this system: `rtsep.realtime.doctor`
@@ -21,7 +21,7 @@ from contextlib import contextmanager
 
 from rtsep.realtime.grant import HELPER_NAME, Elsewhere, Grant, Level, System
 
-__all__ = ["HELPER_NAME", "Grant", "Level", "Standing", "audio_threads", "prepared", "raised", "system"]
+__all__ = ["HELPER_NAME", "Grant", "Level", "Standing", "new_natives", "prepared", "raised", "system"]
 
 
 def _choose() -> System:
@@ -95,8 +95,9 @@ def prepared() -> Iterator[Grant]:
 
 
 @contextmanager
-def audio_threads() -> Iterator[None]:
-    """Raise the threads that a library starts in here, where it does not do so itself."""
+def new_natives() -> Iterator[set[int]]:
+    """Find the threads that a library starts in here, for `System.raise_natives`: the set is filled at the end."""
+    found: set[int] = set()
     before = _system.native_ids()
-    yield
-    _system.raise_natives(_system.native_ids() - before)
+    yield found
+    found |= _system.native_ids() - before

@@ -86,7 +86,11 @@ class Linux:
         return {int(entry.name) for entry in _TASKS.iterdir()} - known if _TASKS.is_dir() else set()
 
     def raise_natives(self, ids: set[int]) -> None:
-        """PortAudio leaves its thread for ALSA an ordinary one; JACK and PipeWire raise their own."""
+        """PortAudio leaves its thread for ALSA an ordinary one; JACK and PipeWire raise their own.
+
+        Where one of them is raised already, their library knows what it does.
+        """
+        ids &= self.native_ids()  # others may have ended
         if not any(_is_realtime(tid) for tid in ids):
             for tid in ids:
                 _raise("audio", tid)
