@@ -14,12 +14,14 @@ from collections import deque
 
 import numpy as np
 
+from rtsep import realtime
+from rtsep.rest import Rest
 from rtsep.stream import N_CHANNELS, Audio, StemStream
 from rtsep.tape import Tape
 
-POLL_S = 0.001  # how long the engine sleeps when there is nothing to do
 STEP_SAMPLES = 4096  # the most that it takes at once, so that what is done is published soon
 SKIP_AFTER_S = 0.5  # a backlog of this much beyond the offset: to make all of it up would take too long
+SPARE_SHARE = 0.25  # of the time that the offset leaves beyond the stream's own latency, for a sleep
 N_LOADS_KEPT = 16384
 
 
@@ -38,6 +40,11 @@ class Engine:
         How late the stems are played.
     may_skip
         Whether a backlog too old to be heard is given up. Without a clock nothing is ever too old.
+
+    Attributes
+    ----------
+    priority
+        What the system granted to the engine's thread, and to those that work for it, in words; empty before it runs.
     """
 
     def __init__(
@@ -59,7 +66,9 @@ class Engine:
         self.loads: deque[float] = deque(maxlen=N_LOADS_KEPT)
         self._is_skipping = False
         self.n_skips = self.n_restarts = self.n_skipped_samples = 0
+        self.priority: dict[str, str] = {}
         self.error: Exception | None = None
+        self._spare_s = SPARE_SHARE * (offset_samples - stream.latency_samples) / sample_rate_hz
 
     @property
     def load(self) -> float:
@@ -97,13 +106,35 @@ class Engine:
             self._is_skipping = False
 
     def run(self, stop: threading.Event) -> None:
-        """Step until told to stop."""
+        """The engine's thread: step until told to stop, ahead of everything but the audio."""
         try:
-            while not stop.is_set():
-                if not self.step():
-                    time.sleep(POLL_S)
+            with realtime.raised("engine", self._stream.update_samples / self._rate_hz) as standing:
+                self.priority = _describe(standing)
+                self.loop(stop, standing)
         except Exception as error:  # the callback plays the mixture; whoever watches the host is told
             self.error = error
+
+    def loop(self, stop: threading.Event, standing: realtime.Standing | None = None) -> None:
+        """Step until told to stop, and sleep until the next update is due.
+
+        Parameters
+        ----------
+        stop
+            Ends it.
+        standing
+            What the thread was granted; given back if the engine needs all of the time.
+        """
+        rest = Rest(self._spare_s, time.perf_counter())
+        while not stop.is_set():
+            looked_s = time.perf_counter()
+            if not self.step():
+                time.sleep(rest.without_work(looked_s, self._stream.due_samples / self._rate_hz))
+                continue
+            now_s = time.perf_counter()
+            if standing is not None and rest.is_overworked(now_s) and standing.give_back():
+                self.priority = {"engine": "given back, for the model needs all of the time"}
+            if (breath_s := rest.after_work(looked_s, now_s)) > 0:
+                time.sleep(breath_s)
 
     def _append(self, stems: Audio) -> None:
         """Publish stems, less the zeros that a fresh stream begins with.
@@ -136,3 +167,9 @@ class Engine:
         if self._worked_samples >= self._stream.update_samples:
             self.loads.append(self._work_s * self._rate_hz / self._worked_samples)
             self._work_s, self._worked_samples = 0.0, 0
+
+
+def _describe(standing: realtime.Standing) -> dict[str, str]:
+    """Who was granted what; helpers in a word if all were granted the same."""
+    helpers = dict.fromkeys(map(str, standing.helpers))
+    return {"engine": str(standing.grant)} | ({"helpers": ", ".join(helpers)} if helpers else {})

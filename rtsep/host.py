@@ -20,10 +20,12 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
+from rtsep import realtime
 from rtsep.account import Status, take_stats, take_status, tell
 from rtsep.changing import change_mix, change_separation, check_change
 from rtsep.errors import RtsepError, UsageError
 from rtsep.io.clocked import BLOCK_SAMPLES
+from rtsep.io.microphone import LISTEN_S, hear
 from rtsep.mixer import Mixer
 from rtsep.rig import build
 from rtsep.settings import LiveSettings
@@ -58,6 +60,7 @@ class Host:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._is_started = self._is_over = False
+        self._has_listened = self._rig.ends.inputs is None
         self._switch_s = sys.getswitchinterval()
         self._changing = threading.Lock()
 
@@ -104,6 +107,8 @@ class Host:
         gc.freeze()  # what is made by now stays: the collector need not hold the engine up to look at it
         sys.setswitchinterval(SWITCH_S)
         self._is_started = True
+        if self._rig.ends.clock != "free":
+            self._opened.enter_context(realtime.prepared())
         try:
             for name, run in self._workers().items():
                 thread = threading.Thread(target=run, name=name, daemon=True)
@@ -225,6 +230,16 @@ class Host:
             time.sleep(min(WATCH_S, left_s))
         _raise(self._fatal)
         return self.done
+
+    def news(self) -> list[str]:
+        """What has come up that a person should know, each once."""
+        tape, n_samples = self._rig.desk.input_tape, round(LISTEN_S * self._rig.ends.sample_rate_hz)
+        if self._has_listened or tape.written < n_samples:
+            return []
+        self._has_listened = True
+        first = tape.read(0, n_samples)
+        told = hear(sys.platform, first) if first is not None else None
+        return [told] if told is not None else []
 
     def check(self) -> None:
         """Tell what broke while the music went on.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from rtsep.callback import FADE_SAMPLES
-from rtsep.engine import POLL_S
+from rtsep.rest import POLL_S
 from rtsep.stream import Latency, StemStream
 from rtsep.tuning import time_updates
 

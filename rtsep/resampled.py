@@ -52,6 +52,12 @@ class ResampledStream:
         """Samples from one burst of work of the inner stream to the next."""
         return round(self._inner.update_samples * self._rate_hz / self._inner_rate_hz)
 
+    @property
+    def due_samples(self) -> int:
+        """Input samples until the inner stream can have work: soxr is never ahead of its input."""
+        inner = self._n_inner + self._inner.due_samples
+        return max(1, -(-inner * self._rate_hz // self._inner_rate_hz) - self._n_input)
+
     def prepare(self) -> None:
         """Make the converters."""
         self._down = StepResampler(self._rate_hz, self._inner_rate_hz, N_CHANNELS)
@@ -63,12 +69,15 @@ class ResampledStream:
         self._inner.reset()
         self._down.reset()
         self._up.reset()
+        self._n_input = self._n_inner = 0  # samples that came, and that the inner stream was given
         self._n_skip = self._inner.latency_samples  # zeros that the inner stream begins with
         self._ready = np.zeros((self._n_rows, self._lag_samples), np.float32)
 
     def process(self, block: Audio) -> Audio:
         """Take ``(2, n)``, return ``(stems, 2, n)`` of `latency_samples` ago."""
-        self._convert(self._inner.process(self._down.process(block)))
+        inner = self._down.process(block)
+        self._n_input, self._n_inner = self._n_input + block.shape[1], self._n_inner + inner.shape[1]
+        self._convert(self._inner.process(inner))
         return self._take(block.shape[1])
 
     def skip(self, block: Audio) -> Audio:

@@ -241,6 +241,11 @@ class PublicStream:
         """Input samples from one burst of work to the next."""
         return self._inner.update_samples
 
+    @property
+    def due_samples(self) -> int:
+        """Input samples until there is work."""
+        return self._inner.due_samples
+
     def prepare(self) -> None:
         """Make everything anew; all input is forgotten."""
         self._inner.prepare()

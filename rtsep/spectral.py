@@ -196,6 +196,11 @@ class SpectralStream:
         """Samples from last run of the networks to the next."""
         return self._pace.update_hops * self._tapers.hop_samples
 
+    @property
+    def due_samples(self) -> int:
+        """Input samples until the networks see new frames."""
+        return self._input.shape[1] - self._n_input
+
     def prepare(self) -> None:
         """All was made with the stream; what is left is to begin."""
         self.reset()

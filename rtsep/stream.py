@@ -87,6 +87,13 @@ class StemStream(Protocol):
     def update_samples(self) -> int:
         """Input samples from one burst of work to the next: the deadline of a burst."""
 
+    @property
+    def due_samples(self) -> int:
+        """Input samples until there is work, 1 or more: with fewer, `process` only stores them.
+
+        Never more than there are; a stream that works on every block, or does not know, says 1.
+        """
+
     def prepare(self) -> None:
         """Make everything that `process` needs, and warm it up."""
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from rtsep.atomics import load_word, reload_word, store_word
+from rtsep.realtime.memory import touched
 from rtsep.stream import Audio
 
 GUARD_SAMPLES = 4096  # the most that a writer adds before it publishes
@@ -36,7 +37,7 @@ class Tape:
     def __init__(self, n_channels: int, min_capacity_samples: int, start: int = 0) -> None:
         self.n_channels = n_channels
         self.capacity_samples = 1 << (min_capacity_samples + GUARD_SAMPLES - 1).bit_length()
-        self.samples: Audio = np.zeros((n_channels, self.capacity_samples), np.float32)
+        self.samples: Audio = touched(np.zeros((n_channels, self.capacity_samples), np.float32))
         # The published word has a cache line of its own, so that readers do not slow the writer.
         self._line = np.zeros(16, np.int64)
         self.written_address = self._line.ctypes.data + (-self._line.ctypes.data) % 64

@@ -23,6 +23,7 @@ def test_there_are_benches() -> None:
         "quality",
         "runtimes",
         "streaming",
+        "wakeup",
     } <= {path.stem for path in BENCHES}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny_separator import transparent_stream
 
 import rtsep
 from rtsep.chain import Chain
@@ -17,6 +19,8 @@ from rtsep.desk import Desk
 from rtsep.engine import SKIP_AFTER_S, Engine
 from rtsep.mixer import MAIN, Bus, Mixer, Strip
 from rtsep.offset import offset
+from rtsep.resampled import ResampledStream
+from rtsep.rest import POLL_S
 from rtsep.stream import StemStream
 from rtsep.tape import Tape
 
@@ -144,6 +148,7 @@ def test_a_thread_ends_when_told_and_keeps_its_error(monkeypatch: pytest.MonkeyP
     thread.join(10)
     assert not thread.is_alive()
     assert loop.engine.error is None
+    assert loop.engine.priority["engine"]  # whatever that was
 
     monkeypatch.setenv("OUTSIDE_FAULT", "midside 1000 raise")
     desk = Loop().desk
@@ -153,3 +158,66 @@ def test_a_thread_ends_when_told_and_keeps_its_error(monkeypatch: pytest.MonkeyP
     desk.input_tape.append(noise(4096))
     faulty.run(threading.Event())
     assert "on purpose" in str(faulty.error)
+
+
+def test_an_engine_that_needs_all_of_the_time_goes_on_as_a_thread_like_any_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("rtsep.rest.OVERWORKED_S", 0.05)
+    loop, stop = Loop(may_skip=False), threading.Event()
+    thread = threading.Thread(target=loop.engine.run, args=(stop,))
+    loop.call(512)
+    thread.start()
+    until_s = time.monotonic() + 10
+    while not loop.engine.priority and time.monotonic() < until_s:
+        time.sleep(0.001)
+    was_raised = not loop.engine.priority["engine"].startswith("normal")
+    monkeypatch.setattr(loop.engine, "step", lambda: True)  # there is always something
+    while was_raised and "given back" not in loop.engine.priority["engine"] and time.monotonic() < until_s:
+        time.sleep(0.001)
+    stop.set()
+    thread.join(10)
+    assert ("given back" in loop.engine.priority["engine"]) == was_raised
+
+
+@pytest.mark.parametrize("rate_hz", [44100, 48000])
+@pytest.mark.parametrize("update_hops", [1, 4])
+def test_between_updates_it_looks_less_often_and_no_later(
+    monkeypatch: pytest.MonkeyPatch, rate_hz: int, update_hops: int
+) -> None:
+    """Time is played: every look costs nothing, every sleep lasts as long as asked; blocks come by the clock."""
+    stream: StemStream = transparent_stream(update_hops, 0)
+    if rate_hz != RATE_HZ:
+        stream = ResampledStream(stream, RATE_HZ, rate_hz)
+    tape, stems = Tape(2, 1 << 18), Tape(2, 1 << 18)
+    engine = Engine(stream, tape, stems, rate_hz, stream.latency_samples + 2000, may_skip=False)
+    clock = PlayedClock(tape, rate_hz)
+    monkeypatch.setattr("rtsep.engine.time", clock)
+    engine.loop(clock)  # type: ignore[arg-type]
+    assert engine.error is None
+    assert stems.written >= tape.written - stream.latency_samples - 2000
+    # A converter keeps some samples back, so that with one the instant is known less exactly.
+    share = 0.4 if rate_hz == RATE_HZ else 0.9
+    assert clock.n_sleeps < share * clock.now_s / POLL_S
+
+
+class PlayedClock:
+    """The time, and a card that goes by it; over after a second."""
+
+    BLOCK_SAMPLES = 512
+
+    def __init__(self, tape: Tape, rate_hz: int) -> None:
+        self._tape, self._rate_hz = tape, rate_hz
+        self.now_s, self.n_sleeps = 0.0, 0
+
+    def perf_counter(self) -> float:
+        return self.now_s
+
+    def sleep(self, duration_s: float) -> None:
+        self.now_s += duration_s
+        self.n_sleeps += 1
+        while (self._tape.written + self.BLOCK_SAMPLES) / self._rate_hz <= self.now_s:
+            self._tape.append(np.zeros((2, self.BLOCK_SAMPLES), np.float32))
+
+    def is_set(self) -> bool:
+        return self.now_s > 1.0

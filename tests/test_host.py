@@ -24,6 +24,7 @@ from rtsep.cli.reload import Reloader
 from rtsep.errors import AudioFileError, DeviceError, ModelError, RtsepError, UsageError
 from rtsep.host import Host
 from rtsep.io.files import AudioWriter, read_audio
+from rtsep.io.microphone import DEAF
 from rtsep.nets.unet import SeparationNet
 from rtsep.settings import LiveSettings
 from rtsep.zoo import ModelCard, NetworkCard, write_folder
@@ -649,3 +650,24 @@ def test_settings_are_read_anew_beside_whoever_watches(tmp_path: Path, model: st
         wrong.join()
         assert wrong.message.startswith("nothing changed: input cannot change")
         assert host.model_name == "tiny"
+
+
+@pytest.mark.parametrize(("amplitude", "is_told"), [(0.0, True), (0.1, False)])
+def test_a_card_that_may_not_be_heard_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, amplitude: float, is_told: bool
+) -> None:
+    """The song stands for the card."""
+    monkeypatch.setattr("rtsep.io.microphone.DEAF_SYSTEM", sys.platform)
+    song = write_song(tmp_path / "song.wav", np.full((2, 4 * RATE_HZ), amplitude, np.float32))
+    with Host(session(song, tmp_path / "out.wav", "midside")) as host:
+        assert host.wait(60)
+        assert host.news() == []  # a file needs no permission
+        host._has_listened = False
+        assert host.news() == ([DEAF] if is_told else [])
+        assert host.news() == []
+
+
+def test_the_account_says_what_the_engine_was_granted(tmp_path: Path) -> None:
+    song = write_song(tmp_path / "song.wav", music(0.5))
+    assert play(session(song, tmp_path / "free.wav", "midside"))["priority"] == {}  # no thread, no priority
+    assert play(session(song, tmp_path / "real.wav", "midside", "real"))["priority"]["engine"]

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "rtsep"
 
 # From the ground up. A room (a folder or a file) sees itself and what lies below it.
 FLOORS = (
-    {"digest", "early", "errors", "pace", "whole"},
+    {"digest", "early", "errors", "pace", "realtime", "rest", "whole"},
     {"stream", "config", "atomics", "monotonic"},
     {"settings", "dsp", "nets", "io", "control", "demo"},
     {"zoo", "tape", "mixer", "resampled", "output_names", "ends", "notes"},
@@ -34,7 +34,7 @@ FLOORS = (
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 # Limbs do not see one another, except as said here.
-EVERYBODY_SEES = {"errors", "pace", "whole", "stream", "config"}
+EVERYBODY_SEES = {"errors", "pace", "realtime", "whole", "stream", "config"}
 LIMBS: dict[str, set[str]] = {
     "dsp": set(),
     "nets": {"atomics", "digest"},
@@ -52,8 +52,9 @@ HOMES = {
     "blessed": {"control/keys.py"},
     "google_crc32c": {"zoo"},
     "httpx": {"zoo/pull.py"},
+    "jeepney": {"realtime/rtkit.py"},
     "llvmlite": {"atomics.py", "callback", "monotonic.py", "nets"},
-    "numba": {"atomics.py", "callback", "dsp", "monotonic.py", "nets"},
+    "numba": {"atomics.py", "callback", "dsp", "monotonic.py", "nets", "realtime/linux.py"},
     "platformdirs": {"tuning.py", "zoo"},
     "pydantic": {"config.py", "settings.py", "train", "tuning.py", "zoo"},
     "rich": {"cli", "control/display.py", "train"},

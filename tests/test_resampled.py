@@ -19,6 +19,7 @@ class Delay:
     stems = ("all",)
     latency_samples = LATE
     update_samples = 1024
+    due_samples = 1
 
     def __init__(self, rate_hz: int) -> None:
         self.latency = Latency(rate_hz, {"delay": LATE})
@@ -86,3 +87,35 @@ def test_reset_is_a_fresh_stream() -> None:
     np.testing.assert_array_equal(
         np.concatenate((stream.process(noise(9000)), stream.flush()), axis=2), first
     )
+
+
+class Grid(Delay):
+    """Works at every thousandth sample."""
+
+    UPDATE = 1000
+
+    def reset(self) -> None:
+        super().reset()
+        self.n_fed = 0
+
+    @property
+    def due_samples(self) -> int:
+        return self.UPDATE - self.n_fed % self.UPDATE
+
+    def process(self, block: Audio) -> Audio:
+        self.n_fed += block.shape[1]
+        return super().process(block)
+
+
+@pytest.mark.parametrize("rate_hz", [22050, 48000, 96000])
+@pytest.mark.parametrize("size", [1, 64, 441, 0])
+def test_no_work_comes_before_it_was_said_to_be_due(rate_hz: int, size: int) -> None:
+    """And it is not said to be due long before: soxr keeps some samples back, but no more than its lag."""
+    inner = Grid(44100)
+    stream = ResampledStream(inner, 44100, rate_hz)
+    for part in cut(noise(30_000 if size != 1 else 5000), size):
+        due, before = stream.due_samples, inner.n_fed // Grid.UPDATE
+        stream.process(part)
+        if inner.n_fed // Grid.UPDATE > before:
+            assert part.shape[1] >= due
+    assert 1 <= stream.due_samples <= Grid.UPDATE * rate_hz / 44100 + 1

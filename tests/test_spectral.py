@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
-from tiny_separator import Transparent, cut, make_card, make_net, noise
+from tiny_separator import cut, make_card, make_net, noise, transparent_stream
 
 from rtsep.arithmetic import MaskPlan
 from rtsep.errors import UsageError
-from rtsep.nets.runner import Window
-from rtsep.pace import Steady
-from rtsep.spectral import SpectralSeparator, SpectralStream, choose_tapers, host_stream
+from rtsep.spectral import SpectralSeparator, SpectralStream
 from rtsep.stream import Options, Schedule
-from rtsep.zoo import ModelCard, NetworkCard
-
-
-def transparent_stream(
-    update_hops: int, lookahead_frames: int, synthesis_hops: int | None = None
-) -> SpectralStream:
-    """Spleeter's frames, and masks of ones."""
-    card = ModelCard(
-        name="glass", stems=("all",), network=NetworkCard(instruments=("all",)), extension="average"
-    )
-    plan = MaskPlan(card, "direct", "average", ("all",))
-    window, tapers = Window(512, update_hops, lookahead_frames), choose_tapers(card, synthesis_hops)
-    return host_stream(card, plan, tapers, window, Transparent(), Steady())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("update_hops", [1, 2, 3, 4, 8, 64])
@@ -213,3 +200,29 @@ def test_a_stream_that_begins_with_a_skip_is_right_afterwards() -> None:
     there = ~np.isnan(got)
     assert there[:, :, 1000:].all()
     np.testing.assert_array_equal(got[there], expected[:, :, 100:][there])
+
+
+@pytest.mark.parametrize(("update_hops", "lookahead_frames"), [(1, 0), (2, 3), (8, 0)])
+@pytest.mark.parametrize("size", [1, 64, 1000, 0])
+def test_work_comes_when_it_was_said_to_be_due_and_not_before(
+    update_hops: int, lookahead_frames: int, size: int
+) -> None:
+    stream = transparent_stream(update_hops, lookahead_frames)
+    n_works = count_works(stream)
+    for part in cut(noise(20_000 if size != 1 else 3000), size):
+        due, before = stream.due_samples, n_works()
+        stream.process(part)
+        assert (n_works() > before) == (part.shape[1] >= due)
+        assert stream.due_samples >= 1
+
+
+def count_works(stream: SpectralStream) -> Callable[[], int]:
+    """How often the networks were shown frames."""
+    times, update = [0], stream._update
+
+    def counted(speak: Callable[[], None]) -> None:
+        times[0] += 1
+        update(speak)
+
+    stream._update = counted  # type: ignore[method-assign]
+    return lambda: times[0]

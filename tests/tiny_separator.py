@@ -7,7 +7,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from rtsep.arithmetic import MaskPlan
+from rtsep.nets.runner import Window
 from rtsep.nets.unet import SeparationNet
+from rtsep.pace import Steady
+from rtsep.spectral import SpectralStream, choose_tapers, host_stream
 from rtsep.zoo import ModelCard, ModelFolder, NetworkCard, write_folder
 
 N_FILTERS = (2, 3, 3, 2, 2, 2)
@@ -24,6 +28,18 @@ class Transparent:
 
     def push(self, magnitude: np.ndarray, n_wanted: int, ahead: int) -> np.ndarray:
         return np.ones((self._n_instruments, len(magnitude), n_wanted, magnitude.shape[2]), np.float32)
+
+
+def transparent_stream(
+    update_hops: int, lookahead_frames: int, synthesis_hops: int | None = None
+) -> SpectralStream:
+    """Spleeter's frames, and masks of ones."""
+    card = ModelCard(
+        name="glass", stems=("all",), network=NetworkCard(instruments=("all",)), extension="average"
+    )
+    plan = MaskPlan(card, "direct", "average", ("all",))
+    window, tapers = Window(512, update_hops, lookahead_frames), choose_tapers(card, synthesis_hops)
+    return host_stream(card, plan, tapers, window, Transparent(), Steady())  # type: ignore[arg-type]
 
 
 def make_card(

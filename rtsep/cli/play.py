@@ -76,6 +76,8 @@ def play(
                 if host.error is not known:
                     known = host.error
                     say(f"warning: {known} The music goes on.")
+                for line in host.news():
+                    say(line)
                 screen.show()
                 if (key := keyboard.read(1 / PICTURES_PER_S)) is not None:
                     press(key, hands, host)

@@ -1,7 +1,7 @@
 """Sound cards, through PortAudio. The only room that sees sounddevice.
 
 - find out what there is: `list_cards`, `find_card`, `has_output`
-- choose a rate: `choose_rate_hz`, `check_rate_hz`
+- choose a rate: `choose_rate_hz`, `check_rate_hz`, `rates_hz`
 - run a compiled callback on a card: `CardDriver`
 """
 
@@ -10,8 +10,10 @@ from __future__ import annotations
 import atexit
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
+from rtsep import realtime
 from rtsep.errors import DeviceError
 
 Direction = Literal["input", "output"]
@@ -21,6 +23,7 @@ WITHOUT_CARD: dict[Direction, str] = {
     "output": "Write the mix to a file instead: add `--clock real --output mix.wav`.",
 }
 DEFAULT_CARD = "default"  # the system's choice
+WASAPI = "Windows WASAPI"  # PortAudio's name of it
 PREFERRED_RATE_HZ = 44100  # the models' own: nothing need be converted
 USUAL_RATES_HZ = (8000, 16000, 22050, 32000, 44100, 48000, 88200, 96000, 176400, 192000)
 
@@ -52,15 +55,28 @@ class Card:
         """Channels in one direction."""
         return self.n_inputs if direction == "input" else self.n_outputs
 
+    def settings(self) -> Any:
+        """What its host API wants to know beside the usual; None: nothing.
 
+        In its shared mode WASAPI takes no rate but the one that is set in the system's mixer, unless it may convert.
+        """
+        return _portaudio().WasapiSettings(auto_convert=True) if self.host_api == WASAPI else None
+
+
+_born: set[int] = set()  # the threads that PortAudio began when it was loaded, as JACK's are
+
+
+@cache
 def _portaudio() -> Any:
     try:
-        import sounddevice
+        with realtime.new_natives() as born:
+            import sounddevice
     except OSError as error:
         raise DeviceError(
             f"PortAudio is missing ({error}). Install it: apt install libportaudio2, dnf install portaudio, "
             f"or brew install portaudio. Or run without a card: --output FILE --clock real."
         ) from error
+    _born.update(born)
     return sounddevice
 
 
@@ -169,14 +185,23 @@ def check_rate_hz(inputs: Card | None, outputs: Card | None, rate_hz: int) -> No
     )
 
 
+def rates_hz(card: Card, direction: Direction) -> list[int]:
+    """The usual rates for music, and its own, at which a card runs in one direction."""
+    if not card.n_channels(direction):
+        return []
+    inputs, outputs = (card, None) if direction == "input" else (None, card)
+    asked_hz = {card.sample_rate_hz, *(hz for hz in USUAL_RATES_HZ if hz >= PREFERRED_RATE_HZ)}
+    return [hz for hz in sorted(asked_hz) if _takes(inputs, outputs, hz)]
+
+
 def _takes(inputs: Card | None, outputs: Card | None, rate_hz: int) -> bool:
     """Whether both cards, as far as they are there, run at a rate."""
     sd = _portaudio()
     try:
         if inputs is not None:
-            sd.check_input_settings(device=inputs.index, samplerate=rate_hz)
+            sd.check_input_settings(inputs.index, samplerate=rate_hz, extra_settings=inputs.settings())
         if outputs is not None:
-            sd.check_output_settings(device=outputs.index, samplerate=rate_hz)
+            sd.check_output_settings(outputs.index, samplerate=rate_hz, extra_settings=outputs.settings())
     except (sd.PortAudioError, ValueError):
         return False
     return True
@@ -219,10 +244,9 @@ class CardDriver:
         _check_channels(inputs, "input", n_inputs)
         _check_channels(outputs, "output", n_outputs)
         ends = [(inputs, n_inputs), (outputs, n_outputs)]
-        used = [(card.index, n) for card, n in ends if card is not None]
+        used = [(card.index, n, card.settings()) for card, n in ends if card is not None]
         kind = "duplex" if len(used) == 2 else "input" if inputs is not None else "output"
-        device: Any = tuple(index for index, _ in used) if kind == "duplex" else used[0][0]
-        channels: Any = tuple(n for _, n in used) if kind == "duplex" else used[0][1]
+        device, channels, settings = zip(*used, strict=True) if kind == "duplex" else used[0]
         ffi = sd._ffi
         try:
             # As rtmixer does: PortAudio calls the compiled function itself, Python is not in between.
@@ -236,6 +260,7 @@ class CardDriver:
                 latency="low",
                 callback=ffi.cast("PaStreamCallback*", function_address),
                 userdata=ffi.cast("void*", state_address),
+                extra_settings=settings,
                 prime_output_buffers_using_stream_callback=False,
             )
         except (sd.PortAudioError, ValueError) as error:
@@ -253,7 +278,9 @@ class CardDriver:
     def start(self) -> None:
         """Begin to play."""
         try:
-            self._stream.start()
+            with realtime.new_natives() as born:
+                self._stream.start()
+            realtime.system().raise_natives(_born | born)
         except self._sd.PortAudioError as error:
             raise DeviceError(f"the sound card does not start: {error}") from error
         self._is_running = True

@@ -5,6 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
+
+from rtsep import realtime
 
 BLOCK_SAMPLES = 512
 REST_S = 0.01  # a run without a clock that has nothing to do shall not burn a core
@@ -65,17 +68,22 @@ class ClockedDriver:
             self._thread.join()
 
     def _run(self) -> None:
-        next_s = time.perf_counter()
+        period_s = self.block_samples / self._rate_hz
         try:
-            while not self._stop.is_set():
-                if self._rests():
-                    self._stop.wait(REST_S)
-                    continue
-                self._between(self.block_samples)
-                self._call(self.block_samples)
-                if self._is_paced:
-                    now_s = time.perf_counter()
-                    next_s = max(next_s + self.block_samples / self._rate_hz, now_s - CATCH_UP_S)
-                    time.sleep(max(0.0, next_s - now_s))
+            with realtime.raised("audio", period_s) if self._is_paced else nullcontext():
+                self._loop(period_s)
         except Exception as error:  # whoever watches the host is told
             self.error = error
+
+    def _loop(self, period_s: float) -> None:
+        next_s = time.perf_counter()
+        while not self._stop.is_set():
+            if self._rests():
+                self._stop.wait(REST_S)
+                continue
+            self._between(self.block_samples)
+            self._call(self.block_samples)
+            if self._is_paced:
+                now_s = time.perf_counter()
+                next_s = max(next_s + period_s, now_s - CATCH_UP_S)
+                time.sleep(max(0.0, next_s - now_s))

@@ -10,6 +10,8 @@ from typing import TypeVar
 
 import torch
 
+from rtsep.realtime import HELPER_NAME
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -49,7 +51,7 @@ def _pool(n_workers: int, n_threads_each: int) -> ThreadPoolExecutor:
     before = torch.get_num_threads()
     all_there = threading.Barrier(n_workers)
     pool = ThreadPoolExecutor(
-        n_workers, "rtsep-network", initializer=torch.set_num_threads, initargs=(n_threads_each,)
+        n_workers, HELPER_NAME, initializer=torch.set_num_threads, initargs=(n_threads_each,)
     )
     list(pool.map(lambda _: all_there.wait(), range(n_workers)))
     # Threads made later take over whatever was set last, in any thread.

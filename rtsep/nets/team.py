@@ -30,6 +30,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from rtsep.atomics import load_acquire, store_release
+from rtsep.realtime import HELPER_NAME
 
 STOP = 0
 """The word of an order that tells helpers to return."""
@@ -146,7 +147,7 @@ class Team:
     def start(self, serve: Callable[[int], None]) -> None:
         """Let every helper run `serve` with its number, from 1 on."""
         for member in range(1, self.n_members):
-            thread = threading.Thread(target=serve, args=(member,), name="rtsep-network", daemon=True)
+            thread = threading.Thread(target=serve, args=(member,), name=HELPER_NAME, daemon=True)
             thread.start()
             self._threads.append(thread)
 

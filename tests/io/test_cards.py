@@ -9,6 +9,8 @@ import sys
 import pytest
 from jack_server import run_server
 
+from rtsep.io.cards import Card
+
 ASK = """
 import sys
 from rtsep.errors import DeviceError
@@ -35,6 +37,33 @@ try:
     cards.CardDriver(None, card, 0, 11, 44100, 0, 0, 0)
 except DeviceError as error:
     print(error)
+"""
+
+LIST = """
+from rtsep.cli import app
+app(["devices"])
+"""
+
+# PortAudio's thread is nobody's but its own: a callback that does nothing, on a server that raises no client.
+START = """
+import ctypes, os, threading
+from rtsep.realtime import system
+before = system().native_ids()
+from rtsep.io import cards
+nothing = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 2, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_ulong,
+                           ctypes.c_void_p)(lambda *words: 0)
+address = ctypes.cast(nothing, ctypes.c_void_p).value
+card = cards.find_card("system", "output")
+driver = cards.CardDriver(None, card, 0, 2, 44100, 0, address, 0)
+driver.start()
+new = {tid: os.sched_getscheduler(tid) for tid in system().native_ids() - before}
+driver.stop()
+grants = []
+thread = threading.Thread(target=lambda: grants.append(system().ask("audio", threading.current_thread(), 0.01)))
+thread.start()
+thread.join()
+raised = {tid for tid, policy in new.items() if policy & ~os.SCHED_RESET_ON_FORK == os.SCHED_FIFO}
+print(len(new), len(raised), grants[0].how)
 """
 
 
@@ -103,3 +132,38 @@ def test_without_a_card_the_message_says_what_to_do() -> None:
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere PortAudio raises its own threads")
+def test_the_threads_of_a_card_are_raised_if_they_do_not_do_so_themselves() -> None:
+    with run_server() as server:
+        (counted,) = ask(START, server=server)
+    n_new, n_raised, how = counted.split(" ", 2)
+    assert int(n_new) >= 1
+    if "SCHED_FIFO" in how:
+        assert n_raised == n_new
+
+
+def test_cards_are_shown_with_their_rates_and_what_would_be_taken() -> None:
+    with run_server() as server:
+        env = {**os.environ, "JACK_DEFAULT_SERVER": server, "JACK_NO_START_SERVER": "1", "COLUMNS": "80"}
+        run = [sys.executable, "-c", LIST]
+        done = subprocess.run(run, env=env, capture_output=True, text=True, timeout=60, check=True)
+    assert "system, JACK Audio Connection Kit" in done.stdout
+    assert "2 inputs in " in done.stdout
+    assert "10 outputs in " in done.stdout
+    assert "[44.1] kHz" in done.stdout
+    assert "`rtsep live` takes the music from" in done.stderr
+
+
+def test_in_its_shared_mode_wasapi_may_convert_rates_and_nobody_else_is_told_to() -> None:
+    sounddevice = pytest.importorskip("sounddevice", exc_type=OSError)
+
+    def card(host_api: str) -> Card:
+        return Card(0, "Speakers", host_api, 0, 2, 48000, 0.0, 0.003, False, True)
+
+    info = card("Windows WASAPI").settings()._streaminfo
+    assert info.hostApiType == sounddevice._lib.paWASAPI
+    assert info.flags == sounddevice._lib.paWinWasapiAutoConvert
+    for host_api in ("ALSA", "Core Audio", "MME", "Windows DirectSound", "Windows WDM-KS"):
+        assert card(host_api).settings() is None

@@ -24,6 +24,7 @@ class MidSideStream:
 
     stems = ("mid", "side")
     update_samples = UPDATE_SAMPLES
+    due_samples = 1
     latency_samples = LATENCY_SAMPLES
     latency = Latency(44100, {"delay": LATENCY_SAMPLES})
 
