@@ -33,7 +33,7 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # Limbs do not see one another, except as said here.
 EVERYBODY_SEES = {"errors", "pace", "whole", "stream", "config"}
 LIMBS: dict[str, set[str]] = {
-    "dsp": set(),
+    "dsp": {"atomics"},
     "nets": {"atomics"},
     "io": set(),
     "control": set(),
