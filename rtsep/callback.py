@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 from numba import carray, cfunc, from_dtype, njit, types
 
-from rtsep.atomics import exchange, float_pointer, load_acquire, store_release
-from rtsep.mixer import FRESH, N_EXTRA_ROWS
+from rtsep.atomics import FRESH, SLOT, exchange, float_pointer, load_acquire, store_release
+from rtsep.mixer import N_EXTRA_ROWS
 from rtsep.stream import N_CHANNELS
 
 CHUNK_SAMPLES = 256
@@ -124,7 +124,7 @@ def _take_coefficients(state: Any) -> None:
     """If a new matrix was published: ramp from where the gains are to there."""
     if load_acquire(state.word) & FRESH == 0:
         return
-    state.front = exchange(state.word, state.front) & 3
+    state.front = exchange(state.word, state.front) & SLOT
     n_cells = (N_CHANNELS * state.n_stems + N_EXTRA_ROWS) * state.n_outputs
     slots = carray(float_pointer(state.slots), (3, n_cells))
     gains = carray(float_pointer(state.gains), (n_cells,))

@@ -106,8 +106,9 @@ def kernel_table(stretch: float) -> NDArray[np.float32]:
 @_inline
 def set_ratio(state: Any, ratio: float) -> None:
     """Steer: from now on an output sample is so many input samples after the other (`STEERED` converters only)."""
-    state.step_whole = int(math.floor(ratio))
-    state.step_fraction = int((ratio - math.floor(ratio)) * state.denominator)
+    whole = math.floor(ratio)
+    state.step_whole = whole
+    state.step_fraction = int((ratio - whole) * state.denominator)
 
 
 @_inline
@@ -155,7 +156,8 @@ def push_silence(state: Any, n: int) -> None:
 @_inline
 def seek(state: Any, whole: int, fraction: int) -> None:
     """Go on at another input position; the next sample that is pushed is the first that its taps meet."""
-    state.whole, state.fraction = whole, fraction
+    state.whole = whole
+    state.fraction = fraction
     state.pushed = whole - state.n_taps // 2 + 1
 
 

@@ -122,8 +122,9 @@ def _steer(
     state, pushed, made = states[0], 0, 0
     seek(state, state.n_taps, 0)
     pushed = state.pushed
-    for ratio, n in zip(ratios, sizes):
-        set_ratio(state, ratio)
+    for i in range(len(sizes)):
+        n = sizes[i]
+        set_ratio(state, ratios[i])
         needed = n_needed(state, n)
         push(state, samples, pushed, needed)
         pushed += needed
