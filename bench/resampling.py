@@ -1,8 +1,8 @@
 """How late, how bursty, how clean and how dear is a conversion of rates in a stream, beside soxr?
 
 Blocks of 64 samples go in. A sample is late by what had to be pushed after its own instant until it came out: the most
-is the lag that a stream must declare, the spread is how far what is ready jumps. THD+N is of a sine of 10 kHz, level
-and phase included (soxr keeps time only at a fixed ratio: the variable one is shifted by what a fit finds).
+is the lag that a stream must declare, the spread is how far what is ready jumps. THD+N is of a sine of 10 kHz, of
+which level and phase are fitted.
 """
 
 from __future__ import annotations

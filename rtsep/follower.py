@@ -15,9 +15,9 @@ and becomes as narrow as the clocks' own loops, so that neither their jitter nor
 measured rates lead, a constant difference leaves no error.
 
 It jumps, and counts it, when it is more than `AWAY_S` from where it ought to be: a clock was moved, as samples were
-lost on one side. A jump is a fade to silence, and from silence in the next block. It falls silent as well while the tape
-is not written as far as it needs (the input has stopped), and begins in silence, until both clocks have been watched
-for `LOCK_S`.
+lost on one side. A jump is a fade to silence, and from silence in the next block. It falls silent as well while the
+tape is not written as far as it needs (the input has stopped), and begins in silence, until both clocks have been
+watched for `LOCK_S`.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numba import njit
 
+from rtsep.atomics import load_acquire
 from rtsep.clocks import PATIENCE_S, PublishedClock, newest, note_and_publish, publish
 
 RATE_HZ, BLOCK = 44100.0, 256
@@ -85,19 +86,21 @@ def test_a_rate_that_cannot_be_is_not_believed() -> None:
 
 
 @njit(nogil=True)
-def _write(clocks: np.ndarray, n: int) -> None:
-    clock = clocks[0]
-    for k in range(1, n + 1):  # all that a line holds tells k
+def _write(clocks: np.ndarray, stop: int) -> None:
+    clock, k = clocks[0], 0
+    while load_acquire(stop) == 0:
+        k += 1  # all that a line holds tells k
         line = clock.line
         line.epoch_ns, line.position, line.time_s, line.rate_hz, line.age_s = k, k, k, k, k
         publish(clock)
 
 
 @njit(nogil=True)
-def _read(slots: np.ndarray, word: int, last: int) -> tuple[int, int, int]:
-    """Lines seen until the last, how many were of two moments, and how many were older than one before."""
+def _read(slots: np.ndarray, word: int, n_lines: int, n_tries: int) -> tuple[int, int, int]:
+    """Up to so many new lines: how many, how many of two moments, and how many older than one before."""
     front, seen, torn, back, before = 0, 0, 0, 0, 0
-    while before < last:
+    while seen < n_lines and n_tries > 0:
+        n_tries -= 1
         front = newest(word, front)
         line = slots[front]
         k = line.position
@@ -109,13 +112,11 @@ def _read(slots: np.ndarray, word: int, last: int) -> tuple[int, int, int]:
 
 
 def test_a_reader_never_sees_half_a_line() -> None:
-    warm = PublishedClock(RATE_HZ)  # both are compiled before they meet
-    _write(warm.clocks, 3)
-    assert _read(warm.slots, warm.word_address, 3) == (1, 0, 0)
-    clock, n = PublishedClock(RATE_HZ), 20_000_000
-    writer = threading.Thread(target=_write, args=(clock.clocks, n))
+    clock, stop = PublishedClock(RATE_HZ), np.zeros(1, np.int64)
+    writer = threading.Thread(target=_write, args=(clock.clocks, stop.ctypes.data))
     writer.start()
-    seen, torn, back = _read(clock.slots, clock.word_address, n)
+    seen, torn, back = _read(clock.slots, clock.word_address, 200, 3_000_000_000)
+    stop[0] = 1
     writer.join()
-    assert seen > 100
+    assert seen == 200
     assert torn == back == 0
