@@ -12,6 +12,8 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+FRESH = 4  # in an exchanged word, beside the number of a slot: not taken yet
+SLOT = 3  # the bits of the number
 _WORD = ir.IntType(64)
 _ALIGN_BYTES = 8
 
@@ -100,3 +102,13 @@ def float_pointer(typing_context: Any, address: Any) -> Any:
         return builder.inttoptr(arguments[0], ir.FloatType().as_pointer())
 
     return types.CPointer(types.float32)(types.int64), generate
+
+
+@intrinsic
+def void_pointer(typing_context: Any, address: Any) -> Any:
+    """An address as a pointer to whatever `numba.carray` is told: ``carray(void_pointer(a), 1, RECORD)[0]``."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
+
+    return types.voidptr(types.int64), generate

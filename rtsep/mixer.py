@@ -26,14 +26,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rtsep.atomics import exchange_word
+from rtsep.atomics import FRESH, SLOT, exchange_word
 from rtsep.errors import UsageError
 from rtsep.stream import N_CHANNELS
 
 Matrix = NDArray[np.float32]
 N_EXTRA_ROWS = 2 * N_CHANNELS  # residual and fallback
-FRESH = 4  # the bit of the shared word that says: not taken yet
-_SLOT = 3
 MAX_GAIN_DB = 24.0
 MAIN, CUE = "main", "cue"  # buses that have a meaning
 
@@ -171,7 +169,7 @@ class Coefficients:
         """Hand over a new matrix. For one writer at a time."""
         self.newest = matrix
         self.slots[self._mine] = matrix
-        self._mine = int(exchange_word(self.word_address, self._mine | FRESH)) & _SLOT
+        self._mine = int(exchange_word(self.word_address, self._mine | FRESH)) & SLOT
 
 
 class Mixer:

@@ -21,6 +21,7 @@ def test_there_are_benches() -> None:
         "offline",
         "product",
         "quality",
+        "resampling",
         "runtimes",
         "streaming",
         "wakeup",

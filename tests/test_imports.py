@@ -15,8 +15,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "rtsep"
 FLOORS = (
     {"digest", "early", "errors", "pace", "realtime", "rest", "whole"},
     {"stream", "config", "atomics", "monotonic"},
-    {"settings", "dsp", "nets", "io", "control", "demo"},
-    {"zoo", "tape", "mixer", "resampled", "output_names", "ends", "notes"},
+    {"settings", "dsp", "nets", "io", "control", "demo", "clocks"},
+    {"zoo", "tape", "mixer", "resampled", "follower", "output_names", "ends", "notes"},
     {"arithmetic"},
     {"spectral", "engine", "callback", "track", "recover", "transport", "offline"},
     {"recorder"},
@@ -36,7 +36,7 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 # Limbs do not see one another, except as said here.
 EVERYBODY_SEES = {"errors", "pace", "realtime", "whole", "stream", "config"}
 LIMBS: dict[str, set[str]] = {
-    "dsp": set(),
+    "dsp": {"atomics", "digest"},
     "nets": {"atomics", "digest"},
     "io": set(),
     "control": set(),
@@ -54,7 +54,16 @@ HOMES = {
     "httpx": {"zoo/pull.py"},
     "jeepney": {"realtime/rtkit.py"},
     "llvmlite": {"atomics.py", "callback", "monotonic.py", "nets"},
-    "numba": {"atomics.py", "callback", "dsp", "monotonic.py", "nets", "realtime/linux.py"},
+    "numba": {
+        "atomics.py",
+        "callback",
+        "clocks.py",
+        "dsp",
+        "follower.py",
+        "monotonic.py",
+        "nets",
+        "realtime/linux.py",
+    },
     "platformdirs": {"tuning.py", "zoo"},
     "pydantic": {"config.py", "settings.py", "train", "tuning.py", "zoo"},
     "rich": {"cli", "control/display.py", "train"},

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from numba import njit
 
-from rtsep.atomics import exchange, load_acquire
+from rtsep.atomics import FRESH, exchange, load_acquire
 from rtsep.errors import UsageError
-from rtsep.mixer import CUE, FRESH, MAIN, Bus, Coefficients, Mixer, Strip, gain_of, mix_matrix
+from rtsep.mixer import CUE, MAIN, Bus, Coefficients, Mixer, Strip, gain_of, mix_matrix
 
 BUSES = {MAIN: Bus((0, 1))}
 

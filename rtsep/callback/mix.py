@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 from numba import carray
 
-from rtsep.atomics import exchange, float_pointer, load_acquire, store_release
+from rtsep.atomics import FRESH, SLOT, exchange, float_pointer, load_acquire, store_release
 from rtsep.callback.events import LATE, SWITCH, note
 from rtsep.callback.meters import measure
 from rtsep.callback.records import CHUNK_SAMPLES, chain_pointer, inner
 from rtsep.callback.rows import fill_rows
-from rtsep.mixer import FRESH
 
 
 @inner
@@ -64,7 +63,7 @@ def _take_coefficients(chain: Any) -> None:
     """If a new matrix was published: ramp from where the gains are to there."""
     if load_acquire(chain.word) & FRESH == 0:
         return
-    chain.front = exchange(chain.word, chain.front) & 3
+    chain.front = exchange(chain.word, chain.front) & SLOT
     n_cells = chain.n_rows * chain.n_outputs
     slots = carray(float_pointer(chain.slots), (3, n_cells))
     gains = carray(float_pointer(chain.gains), (n_cells,))
