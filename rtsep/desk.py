@@ -7,7 +7,7 @@ let go.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.atomics import load_word, store_word
-from rtsep.callback import callback
+from rtsep.callback import CHUNK_SAMPLES, callback, capture, playback
 from rtsep.callback.durations import N_STEPS, percentile_us
 from rtsep.callback.events import LATE, N_EVENTS, STARVED, SWITCH, XRUN
 from rtsep.callback.limiter import ONE
 from rtsep.callback.meters import falls, in_dbfs
 from rtsep.callback.records import STATE
 from rtsep.chain import MEMORY_S, Chain, put_tape
+from rtsep.follower import Follower
 from rtsep.stream import N_CHANNELS
 from rtsep.tape import Tape
 
@@ -89,6 +90,8 @@ class Desk:
         Whether the mixture is a source tape (a file).
     limit
         The main bus' limiter; None: none.
+    follower
+        Of two cards with a clock each: what leads the output to the input's tape. None: one clock.
     """
 
     def __init__(
@@ -103,6 +106,7 @@ class Desk:
         n_card_outputs: int = 0,
         has_source: bool = False,
         limit: Limit | None = None,
+        follower: Follower | None = None,
     ) -> None:
         self.chain, self.sample_rate_hz = chain, sample_rate_hz
         self.n_outputs = chain.n_outputs
@@ -118,6 +122,17 @@ class Desk:
         self._make_outputs(n_card_outputs)
         self._make_limiter(limit or Limit(), main if limit else (-1,))
         self._make_words()
+        self.follower = follower
+        if follower is not None:
+            self._make_follower(follower)
+
+    def _make_follower(self, follower: Follower) -> None:
+        state = self.state
+        self._mixed = np.zeros((self.n_outputs, follower.most_in_samples), np.float32)
+        self._converted = np.zeros((self.n_outputs, CHUNK_SAMPLES), np.float32)
+        state["follower"], state["input_clock"] = follower.address, follower.input_clock.address
+        state["mixed"], state["converted"] = self._mixed.ctypes.data, self._converted.ctypes.data
+        state["most_mixed"] = follower.most_in_samples
 
     def _make_inputs(self, cables: tuple[Cable, ...], n_card_inputs: int) -> None:
         state = self.state
@@ -167,8 +182,13 @@ class Desk:
 
     @property
     def function_address(self) -> int:
-        """The C function, for a card."""
+        """The C function, for a card with both ends, or the only one."""
         return int(callback.address or 0)
+
+    @property
+    def half_addresses(self) -> tuple[int, int]:
+        """The C functions for two cards, input and output."""
+        return int(capture.address or 0), int(playback.address or 0)
 
     @property
     def state_address(self) -> int:
@@ -184,6 +204,11 @@ class Desk:
     def lookahead_samples(self) -> int:
         """By how much the limiter delays all outputs."""
         return int(self.state["limiter_window"]) - 1
+
+    @property
+    def following_samples(self) -> int:
+        """By how much an output with a clock of its own follows the input's tape; 0 with one clock."""
+        return int(self.follower.states[0]["offset"]) if self.follower is not None else 0
 
     @property
     def offset_samples(self) -> int:
@@ -228,7 +253,7 @@ class Desk:
         self._n_told = written
 
 
-_function = ctypes.CFUNCTYPE(
+_CALLBACK = ctypes.CFUNCTYPE(
     ctypes.c_int,
     ctypes.c_void_p,
     ctypes.c_void_p,
@@ -236,4 +261,12 @@ _function = ctypes.CFUNCTYPE(
     ctypes.c_void_p,
     ctypes.c_ulong,
     ctypes.c_void_p,
-)(int(callback.address or 0))
+)
+
+
+def c_function(address: int) -> Callable[..., int]:
+    """A C callback for whoever calls it from Python: blocks, samples, time, flags, and the address of a state."""
+    return _CALLBACK(address)
+
+
+_function = c_function(int(callback.address or 0))

@@ -25,7 +25,11 @@ class Ends:
     clock
         ``device``: the card's, ``real``: the wall's, ``free``: none.
     sample_rate_hz
-        The rate of the session.
+        The rate of the session: of its tapes, and of the input.
+    output_rate_hz
+        Of the output; another one only if that has a clock of its own.
+    has_two_clocks
+        Whether input and output are cards that each go by their own.
     largest_block_samples
         The most that one call of the callback moves.
     """
@@ -36,6 +40,8 @@ class Ends:
     clock: Clock
     sample_rate_hz: int
     largest_block_samples: int
+    output_rate_hz: int
+    has_two_clocks: bool
 
     @property
     def card_latency_s(self) -> float:
@@ -63,13 +69,26 @@ def open_ends(settings: LiveSettings, model_rate_hz: int) -> Ends:
         outputs = None if output.endpoint.is_file else find_card(output.endpoint.name, "output")
     reader = AudioReader(source.path) if source.is_file else None
     largest = output.max_block_samples if clock == "device" else BLOCK_SAMPLES
+    has_two = _has_two_clocks(settings, inputs, outputs)
+    leads = None if has_two else outputs
     try:
-        rate_hz = _choose_rate_hz(settings.input.sample_rate_hz, reader, model_rate_hz, inputs, outputs)
+        rate_hz = _choose_rate_hz(settings.input.sample_rate_hz, reader, model_rate_hz, inputs, leads)
+        output_rate_hz = choose_rate_hz(None, outputs, [rate_hz]) if has_two else rate_hz
     except DeviceError:
         if reader is not None:
             reader.close()
         raise
-    return Ends(reader, inputs, outputs, clock, rate_hz, output.block_samples or largest)
+    largest = output.block_samples or largest
+    return Ends(reader, inputs, outputs, clock, rate_hz, largest, output_rate_hz, has_two)
+
+
+def _has_two_clocks(settings: LiveSettings, inputs: Card | None, outputs: Card | None) -> bool:
+    """Two devices do, if nobody says otherwise; but for those of one JACK server."""
+    if inputs is None or outputs is None:
+        return False
+    if settings.input.own_clock is not None:
+        return settings.input.own_clock
+    return inputs.index != outputs.index and not inputs.shares_clock(outputs)
 
 
 def _choose_rate_hz(

@@ -12,10 +12,12 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Protocol
 
+from rtsep.callback import CHUNK_SAMPLES
 from rtsep.chain import MEMORY_S
 from rtsep.desk import Cable, Desk, Limit
 from rtsep.ends import Ends, open_ends
-from rtsep.io.cards import CardDriver
+from rtsep.follower import Follower, least_offset_samples
+from rtsep.io.cards import CardDriver, TwoCardsDriver
 from rtsep.io.clocked import ClockedDriver
 from rtsep.mixer import MAIN, Bus, Mixer, Strip, gain_of
 from rtsep.recorder import Recorder
@@ -96,7 +98,8 @@ class Rig:
     def latency(self) -> Latency:
         """From the card's position back to what is heard then, by parts."""
         offset = self.separation.latency
-        return Latency(offset.sample_rate_hz, {**offset.parts, "limiter": self.desk.lookahead_samples})
+        own = {"limiter": self.desk.lookahead_samples, "two clocks": self.desk.following_samples}
+        return Latency(offset.sample_rate_hz, {**offset.parts, **own})
 
     @property
     def heard(self) -> int:
@@ -220,7 +223,17 @@ def _make_desk(settings: LiveSettings, ends: Ends, separation: Separation, input
         n_card_outputs=separation.chain.n_outputs if ends.outputs else 0,
         has_source=ends.reader is not None,
         limit=limit,
+        follower=_make_follower(ends, separation.chain.n_outputs, input_tape),
     )
+
+
+def _make_follower(ends: Ends, n_outputs: int, input_tape: Tape) -> Follower | None:
+    """What leads the output to the input's tape, if they have two clocks."""
+    if not ends.has_two_clocks:
+        return None
+    rates_hz, block = (ends.sample_rate_hz, ends.output_rate_hz), ends.largest_block_samples
+    parts = least_offset_samples(*rates_hz, block, block)
+    return Follower(n_outputs, *rates_hz, sum(parts.values()), input_tape.written_address, CHUNK_SAMPLES)
 
 
 def _cables(settings: LiveSettings) -> list[Cable]:
@@ -246,13 +259,14 @@ def _make_driver(settings: LiveSettings, rig: Rig) -> Driver:
         if ends.clock == "real":
             return ClockedDriver(desk.call, rate_hz, block_samples, rig.feed, is_paced=True)
         return ClockedDriver(desk.call, rate_hz, block_samples, rig.work, is_paced=False, rests=rig.rests)
-    return CardDriver(
-        ends.inputs,
-        ends.outputs,
-        int(desk.state["n_card_inputs"]),
-        int(desk.state["n_card_outputs"]),
-        ends.sample_rate_hz,
-        block_samples,
-        desk.function_address,
-        desk.state_address,
-    )
+    n_inputs, n_outputs = int(desk.state["n_card_inputs"]), int(desk.state["n_card_outputs"])
+    state, rate_hz = desk.state_address, ends.sample_rate_hz
+    if not ends.has_two_clocks:
+        function = desk.function_address
+        return CardDriver(
+            ends.inputs, ends.outputs, n_inputs, n_outputs, rate_hz, block_samples, function, state
+        )
+    capture, playback = desk.half_addresses
+    source = CardDriver(ends.inputs, None, n_inputs, 0, rate_hz, block_samples, capture, state)
+    sink = CardDriver(None, ends.outputs, 0, n_outputs, ends.output_rate_hz, block_samples, playback, state)
+    return TwoCardsDriver(source, sink)

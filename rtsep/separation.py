@@ -71,7 +71,9 @@ class Separation:
             )
             opened.callback(self.stream.close)
             compute_s = _compute_s(settings, self.stream, ends)
-            self.latency = offset(self.stream, rate_hz, compute_s, ends.largest_block_samples)
+            # Of two clocks the follower sees to the blocks.
+            block_samples = 0 if ends.has_two_clocks else ends.largest_block_samples
+            self.latency = offset(self.stream, rate_hz, compute_s, block_samples)
             self.pace.forget()
             self._mixer, self._stop = mixer, threading.Event()
             self._thread = threading.Thread(
@@ -93,10 +95,10 @@ class Separation:
         self._thread.start()
 
     def is_ahead_of(self, position: int) -> bool:
-        """Whether there are stems for what is played at a card position, and some more."""
-        return (
-            self.chain.stem_tape.written > position - self.latency.total_samples + self.stream.update_samples
-        )
+        """Whether there are stems for the next block that is played at a card position."""
+        parts = self.latency.parts
+        end = position - self.latency.total_samples + parts["block"] + parts["fade"]
+        return self.chain.stem_tape.written >= end
 
     def stop(self) -> None:
         """End the thread. Again it does nothing."""

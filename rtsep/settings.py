@@ -106,11 +106,13 @@ class InputSettings(Strict):
     `source` is a file or a device (see `Endpoint.read`); of a card, one channel is doubled, and of more than two the
     mean of the first, third, ... is left, that of the others right. Without `sample_rate_hz` the session runs at the
     file's rate, else at the model's, where the card can. If the source is a file, `card` has the direct inputs.
+    `own_clock` says whether the card's clock is another one than the output's (none: if it is another device).
     """
 
     source: Source = "default"
     channels: InputChannels = (1, 2)
     card: Source = "default"
+    own_clock: bool | None = None
     sample_rate_hz: int | None = Field(default=None, ge=8000, le=384000)
 
     @property

@@ -22,7 +22,7 @@ def rates_hz(monkeypatch: pytest.MonkeyPatch) -> set[int]:
     """What the only card can do; a test may change it."""
     there = {44100, 48000}
 
-    def check(device: int, samplerate: int) -> None:
+    def check(device: int, samplerate: int, extra_settings: object = None) -> None:
         if samplerate not in there:
             raise ValueError("Invalid sample rate")
 
@@ -75,3 +75,30 @@ def test_a_card_that_lacks_the_files_rate_takes_the_models_else_its_own(
 def test_a_rate_that_was_asked_for_is_not_replaced(rates_hz: set[int], song: Path) -> None:
     with pytest.raises(DeviceError, match="desk, test cannot run at 96000 Hz, but at 44100, 48000"):
         rate_hz("device", song, 96000)
+
+
+@pytest.mark.parametrize(
+    ("sink", "own_clock", "has_two"),
+    [("other", None, True), ("other", False, False), ("desk", None, False), ("desk", True, True)],
+)
+def test_two_devices_have_two_clocks_if_nobody_says_otherwise(
+    rates_hz: set[int], monkeypatch: pytest.MonkeyPatch, sink: str, own_clock: bool | None, has_two: bool
+) -> None:
+    pair = [
+        cards.Card(i, name, "test", 2, 2, 48000, 0.01, 0.02, i == 0, i == 0)
+        for i, name in enumerate(("desk", "other"))
+    ]
+    monkeypatch.setattr(cards, "list_cards", lambda: pair)
+    tree = {"input": {"source": "device:desk", "own_clock": own_clock}, "output": {"sink": f"device:{sink}"}}
+    ends = open_ends(LiveSettings().with_overrides(tree), MODEL_RATE_HZ)
+    assert ends.has_two_clocks == has_two
+    assert ends.sample_rate_hz == ends.output_rate_hz == MODEL_RATE_HZ
+    assert ends.card_latency_s == pytest.approx(0.03)
+
+
+def test_devices_of_one_jack_server_share_its_clock() -> None:
+    first, second = (
+        cards.Card(i, n, "JACK Audio Connection Kit", 2, 2, 48000, 0, 0, False, False)
+        for i, n in enumerate("ab")
+    )
+    assert first.shares_clock(second)

@@ -22,7 +22,7 @@ all of which stand in two records, `records.STATE` and `records.CHAIN`. A block 
 
 from __future__ import annotations
 
-from rtsep.callback.entry import callback
+from rtsep.callback.entry import callback, capture, playback
 from rtsep.callback.records import CHUNK_SAMPLES, FADE_SAMPLES
 
-__all__ = ["CHUNK_SAMPLES", "FADE_SAMPLES", "callback"]
+__all__ = ["CHUNK_SAMPLES", "FADE_SAMPLES", "callback", "capture", "playback"]

@@ -1,4 +1,4 @@
-"""The C function that a card calls, or whatever stands in for a card."""
+"""The C functions that cards call, or whatever stands in for a card."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from numba import carray, cfunc, types
 
-from rtsep.atomics import float_pointer, store_release
+from rtsep.atomics import float_pointer, load_acquire, store_release, void_pointer
 from rtsep.callback.durations import count_duration
 from rtsep.callback.events import XRUN, note
 from rtsep.callback.intake import record
@@ -15,7 +15,11 @@ from rtsep.callback.limiter import limit
 from rtsep.callback.meters import measure
 from rtsep.callback.mix import mix
 from rtsep.callback.records import CHUNK_SAMPLES, STATE_POINTER, inner
+from rtsep.clocks import CLOCK, publish
+from rtsep.clocks import note as note_time
 from rtsep.digest import digest_of
+from rtsep.follower import FOLLOWER, begin, finish, steer
+from rtsep.follower import position as place
 from rtsep.monotonic import now_ns
 
 XRUN_FLAGS = 0xF  # paInputUnderflow .. paOutputOverflow
@@ -37,18 +41,28 @@ def _finish(state: Any, outputs: Any, n: int) -> None:
 
 
 @inner
-def _deliver(state: Any, outputs: Any, block: Any, done: int, n: int) -> None:
-    """To the card, and to the sink tape for whoever writes a file."""
-    if state.n_card_outputs > 0:
-        card = carray(block, (done + n, state.n_card_outputs))
-        for i in range(n):
-            for c in range(state.n_card_outputs):
-                card[done + i, c] = outputs[c, i] if c < state.n_outputs else 0
-    sink = carray(float_pointer(state.sink_samples), (state.n_outputs, state.sink_mask + 1))
+def _keep(state: Any, outputs: Any, n: int) -> None:
+    """To the sink tape, for whoever writes a file. After a jump what lies between is silent, or there already."""
+    mask, p, written = state.sink_mask, state.position, load_acquire(state.sink_written)
+    sink = carray(float_pointer(state.sink_samples), (state.n_outputs, mask + 1))
     for c in range(state.n_outputs):
-        for i in range(n):
-            sink[c, (state.position + i) & state.sink_mask] = outputs[c, i]
-    store_release(state.sink_written, state.position + n)
+        for q in range(max(written, p - mask), p):
+            sink[c, q & mask] = 0
+        for i in range(max(0, written - p), n):
+            sink[c, (p + i) & mask] = outputs[c, i]
+    if p + n > written:
+        store_release(state.sink_written, p + n)
+
+
+@inner
+def _deliver(state: Any, outputs: Any, block: Any, done: int, n: int) -> None:
+    """To the card's channels."""
+    if state.n_card_outputs == 0:
+        return
+    card = carray(block, (done + n, state.n_card_outputs))
+    for i in range(n):
+        for c in range(state.n_card_outputs):
+            card[done + i, c] = outputs[c, i] if c < state.n_outputs else 0
 
 
 @inner
@@ -62,7 +76,18 @@ def _count_block(state: Any, flags: int) -> None:
 
 
 @inner
+def _next(state: Any, n: int) -> Any:
+    """Mix, finish and keep the next samples, at the rate of the tapes."""
+    outputs = mix(state, n)
+    _finish(state, outputs, n)
+    _keep(state, outputs, n)
+    state.position += n
+    return outputs
+
+
+@inner
 def _move_block(states: Any, inputs: Any, block: Any, n_samples: int, flags: int) -> None:
+    """Both ends on one clock: record a chunk, play a chunk."""
     started_ns = now_ns()
     state = carray(states, 1)[0]
     _count_block(state, flags)
@@ -70,27 +95,94 @@ def _move_block(states: Any, inputs: Any, block: Any, n_samples: int, flags: int
     while done < n_samples:
         n = min(CHUNK_SAMPLES, n_samples - done)
         record(state, inputs, done, n)
-        outputs = mix(state, n)
-        _finish(state, outputs, n)
+        outputs = _next(state, n)
         _deliver(state, outputs, block, done, n)
-        state.position += n
         done += n
     if state.n_late_samples > late_before:
         state.n_late_blocks += 1
     count_duration(state, now_ns() - started_ns)
 
 
-def _entry_point(sources: str) -> Any:
-    """What the card calls; for `sources` see `rtsep.digest.digest_of`."""
+@inner
+def _capture_block(states: Any, inputs: Any, n_samples: int, flags: int) -> None:
+    """The input's half of two clocks: record, and note the time."""
+    called_ns = now_ns()
+    state = carray(states, 1)[0]
+    if flags & XRUN_FLAGS:
+        state.n_input_xruns += 1
+    done = 0
+    while done < n_samples:
+        n = min(CHUNK_SAMPLES, n_samples - done)
+        record(state, inputs, done, n)
+        done += n
+    clock = carray(void_pointer(state.input_clock), 1, CLOCK)[0]
+    note_time(clock, called_ns, load_acquire(state.input_written))
+    publish(clock)
 
-    @cfunc(SIGNATURE, error_model="numpy", nopython=True, cache=True)
+
+@inner
+def _play_block(states: Any, block: Any, n_samples: int, flags: int) -> None:
+    """The output's half: find out where it ought to be, mix what that takes, and convert it."""
+    started_ns = now_ns()
+    state = carray(states, 1)[0]
+    _count_block(state, flags)
+    follower = carray(void_pointer(state.follower), 1, FOLLOWER)[0]
+    converted = carray(float_pointer(state.converted), (state.n_outputs, CHUNK_SAMPLES))
+    mixed = carray(float_pointer(state.mixed), (state.n_outputs, state.most_mixed))
+    late_before, done = state.n_late_samples, 0
+    steer(follower, started_ns)
+    while done < n_samples:
+        n = min(CHUNK_SAMPLES, n_samples - done)
+        n_in = begin(follower, n)
+        state.position = place(follower)
+        _mix_into(state, mixed, n_in)
+        finish(follower, mixed, converted, 0, n)
+        _deliver(state, converted, block, done, n)
+        done += n
+    if state.n_late_samples > late_before:
+        state.n_late_blocks += 1
+    count_duration(state, now_ns() - started_ns)
+
+
+@inner
+def _mix_into(state: Any, mixed: Any, n_in: int) -> None:
+    """So many samples at the rate of the tapes, chunk by chunk."""
+    made = 0
+    while made < n_in:
+        n = min(CHUNK_SAMPLES, n_in - made)
+        outputs = _next(state, n)
+        for c in range(state.n_outputs):
+            for i in range(n):
+                mixed[c, made + i] = outputs[c, i]
+        made += n
+
+
+def _entry_points(sources: str) -> tuple[Any, Any, Any]:
+    """What cards call: with both ends, with an input, with an output; for `sources` see `rtsep.digest.digest_of`.
+
+    The signature is PortAudio's ``PaStreamCallback``. Each is a single call, or LLVM would not see through.
+    """
+    entry = cfunc(SIGNATURE, error_model="numpy", nopython=True, cache=True)
+
+    @entry
     def callback(inputs: Any, block: Any, n_samples: int, time_info: Any, flags: int, states: Any) -> int:
-        """Move one block; the signature is PortAudio's ``PaStreamCallback``."""
-        _ = sources  # a single call, or LLVM would not see through
+        _ = sources
         _move_block(states, inputs, block, n_samples, flags)
         return 0
 
-    return callback
+    @entry
+    def capture(inputs: Any, block: Any, n_samples: int, time_info: Any, flags: int, states: Any) -> int:
+        _ = sources
+        _capture_block(states, inputs, n_samples, flags)
+        return 0
+
+    @entry
+    def playback(inputs: Any, block: Any, n_samples: int, time_info: Any, flags: int, states: Any) -> int:
+        _ = sources
+        _play_block(states, block, n_samples, flags)
+        return 0
+
+    return callback, capture, playback
 
 
-callback = _entry_point(digest_of(__name__))
+callback, capture, playback = _entry_points(digest_of(__name__))

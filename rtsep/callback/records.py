@@ -54,6 +54,12 @@ STATE = np.dtype(
     [
         ("position", np.int64),
         ("settled_position", np.int64),
+        # Of two cards with a clock each: the follower, the input's clock, and what is mixed for a chunk of output.
+        ("follower", np.int64),
+        ("input_clock", np.int64),
+        ("mixed", np.int64),
+        ("most_mixed", np.int64),
+        ("converted", np.int64),
         # What comes in: cables ``(n, 2)`` of card channel and tape row, and their gains.
         *_tape("input"),
         *_tape("source"),
@@ -98,6 +104,7 @@ STATE = np.dtype(
         ("n_late_blocks", np.int64),
         ("n_late_samples", np.int64),
         ("n_xruns", np.int64),
+        ("n_input_xruns", np.int64),
         ("n_xruns_at_start", np.int64),
         ("n_starved_samples", np.int64),
         ("n_limited_samples", np.int64),

@@ -51,6 +51,10 @@ class Card:
         """Name and host API, which together are unique more often than the name."""
         return f"{self.name}, {self.host_api}"
 
+    def shares_clock(self, other: Card) -> bool:
+        """Whether both certainly go by one clock: devices of JACK are all of one server."""
+        return self.host_api == other.host_api and self.host_api.startswith("JACK")
+
     def n_channels(self, direction: Direction) -> int:
         """Channels in one direction."""
         return self.n_inputs if direction == "input" else self.n_outputs
@@ -312,3 +316,37 @@ def _check_channels(card: Card | None, direction: Direction, n_wanted: int) -> N
             f"{card.full_name} has {card.n_channels(direction)} {direction} channels; "
             f"channel {n_wanted} was asked for. Choose others with --route, or another card."
         )
+
+
+class TwoCardsDriver:
+    """Two cards, each with a compiled callback of its own.
+
+    Parameters
+    ----------
+    source, sink
+        The drivers of the input and of the output.
+    """
+
+    def __init__(self, source: CardDriver, sink: CardDriver) -> None:
+        self._drivers = (source, sink)
+
+    @property
+    def latency_parts(self) -> dict[str, int]:
+        """What the cards add by themselves, each in its own samples."""
+        source, sink = (driver.latency_parts for driver in self._drivers)
+        return {"card input": source["card input"], "card output": sink["card output"]}
+
+    @property
+    def error(self) -> Exception | None:
+        """That one of them does not call any more."""
+        return next((driver.error for driver in self._drivers if driver.error is not None), None)
+
+    def start(self) -> None:
+        """Begin to record, and to play."""
+        for driver in self._drivers:
+            driver.start()
+
+    def stop(self) -> None:
+        """Stop both; see `CardDriver.stop`."""
+        for driver in reversed(self._drivers):
+            driver.stop()

@@ -1,0 +1,91 @@
+"""Input and output as two cards, whose callbacks are called by two threads with a clock each."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from rtsep.callback import CHUNK_SAMPLES
+from rtsep.chain import Chain
+from rtsep.desk import Cable, Desk, c_function
+from rtsep.follower import FADE_SAMPLES, Follower, least_offset_samples
+from rtsep.mixer import MAIN, Bus, Mixer, Strip
+from rtsep.tape import Tape
+
+TONE_HZ, PEAK = 200.0, 0.5
+DURATION_S = 4.0
+BLOCK = 441
+
+
+def make_desk(rates_hz: tuple[int, int]) -> Desk:
+    """No stem is ever made, so that the mixture is played as it is; the left input is a direct one as well."""
+    mixer = Mixer({"a": Strip()}, {MAIN: Bus((0, 1))}, 4, directs={"line": Strip(route=(2, 3))})
+    chain = Chain(mixer.open(("a",)), 1, 1000, rates_hz[0], 100)
+    tape = Tape(4, 1 << 18)
+    offset = sum(least_offset_samples(*rates_hz, BLOCK, BLOCK).values())
+    follower = Follower(4, *rates_hz, offset, tape.written_address, CHUNK_SAMPLES)
+    cables = (Cable(0, 0), Cable(1, 1), Cable(0, 2), Cable(0, 3))
+    return Desk(
+        chain,
+        tape,
+        rates_hz[0],
+        (0, 1),
+        cables=cables,
+        n_card_inputs=2,
+        n_card_outputs=4,
+        follower=follower,
+    )
+
+
+def run(desk: Desk, rates_hz: tuple[float, float]) -> np.ndarray:
+    """What comes out, ``(samples, 4)``, of a tone that goes in."""
+    capture, playback = (c_function(address) for address in desk.half_addresses)
+    n_in, n_out = (round(DURATION_S * rate_hz) // BLOCK * BLOCK for rate_hz in rates_hz)
+    angle = 2 * np.pi * TONE_HZ / rates_hz[0] * np.arange(n_in)
+    tone = np.ascontiguousarray(PEAK * np.stack((np.sin(angle), np.cos(angle)), axis=1), np.float32)
+    out = np.full((n_out, 4), np.nan, np.float32)
+    begun_s = time.monotonic()
+
+    def turn(function: object, block: np.ndarray, rate_hz: float, *, is_input: bool) -> None:
+        for first in range(0, len(block), BLOCK):
+            due_s = begun_s + (first + BLOCK * is_input) / rate_hz
+            time.sleep(max(0.0, due_s - time.monotonic()))
+            address = block[first:].ctypes.data
+            ends = (address, None) if is_input else (None, address)
+            function(*ends, BLOCK, None, 0, desk.state_address)  # type: ignore[operator]
+
+    source = threading.Thread(target=turn, args=(capture, tone, rates_hz[0]), kwargs={"is_input": True})
+    sink = threading.Thread(target=turn, args=(playback, out, rates_hz[1]), kwargs={"is_input": False})
+    for thread in (source, sink):
+        thread.start()
+    for thread in (source, sink):
+        thread.join()
+    return out
+
+
+@pytest.mark.parametrize(
+    ("nominal_hz", "true_hz"), [((44100, 44100), (44100.0, 44080.0)), ((44100, 48000), (44100.0, 48010.0))]
+)
+def test_the_output_follows_the_input_without_a_click(
+    nominal_hz: tuple[int, int], true_hz: tuple[float, float]
+) -> None:
+    desk = make_desk(nominal_hz)
+    out = run(desk, true_hz)
+    assert np.isfinite(out).all()
+    slope = PEAK * 2 * np.pi * TONE_HZ / nominal_hz[1]
+    assert np.abs(np.diff(out, axis=0)).max() <= slope * 1.02 + PEAK / FADE_SAMPLES
+    heard = np.abs(out[:, 2]).reshape(-1, BLOCK).max(axis=1)
+    assert (heard[len(heard) // 2 :] > 0.9 * PEAK).mean() > 0.5  # also beside a machine that is busy
+    assert desk.follower is not None
+    assert desk.state["n_starved_samples"] == 0
+    # What is kept for files is at the input's rate and clock, to the bit.
+    mixture = desk.input_tape.read(0, desk.position - 1000)
+    kept = desk.sink_tape.read(1000, desk.position - 1000)
+    assert mixture is not None
+    assert kept is not None
+    there = kept.any(axis=0)
+    np.testing.assert_array_equal(kept[:2, there], mixture[:2, there])
+    assert there.mean() > 0.5
