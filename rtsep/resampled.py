@@ -16,9 +16,8 @@ from rtsep.stream import N_CHANNELS, Audio, Latency, StemStream
 class ResampledStream:
     """Runs a stream at another rate, every stem aligned with the mixture to the sample.
 
-    The converters keep time, so the stems need no shift, they only come late. How late follows from their lags and is
-    the same for every block: what is ready trails the input by no more than one sample of the lower rate less than
-    declared.
+    The converters keep time, so the stems need no shift, they only come late. How late follows from their lags, which
+    are the same for every sample, so that nothing more is declared than is needed.
 
     Parameters
     ----------

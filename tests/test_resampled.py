@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tiny_separator import cut, make_card, make_net, noise
 
+from rtsep.dsp.polyphase import kernel_taps
 from rtsep.resampled import ResampledStream
 from rtsep.spectral import SpectralSeparator
 from rtsep.stream import Audio, Latency, Options, Schedule
@@ -54,7 +55,16 @@ def chirp(n_samples: int, rate_hz: int) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("inner_hz", "rate_hz"),
-    [(44100, 48000), (44100, 96000), (44100, 192000), (48000, 44100), (96000, 44100), (44100, 22050)],
+    [
+        (44100, 48000),
+        (44100, 96000),
+        (44100, 192000),
+        (48000, 44100),
+        (96000, 44100),
+        (44100, 32000),
+        (44100, 22050),
+        (44100, 8000),
+    ],
 )
 def test_the_stem_is_the_mixture_as_late_as_declared_for_twenty_seconds(inner_hz: int, rate_hz: int) -> None:
     stream = ResampledStream(Delay(inner_hz), inner_hz, rate_hz)
@@ -65,7 +75,18 @@ def test_the_stem_is_the_mixture_as_late_as_declared_for_twenty_seconds(inner_hz
     got = np.concatenate([*parts, stream.flush()], axis=2)[0]
     assert got.shape[1] == mixture.shape[1] + late
     assert not got[:, :late].any()
-    np.testing.assert_allclose(got[:, late:], mixture, atol=1e-4)
+    np.testing.assert_allclose(got[:, late:], mixture, atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("inner_hz", "rate_hz"), [(44100, 48000), (48000, 44100), (44100, 192000), (44100, 8000)]
+)
+def test_it_declares_the_lags_of_its_kernels_and_no_more(inner_hz: int, rate_hz: int) -> None:
+    stream = ResampledStream(Delay(inner_hz), inner_hz, rate_hz)
+    there, back = (kernel_taps(max(1, a / b)) / 2 for a, b in ((rate_hz, inner_hz), (inner_hz, rate_hz)))
+    assert stream.latency_samples == int((back + LATE) * rate_hz / inner_hz + there)
+    stream.process(noise(10 * rate_hz))
+    assert stream._ready.shape[1] <= rate_hz // inner_hz + 1  # one less, and this block had come up short
 
 
 @pytest.mark.parametrize("size", [1, 64, 65, 512, 513, 0])
