@@ -65,14 +65,17 @@ def load(
     stems
         The stems that are wanted; None: all.
     precision
-        Of the networks on a CPU: ``float32``, or ``bfloat16``, twice as fast where the processor has it.
+        Of the networks: ``float32``, or ``bfloat16``, twice as fast where the processor has it; on a GPU ``tf32`` and
+        ``float16`` as well.
     n_threads
         Threads for the networks on a CPU; None: one for each, as far as there are cores.
 
     Raises
     ------
     UsageError
-        A value that is not among those above.
+        A value that is not among those above, or a precision that the device has not.
+    DeviceError
+        There is no such device.
     ModelError
         There is no such model, or it cannot be used.
     """
