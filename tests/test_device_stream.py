@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import ClassVar
+
 import numpy as np
 import pytest
 import torch
@@ -9,18 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_separator import cut, make_card, make_net, noise
 
+from rtsep import spectral
 from rtsep.arithmetic import MaskPlan
 from rtsep.dsp import masks as mask_math
 from rtsep.dsp.stft import Tapers, hann
 from rtsep.errors import DeviceError, UsageError
-from rtsep.nets.device import spectra
+from rtsep.nets import runner
+from rtsep.nets.device import arithmetic, spectra
 from rtsep.nets.device.arithmetic import N_SEGMENTS, DeviceStream, DeviceStreams
-from rtsep.nets.device.recording import explained
+from rtsep.nets.device.recording import Mark, explained
 from rtsep.nets.device.spectra import Framing
 from rtsep.nets.runner import Effort, Window, open_runner
+from rtsep.nets.unet import SeparationNet
 from rtsep.pace import Pace, Steady
 from rtsep.spectral import SpectralSeparator, SpectralStream, device_stream, host_stream
-from rtsep.stream import Options, Precision
+from rtsep.stream import Options, Precision, Schedule
 from rtsep.zoo import ModelCard
 
 CPU = torch.device("cpu")
@@ -57,8 +63,8 @@ def both(
     """The host's and the device's."""
     net, plan = make_net(card), MaskPlan(card, mask, card.extension, stems)  # type: ignore[arg-type]
     paces = paces or (Steady(), Steady())
-    runner = open_runner(net, plan.instruments, window, card.n_bins, Effort(CPU))
-    host = host_stream(card, plan, window, runner, paces[0])
+    networks = open_runner(net, plan.instruments, window, card.n_bins, Effort(CPU))
+    host = host_stream(card, plan, window, networks, paces[0])
     return host, device_stream(card, make_net(card), plan, window, Effort(device), paces[1])
 
 
@@ -140,6 +146,99 @@ def test_a_recording_is_separated_as_on_the_host(n_segments: float, device: torc
         np.testing.assert_allclose(got[:, :, there.latency_samples :], expected, rtol=0, atol=1e-5)
         there.reset()
     there.close()
+
+
+class Later:
+    """A lane that does nothing before somebody waits, and then anything that its marks allow, in any order."""
+
+    rng = np.random.default_rng(0)
+    lanes: ClassVar[list[Later]] = []
+
+    def __init__(self, device: torch.device) -> None:
+        self._queue: list[tuple[list[Spot], Callable[[], None]]] = []
+        self._awaited: list[Spot] = []
+        self.n_given, self.n_done = 0, 0
+        self.lanes.append(self)
+
+    def record(self, work: Callable[[], None], precision: Precision) -> Callable[[], None]:
+        return work
+
+    def do(self, work: Callable[[], None]) -> None:
+        self._queue.append((self._awaited, work))
+        self._awaited = []
+        self.n_given += 1
+
+    def mark(self) -> Spot:
+        return Spot(self, self.n_given)
+
+    def follow(self, mark: Spot | Mark) -> None:
+        if isinstance(mark, Spot):
+            self._awaited.append(mark)
+
+    def finish(self) -> None:
+        self.mark().wait()
+
+    def can_go_on(self) -> bool:
+        return bool(self._queue) and all(spot.is_reached() for spot in self._queue[0][0])
+
+    def go_on(self) -> None:
+        self._queue.pop(0)[1]()
+        self.n_done += 1
+
+
+class Spot:
+    """A mark of such a lane."""
+
+    def __init__(self, lane: Later, number: int) -> None:
+        self._lane, self._number = lane, number
+
+    def is_reached(self) -> bool:
+        return self._lane.n_done >= self._number
+
+    def wait(self) -> None:
+        while not self.is_reached():
+            ready = [lane for lane in Later.lanes if lane.can_go_on()]
+            ready[int(Later.rng.integers(len(ready)))].go_on()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_copies_beside_the_work_wait_for_what_they_must(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, mixture = MaskPlan(CARD, "ratio", "zeros", CARD.stems), noise(3 * N_SEGMENTS * 64 * 64)
+    expected = whole(device_stream(CARD, make_net(CARD), plan, None, Effort(CPU), Steady()), mixture)
+    monkeypatch.setattr(Later, "rng", np.random.default_rng(seed))
+    monkeypatch.setattr(Later, "lanes", [])
+    monkeypatch.setattr(arithmetic, "Lane", Later)
+    stream = device_stream(CARD, make_net(CARD), plan, None, Effort(CPU), Steady())
+    np.testing.assert_array_equal(whole(stream, mixture), expected)
+
+
+def test_a_separator_takes_the_device_that_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is a GPU: here one is feigned, up to the moment when it would be needed."""
+    opened: list[Window | None] = []
+
+    def on_the_cpu(
+        card: ModelCard, net: SeparationNet, plan: MaskPlan, window: Window | None, effort: Effort, pace: Pace
+    ) -> SpectralStream:
+        assert effort == Effort(torch.device("cuda"), "tf32")
+        opened.append(window)
+        return device_stream(card, net, plan, window, Effort(CPU), pace)
+
+    monkeypatch.setattr(runner, "choose_device", lambda device: torch.device("cuda"))
+    monkeypatch.setattr(spectral, "device_stream", on_the_cpu)
+    separator = SpectralSeparator(CARD, make_net(CARD), Options(precision="tf32"))
+    assert "tf32 on cuda" in separator.summary
+    monkeypatch.undo()
+    host = SpectralSeparator(CARD, make_net(CARD), Options("cpu"))
+    monkeypatch.setattr(spectral, "device_stream", on_the_cpu)
+    mixture = noise(3000)
+    for schedule in (None, Schedule(None, 2, 5), Schedule(64, 3, 1)):
+        streams = separator.open_stream(schedule), host.open_stream(schedule)
+        got, expected = (
+            whole(stream, mixture)[:, :, stream.latency_samples :]  # type: ignore[arg-type]
+            for stream in streams
+        )
+        np.testing.assert_allclose(got, expected, rtol=0, atol=1e-5)
+    assert opened == [None, Window(None, 2, 5), Window(64, 3, 1)]
 
 
 def framing_of(card: ModelCard, synthesis: np.ndarray | None = None) -> Framing:

@@ -244,8 +244,7 @@ def test_on_a_gpu_a_recording_does_what_its_operations_do(precision: Precision) 
         for end in range(1, 81):
             column.copy_(torch.from_numpy(frames[:, end - 1 : end])[None])
             torch.cuda.synchronize()
-            with lane.open():
-                recorded()
+            lane.do(recorded)
             lane.finish()
             directly = streams[1].push(column, wanted)
             assert directly is not None

@@ -179,8 +179,7 @@ class DeviceStreams:
 
     def reset(self) -> None:
         """The past is silence."""
-        with self._lane.open():
-            self._core.reset()
+        self._lane.do(self._core.reset)
         self._lane.finish()
 
     def drop(self) -> None:
@@ -192,8 +191,7 @@ class DeviceStreams:
     def _do(self, samples: NDArray[np.float32], work: Callable[[], None]) -> None:
         np.copyto(self._host_samples.numpy(), samples)
         with explained(self._device, "separating"):
-            with self._lane.open():
-                work()
+            self._lane.do(work)
             self._lane.finish()
 
 
@@ -298,33 +296,28 @@ class DeviceSegments:
         self._n_updates, self._n_segments = 0, 0
         self._last = Mark()
         self._taken, self._gone = [Mark(), Mark()], [Mark(), Mark()]
-        with self._works.open():
-            self._core.reset()
+        self._works.do(self._core.reset)
         self._works.finish()
 
     def close(self) -> None:
         """Wait for what is still being copied."""
         self._goes.finish()
 
-    @torch.no_grad()
     def _segment(self, samples: Tensor, stems: Tensor) -> None:
         """Copy in, work, copy out, each in its lane; `taken` and `gone` say when the memory between them is free."""
         turn = self._n_segments % 2
         arrival, departure = self._arrivals[turn], self._departures[turn]
+
         self._comes.follow(self._taken[turn])
-        with self._comes.open():
-            _copy_rows(samples, arrival)
+        self._comes.do(lambda: _copy_rows(samples, arrival))
         self._works.follow(self._comes.mark())
-        with self._works.open():
-            self._core.samples[0].copy_(arrival)
-            self._taken[turn] = self._works.mark()
-            self._separate()
-            self._works.follow(self._gone[turn])
-            departure.copy_(self._stems[:, 0])
+        self._works.do(lambda: _copy_rows(arrival, self._core.samples[0]))
+        self._taken[turn] = self._works.mark()
+        self._works.do(self._separate)
+        self._works.follow(self._gone[turn])
+        self._works.do(lambda: _copy_rows(self._stems[:, 0].flatten(0, 1), departure.flatten(0, 1)))
         self._goes.follow(self._works.mark())
-        with self._goes.open():
-            for kept, row in zip(departure, stems, strict=True):
-                _copy_rows(kept, row)
+        self._goes.do(lambda: _copy_rows(departure.flatten(0, 1), stems.flatten(0, 1)))
         self._gone[turn] = self._goes.mark()
         self._n_segments += 1
 

@@ -8,8 +8,7 @@ are.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import Tensor
@@ -43,9 +42,10 @@ class Lane:
         # What recordings use in between: of one lane, so never two at a time.
         self._pool = torch.cuda.graph_pool_handle() if is_gpu else None
 
-    def open(self) -> AbstractContextManager[Any]:
-        """What is given inside goes into this lane."""
-        return torch.cuda.stream(self._stream) if self._stream is not None else nullcontext()
+    def do(self, work: Callable[[], None]) -> None:
+        """Give it some work; on a device that is done later."""
+        with torch.cuda.stream(self._stream) if self._stream is not None else nullcontext():
+            work()
 
     def record(self, work: Callable[[], None], precision: Precision) -> Callable[[], None]:
         """Make some work one call.
@@ -60,15 +60,14 @@ class Lane:
         Returns
         -------
         Callable
-            Does the work, in this lane if it is open.
+            The same work, for `do`.
         """
         if self._stream is None:
             return work
         torch.cuda.synchronize(self._device)  # what the work needs was made in another lane
         with _products(precision):
-            with self.open():
-                for _ in range(N_WARM_UPS):
-                    work()
+            for _ in range(N_WARM_UPS):
+                self.do(work)
             graph = torch.cuda.CUDAGraph()
             # Other threads may use the device meanwhile: a running session does while the next is prepared.
             with torch.cuda.graph(graph, self._pool, self._stream, capture_error_mode="thread_local"):
