@@ -19,7 +19,6 @@ from parts.models import noise, random_model
 from parts.report import is_quick, show
 
 from rtsep.arithmetic import MaskPlan
-from rtsep.dsp.stft import hann_tapers
 from rtsep.nets.device.arithmetic import DeviceStreams
 from rtsep.nets.device.layers import Networks
 from rtsep.nets.device.recording import KINDS, Lane
@@ -28,7 +27,7 @@ from rtsep.nets.device.streamed import StreamedNetworks
 from rtsep.nets.runner import Effort, Window
 from rtsep.nets.unet import SeparationNet
 from rtsep.pace import Steady
-from rtsep.spectral import device_stream
+from rtsep.spectral import choose_tapers, device_stream
 from rtsep.stream import Precision
 from rtsep.zoo.card import ModelCard
 
@@ -65,7 +64,7 @@ class Bench:
     def step(self, n_stems: int, n_decks: int, precision: Precision) -> list[str]:
         """A line of the first table."""
         card, net = self.model(n_stems)
-        plan, tapers = MaskPlan(card, "ratio", "zeros", card.stems), hann_tapers(4096, 1024)
+        plan, tapers = MaskPlan(card, "ratio", "zeros", card.stems), choose_tapers(card, None)
         framing = Framing(tapers.analysis, tapers.synthesis, 1024, card.n_bins)
         streams = DeviceStreams(
             net, plan.instruments, plan.recipe, framing, Window(None), (1,), Effort(self.device, precision), n_decks
@@ -114,7 +113,8 @@ class Bench:
         """A line of the second table."""
         card, net = self.model(n_stems)
         plan = MaskPlan(card, "ratio", "zeros", card.stems)
-        stream = device_stream(card, net, plan, None, Effort(self.device, precision), Steady())
+        effort = Effort(self.device, precision)
+        stream = device_stream(card, net, plan, choose_tapers(card, None), None, effort, Steady())
         mixture = noise(stream.update_samples)
         for _ in range(2):
             stream.process(mixture)

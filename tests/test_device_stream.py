@@ -15,22 +15,23 @@ from tiny_separator import cut, make_card, make_net, noise
 from rtsep import spectral
 from rtsep.arithmetic import MaskPlan
 from rtsep.dsp import masks as mask_math
-from rtsep.dsp.stft import Tapers, hann
+from rtsep.dsp.stft import Tapers
 from rtsep.errors import DeviceError, UsageError
 from rtsep.nets import runner
 from rtsep.nets.device import arithmetic, spectra
-from rtsep.nets.device.arithmetic import N_SEGMENTS, DeviceStream, DeviceStreams
+from rtsep.nets.device.arithmetic import N_SEGMENTS, DeviceStreams
 from rtsep.nets.device.recording import Mark, explained
 from rtsep.nets.device.spectra import Framing
 from rtsep.nets.runner import Effort, Window, open_runner
 from rtsep.nets.unet import SeparationNet
 from rtsep.pace import Pace, Steady
-from rtsep.spectral import SpectralSeparator, SpectralStream, device_stream, host_stream
+from rtsep.spectral import SpectralSeparator, SpectralStream, choose_tapers, device_stream, host_stream
 from rtsep.stream import Options, Precision, Schedule
 from rtsep.zoo import ModelCard
 
 CPU = torch.device("cpu")
 CARD = make_card(("vocals", "rest", "drums"), extension="top_band")
+HANN = choose_tapers(CARD, None)
 DEVICES = [
     CPU,
     pytest.param(
@@ -59,13 +60,15 @@ def both(
     stems: tuple[str, ...] = CARD.stems,
     device: torch.device = CPU,
     paces: tuple[Pace, Pace] | None = None,
+    synthesis_hops: int | None = None,
 ) -> tuple[SpectralStream, SpectralStream]:
     """The host's and the device's."""
     net, plan = make_net(card), MaskPlan(card, mask, card.extension, stems)  # type: ignore[arg-type]
     paces = paces or (Steady(), Steady())
     networks = open_runner(net, plan.instruments, window, card.n_bins, Effort(CPU))
-    host = host_stream(card, plan, window, networks, paces[0])
-    return host, device_stream(card, make_net(card), plan, window, Effort(device), paces[1])
+    tapers = choose_tapers(card, synthesis_hops)
+    host = host_stream(card, plan, tapers, window, networks, paces[0])
+    return host, device_stream(card, make_net(card), plan, tapers, window, Effort(device), paces[1])
 
 
 def whole(stream: SpectralStream, mixture: np.ndarray, size: int = 0) -> np.ndarray:
@@ -135,9 +138,9 @@ def test_a_recording_is_separated_as_on_the_host(n_segments: float, device: torc
     net, plan = make_net(CARD), MaskPlan(CARD, "ratio", "zeros", CARD.stems)
     window = Window(CARD.n_frames, CARD.n_frames)
     host = host_stream(
-        CARD, plan, window, open_runner(net, plan.instruments, window, 64, Effort(CPU)), Steady()
+        CARD, plan, HANN, window, open_runner(net, plan.instruments, window, 64, Effort(CPU)), Steady()
     )
-    there = device_stream(CARD, make_net(CARD), plan, None, Effort(device), Steady())
+    there = device_stream(CARD, make_net(CARD), plan, HANN, None, Effort(device), Steady())
     mixture = noise(round(n_segments * CARD.n_frames * CARD.hop_samples))
     expected = whole(host, mixture)[:, :, host.latency_samples :]
     for _ in range(2):
@@ -204,11 +207,11 @@ class Spot:
 @pytest.mark.parametrize("seed", range(8))
 def test_copies_beside_the_work_wait_for_what_they_must(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     plan, mixture = MaskPlan(CARD, "ratio", "zeros", CARD.stems), noise(3 * N_SEGMENTS * 64 * 64)
-    expected = whole(device_stream(CARD, make_net(CARD), plan, None, Effort(CPU), Steady()), mixture)
+    expected = whole(device_stream(CARD, make_net(CARD), plan, HANN, None, Effort(CPU), Steady()), mixture)
     monkeypatch.setattr(Later, "rng", np.random.default_rng(seed))
     monkeypatch.setattr(Later, "lanes", [])
     monkeypatch.setattr(arithmetic, "Lane", Later)
-    stream = device_stream(CARD, make_net(CARD), plan, None, Effort(CPU), Steady())
+    stream = device_stream(CARD, make_net(CARD), plan, HANN, None, Effort(CPU), Steady())
     np.testing.assert_array_equal(whole(stream, mixture), expected)
 
 
@@ -217,11 +220,17 @@ def test_a_separator_takes_the_device_that_it_has(monkeypatch: pytest.MonkeyPatc
     opened: list[Window | None] = []
 
     def on_the_cpu(
-        card: ModelCard, net: SeparationNet, plan: MaskPlan, window: Window | None, effort: Effort, pace: Pace
+        card: ModelCard,
+        net: SeparationNet,
+        plan: MaskPlan,
+        tapers: Tapers,
+        window: Window | None,
+        effort: Effort,
+        pace: Pace,
     ) -> SpectralStream:
         assert effort == Effort(torch.device("cuda"), "tf32")
         opened.append(window)
-        return device_stream(card, net, plan, window, Effort(CPU), pace)
+        return device_stream(card, net, plan, tapers, window, Effort(CPU), pace)
 
     monkeypatch.setattr(runner, "choose_device", lambda device: torch.device("cuda"))
     monkeypatch.setattr(spectral, "device_stream", on_the_cpu)
@@ -241,19 +250,19 @@ def test_a_separator_takes_the_device_that_it_has(monkeypatch: pytest.MonkeyPatc
     assert opened == [None, Window(None, 2, 5), Window(64, 3, 1)]
 
 
-def framing_of(card: ModelCard, synthesis: np.ndarray | None = None) -> Framing:
-    window = hann(card.frame_samples)
-    return Framing(
-        window, synthesis if synthesis is not None else window / 1.5, card.hop_samples, card.n_bins
-    )
-
-
 def test_decks_are_streams_by_themselves() -> None:
     net, window = make_net(CARD), Window(None, 2, 3)
     plan = MaskPlan(CARD, "ratio", "zeros", ("vocals", "drums"))
     decks, alone = (
         DeviceStreams(
-            net, plan.instruments, plan.recipe, framing_of(CARD), window, (2,), Effort(CPU), n_decks=n
+            net,
+            plan.instruments,
+            plan.recipe,
+            Framing(HANN.analysis, HANN.synthesis, CARD.hop_samples, CARD.n_bins),
+            window,
+            (2,),
+            Effort(CPU),
+            n_decks=n,
         )
         for n in (3, 1)
     )
@@ -265,27 +274,33 @@ def test_decks_are_streams_by_themselves() -> None:
         np.testing.assert_allclose(got[:, 1], alone.separate(samples[1:2], 2)[:, 0], rtol=0, atol=1e-6)
 
 
-def test_a_shorter_synthesis_is_as_transparent() -> None:
-    card = make_card(("vocals", "rest"), extension="average")
-    analysis, products = hann(256), hann(128)  # these overlap to one at a hop of 64
-    tapers = Tapers(analysis, (products / analysis[-128:]).astype(np.float32), 64)
-    plan, window = MaskPlan(card, "ratio", "average", card.stems), Window(None, 2, 1)
-    streams = DeviceStreams(
-        make_net(card), plan.instruments, plan.recipe, framing_of(card, tapers.synthesis), window, (2,),
-        Effort(CPU),
-    )  # fmt: skip
-    stream = SpectralStream(card.stems, 44100, tapers, window, DeviceStream(streams), Steady())
+@pytest.mark.parametrize("synthesis_hops", [2, 3])
+def test_a_shorter_synthesis_is_as_early_and_the_same(synthesis_hops: int) -> None:
+    host, there = both(Window(None, 2, 1), synthesis_hops=synthesis_hops)
+    assert there.latency == host.latency
+    assert there.latency_samples == (synthesis_hops + 1 + 1) * CARD.hop_samples
     mixture = noise(5000)
-    got = whole(stream, mixture).sum(axis=0)  # ratio masks sum to one
-    np.testing.assert_allclose(got[:, stream.latency_samples :], mixture, rtol=0, atol=1e-5)
-    assert stream.latency_samples == 128 + 64 + 64
+    np.testing.assert_allclose(whole(there, mixture), whole(host, mixture), rtol=0, atol=1e-5)
+
+
+def test_what_is_skipped_is_missing_and_leaves_no_trace() -> None:
+    mixture, got = noise(5000), []
+    for stream in both(Window(None, 2, 3), synthesis_hops=2):
+        parts = [
+            stream.process(mixture[:, :2000]),
+            stream.skip(mixture[:, 2000:3000]),
+            stream.process(mixture[:, 3000:]),
+        ]
+        got.append(np.concatenate(parts, axis=2))
+    assert np.isnan(got[0]).any()
+    np.testing.assert_allclose(got[1], got[0], rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(("precision", "bound"), [("float16", 3e-3), ("bfloat16", 3e-2)])
 def test_reduced_precision_stays_near_in_the_stems(precision: Precision, bound: float) -> None:
     window, plan = Window(None, 1, 0), MaskPlan(CARD, "ratio", "zeros", CARD.stems)
     exact, near = (
-        device_stream(CARD, make_net(CARD), plan, window, Effort(CPU, kind), Steady())
+        device_stream(CARD, make_net(CARD), plan, HANN, window, Effort(CPU, kind), Steady())
         for kind in ("float32", precision)
     )
     mixture = noise(6000)
@@ -296,7 +311,7 @@ def test_reduced_precision_stays_near_in_the_stems(precision: Precision, bound: 
 def test_a_window_that_cannot_be_is_refused() -> None:
     plan = MaskPlan(CARD, "ratio", "zeros", CARD.stems)
     with pytest.raises(UsageError, match="update_hops=65 must be at most 64"):
-        device_stream(CARD, make_net(CARD), plan, Window(None, 65), Effort(CPU), Steady())
+        device_stream(CARD, make_net(CARD), plan, HANN, Window(None, 65), Effort(CPU), Steady())
 
 
 def test_a_full_memory_says_what_to_do() -> None:

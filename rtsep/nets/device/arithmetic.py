@@ -184,8 +184,7 @@ class DeviceStreams:
 
     def drop(self) -> None:
         """Give up the samples that are not whole yet."""
-        with self._lane.open():
-            self._core.drop()
+        self._lane.do(self._core.drop)
         self._lane.finish()
 
     def _do(self, samples: NDArray[np.float32], work: Callable[[], None]) -> None:
@@ -287,8 +286,7 @@ class DeviceSegments:
 
     def drop(self) -> None:
         """See `rtsep.arithmetic.Arithmetic`."""
-        with self._works.open():
-            self._core.drop()
+        self._works.do(self._core.drop)
 
     def reset(self) -> None:
         """The past is silence."""
