@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from parts.models import noise, random_model
 from parts.report import is_quick, show
-from torch import nn
 
 from rtsep.arithmetic import MaskPlan
-from rtsep.nets.runner import ModuleRunner, Runner, Window
+from rtsep.nets.runner import Window
+from rtsep.nets.unet import SeparationNet
 from rtsep.pace import Steady
 from rtsep.spectral import SpectralSeparator, choose_tapers, host_stream
 from rtsep.stream import Options, StemStream
@@ -27,16 +28,40 @@ RATE_HZ = 44100
 WAYS = ("as written", "channels last", "rtsep", "rtsep, bfloat16")
 
 
-def open_stream(card: ModelCard, net: nn.Module, way: str) -> StemStream:
+class Written:
+    """A runner of whole segments, through the modules as they are written.
+
+    Parameters
+    ----------
+    net, instruments
+        The networks, and which of them run.
+    """
+
+    def __init__(self, net: SeparationNet, instruments: Sequence[str]) -> None:
+        self._net, self._names = net, instruments
+
+    @torch.inference_mode()
+    def push(self, magnitude: np.ndarray, n_wanted: int, ahead: int) -> np.ndarray:
+        """Masks of the whole segment."""
+        return np.asarray(self._net(torch.from_numpy(magnitude)[None], self._names)[:, 0])
+
+    def reset(self) -> None:
+        """Nothing is remembered."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def open_stream(card: ModelCard, net: SeparationNet, way: str) -> StemStream:
     """An offline stream that runs its networks in one of the `WAYS`."""
     if way.startswith("rtsep"):
         precision = "bfloat16" if way.endswith("bfloat16") else "float32"
-        return SpectralSeparator(card, net, Options(device="cpu", precision=precision)).open_stream(None)  # type: ignore[arg-type]
+        return SpectralSeparator(card, net, Options(device="cpu", precision=precision)).open_stream(None)
     if way == "channels last":
         net = net.to(memory_format=torch.channels_last)
     window = Window(card.n_frames, card.n_frames)
     plan = MaskPlan(card, "ratio", "zeros", card.stems)
-    runner: Runner = ModuleRunner(net, card.network.instruments, window, card.n_bins, torch.device("cpu"))  # type: ignore[arg-type]
+    runner = Written(net, card.network.instruments)
     return host_stream(card, plan, choose_tapers(card, None), window, runner, Steady())
 
 

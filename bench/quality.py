@@ -27,7 +27,7 @@ STRETCH_S = 90
 LOOKAHEADS_FRAMES = (0, 4, 8, 16, 32, 64, 128)
 UPDATE_HOPS = 1
 CONTEXTS_FRAMES = (64, 128)  # windows; what is streamed beside them is the window of 512
-LOOKAHEADS_OF_WINDOWS = (0, 32)
+LOOKAHEADS_OF_WINDOWS = (0, 4, 8, 16, 32, 64)
 BLOCK_SAMPLES = 1 << 14
 
 Stems = dict[str, Audio]
@@ -71,18 +71,25 @@ def streamed(
 
 
 def estimates(
-    separator: Separator, truth: Stems, stretch: slice, lookaheads: Sequence[int]
-) -> dict[str, Stems]:
-    """Stems of the stretch, by the way in which they were made."""
+    separator: Separator,
+    truth: Stems,
+    stretch: slice,
+    lookaheads: Sequence[int],
+    lookaheads_of_windows: Sequence[int],
+) -> dict[str, Stems | None]:
+    """Stems of the stretch, by the way in which they were made; None where that cannot be."""
     there = {name: np.ascontiguousarray(stem[:, stretch]) for name, stem in truth.items()}
     mixture = there["vocals"] + there["accompaniment"]
-    made = references(there)
+    made: dict[str, Stems | None] = {**references(there)}
     made["offline"] = separator.separate(mixture, RATE_HZ)
     for ahead in lookaheads:
-        made[f"streamed, lookahead {ahead}"] = streamed(separator, mixture, ahead, None)
-    for context in CONTEXTS_FRAMES if len(lookaheads) > 1 else ():
-        for ahead in LOOKAHEADS_OF_WINDOWS:
-            made[f"window of {context}, lookahead {ahead}"] = streamed(separator, mixture, ahead, context)
+        made[f"streamed (window of 512), lookahead {ahead}"] = streamed(separator, mixture, ahead, None)
+    for context in CONTEXTS_FRAMES:
+        for ahead in lookaheads_of_windows:
+            fits = UPDATE_HOPS + ahead <= context
+            made[f"window of {context}, lookahead {ahead}"] = (
+                streamed(separator, mixture, ahead, context) if fits else None
+            )
     return made
 
 
@@ -90,7 +97,8 @@ def rows_of(separator: Separator, song: Stems, *, is_raised: bool, quick: bool) 
     """The part of the table for one loudness of the voice."""
     gain = np.float32(10 ** (RAISED_DB / 20) if is_raised else 1)
     truth = {"vocals": song["vocals"] * gain, "accompaniment": song["accompaniment"]}
-    stretch = most_voice(song["vocals"], 4 if quick else STRETCH_S)
+    stretch_s = 4 if quick else STRETCH_S
+    stretch = most_voice(song["vocals"], stretch_s)
     label = f"vocals +{RAISED_DB} dB" if is_raised else "as it is"
     rows = []
     if not quick:
@@ -98,15 +106,18 @@ def rows_of(separator: Separator, song: Stems, *, is_raised: bool, quick: bool) 
         made["offline"] = separator.separate(truth["vocals"] + truth["accompaniment"], RATE_HZ)
         rows += [row(f"{label}, whole: {way}", truth, stems) for way, stems in made.items()]
     there = {name: stem[:, stretch] for name, stem in truth.items()}
-    for way, stems in estimates(
-        separator, truth, stretch, LOOKAHEADS_FRAMES[:1] if quick else LOOKAHEADS_FRAMES
-    ).items():
-        rows.append(row(f"{label}, {STRETCH_S} s: {way}", there, stems))
+    lookaheads = (
+        ((0,), (0, 64)) if quick else (LOOKAHEADS_FRAMES, LOOKAHEADS_OF_WINDOWS)
+    )  # one that fits into a window and one that does not
+    for way, stems in estimates(separator, truth, stretch, *lookaheads).items():
+        rows.append(row(f"{label}, {stretch_s} s: {way}", there, stems))
     return rows
 
 
-def row(label: str, truth: Stems, stems: Stems) -> list[str]:
-    """SDR of both stems."""
+def row(label: str, truth: Stems, stems: Stems | None) -> list[str]:
+    """SDR of both stems, if there are any."""
+    if stems is None:
+        return [label, "-", "-"]
     scores_db = median_sdr_db(truth, stems, RATE_HZ)
     return [label, f"{scores_db['vocals']:.2f}", f"{scores_db['accompaniment']:.2f}"]
 

@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import get_args
 
 import numpy as np
 import torch
@@ -22,6 +21,7 @@ from parts.models import random_model
 from parts.report import is_quick, show
 
 from rtsep.host import SWITCH_S
+from rtsep.nets.runner import ON_A_CPU
 from rtsep.nets.streaming import StreamingUNet
 from rtsep.nets.unet import SeparationNet
 from rtsep.nets.window import WindowUNet
@@ -167,7 +167,7 @@ def beside_a_busy_thread(bench: Bench) -> list[list[str]]:
 def memory(net: SeparationNet, names: tuple[str, ...]) -> list[list[str]]:
     """What the networks keep, by grid and precision."""
     rows = []
-    for precision in get_args(Precision):
+    for precision in ON_A_CPU:
         for grid in (1, 4):
             unet = StreamingUNet(
                 net, names[:1], N_BINS, grid_hops=grid, reach_frames=grid, precision=precision
@@ -181,7 +181,7 @@ def main() -> None:
     n_threads = torch.get_num_threads()
     rows = [bench.written()]
     rows += [bench.window(n, "float32", n_threads) for n in (512, 128, 64)]
-    for precision in get_args(Precision):
+    for precision in ON_A_CPU:
         rows += [bench.streamed(u, 0, precision, n_threads) for u in (1, 2, 4, 8, 16)]
         rows += [bench.streamed(1, ahead, precision, n_threads) for ahead in (8, 32, 128)]
         rows.append(bench.caught_up(precision, n_threads))

@@ -4,14 +4,15 @@ One protocol, and whoever does it keeps what it has seen::
 
     samples ─▶ frames ─▶ spectra ─▶ magnitudes ─▶ networks ─▶ masks ─▶ spectra of the stems ─▶ overlap-add ─▶ stems
 
-`HostArithmetic` is numpy's, around a `Runner`. When what happens is for `rtsep.spectral` to say.
+`HostArithmetic` is numpy's, around a `Runner`; `rtsep.nets.device.arithmetic` has that of a GPU. When what happens is
+for `rtsep.spectral` to say.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Protocol
 
 import numpy as np
@@ -22,7 +23,7 @@ from rtsep.dsp.stft import Tapers
 from rtsep.errors import UsageError
 from rtsep.nets.crew import Crew, all_threads
 from rtsep.nets.runner import Runner, Window
-from rtsep.stream import N_CHANNELS, Audio, Extension, Mask
+from rtsep.stream import N_CHANNELS, Audio, Extension, Mask, MaskRecipe
 from rtsep.zoo.card import ModelCard
 
 BATCH_FRAMES = 64
@@ -34,6 +35,10 @@ class Arithmetic(Protocol):
 
     An update brings as many hops of new samples as its window says. Before the first there was silence.
     """
+
+    @property
+    def delay_samples(self) -> int:
+        """How much later stems come than they could: a device may work on while its caller does."""
 
     def see(self, samples: Audio) -> None:
         """Take the new ``(2, update_hops · hop_samples)``, which only count as seen."""
@@ -116,32 +121,21 @@ class MaskPlan:
             return tuple(name for name in owners if name in self.stems)
         return owners
 
-    def masks(self, network_masks: mask_math.Masks, magnitude: Audio) -> mask_math.Masks:
-        """The networks' masks as masks of the wanted stems over all bins.
-
-        Parameters
-        ----------
-        network_masks
-            ``(instruments, channels, frames, bins)``.
-        magnitude
-            ``(channels, frames, bins)`` of the mixture.
-
-        Returns
-        -------
-        ndarray
-            ``(stems, channels, frames, frame_samples // 2 + 1)``.
-        """
-        rows = dict(zip(self.instruments, network_masks, strict=True))
-        if self.complement is not None and (self.mask == "ratio" or self.complement in self.stems):
-            rows[self.complement] = np.maximum(1 - network_masks.sum(axis=0), 0)
-        if self.mask == "ratio":
-            every = np.stack([rows[name] for name in self.card.stems])
-            ratios = mask_math.ratio_masks(every, magnitude, self.card.exponent)
-            rows = dict(zip(self.card.stems, ratios, strict=True))
-        chosen = np.stack([rows[name] for name in self.stems])
-        bin_hz = self.card.sample_rate_hz / self.card.frame_samples
-        n_top = mask_math.top_band_bins(self.card.n_bins, bin_hz)
-        return mask_math.extend(chosen, self.extension, self.card.frame_samples // 2 + 1, n_top)
+    @cached_property
+    def recipe(self) -> MaskRecipe:
+        """From the networks' masks to those of the wanted stems."""
+        card, numbers = self.card, {name: number for number, name in enumerate(self.instruments)}
+        rows = card.stems if self.mask == "ratio" else self.stems
+        return MaskRecipe(
+            rows=tuple(numbers.get(name, len(numbers)) for name in rows),
+            is_ratio=self.mask == "ratio",
+            exponent=card.exponent,
+            epsilon=float(mask_math.EPSILON),
+            chosen=tuple(rows.index(name) for name in self.stems),
+            extension=self.extension,
+            n_bins_all=card.frame_samples // 2 + 1,
+            n_top_bins=mask_math.top_band_bins(card.n_bins, card.sample_rate_hz / card.frame_samples),
+        )
 
 
 class HostArithmetic:
@@ -172,7 +166,7 @@ class HostArithmetic:
         runner: Runner,
         most_hops: int,
     ) -> None:
-        self._plan, self._tapers, self._runner = plan, tapers, runner
+        self._recipe, self._tapers, self._runner = plan.recipe, tapers, runner
         self._n_bins, self._update_hops = card.n_bins, window.update_hops
         self._reach_hops = window.update_hops + window.lookahead_frames
         # Of a short update a single thread is done before two have met.
@@ -186,6 +180,11 @@ class HostArithmetic:
         self._sum = np.zeros((n_stems, N_CHANNELS, n_whole + (most_hops - 1) * hop), np.float32)
         self._whole = np.zeros((n_stems, N_CHANNELS, most_hops * hop), np.float32)
         self.reset()
+
+    @property
+    def delay_samples(self) -> int:
+        """See `Arithmetic`."""
+        return 0
 
     def reset(self) -> None:
         """See `Arithmetic`."""
@@ -248,7 +247,9 @@ class HostArithmetic:
             self._tapers.n_synthesis_samples,
         )
         for first, end in _batches(network_masks.shape[2]):
-            masks = self._plan.masks(network_masks[:, one, first:end], self._magnitudes[one, first:end])
+            masks = mask_math.follow(
+                self._recipe, network_masks[:, one, first:end], self._magnitudes[one, first:end]
+            )
             masked = masks * self._spectra[one, first:end]
             out = self._sum[:, one, first * hop : (end - 1) * hop + n_last]
             stft.overlap_add(masked, self._tapers.synthesis, hop, out)

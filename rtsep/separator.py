@@ -65,14 +65,17 @@ def load(
     stems
         The stems that are wanted; None: all.
     precision
-        Of the networks on a CPU: ``float32``, or ``bfloat16``, twice as fast where the processor has it.
+        Of the networks: ``float32``, or ``bfloat16``, twice as fast where the processor has it; on a GPU ``tf32`` and
+        ``float16`` as well.
     n_threads
         Threads for the networks on a CPU; None: one for each, as far as there are cores.
 
     Raises
     ------
     UsageError
-        A value that is not among those above.
+        A value that is not among those above, or a precision that the device has not.
+    DeviceError
+        There is no such device.
     ModelError
         There is no such model, or it cannot be used.
     """
@@ -159,10 +162,13 @@ class Separator:
             The array has another shape or is not of floats.
         """
         block = as_stereo(mixture)
+        stems = np.empty((len(self.stems), N_CHANNELS, block.shape[1]), np.float32)
         with closing(self.offline_stream(sample_rate_hz)) as stream:
-            parts = [stream.process(part) for part in _blocks(block)]
-            stems = np.concatenate([*parts, stream.flush()], axis=2)[:, :, stream.latency_samples :]
-        return {name: np.ascontiguousarray(row) for name, row in zip(self.stems, stems, strict=True)}
+            at = -stream.latency_samples
+            for part in _blocks(block):
+                at = _put(stream.process(part), at, stems)
+            _put(stream.flush(), at, stems)
+        return dict(zip(self.stems, stems, strict=True))
 
     def offline_stream(self, sample_rate_hz: int) -> StemStream:
         """A stream that separates as `separate` does, in constant memory, with the latency of a segment."""
@@ -321,3 +327,11 @@ def _blocks(block: Audio) -> Iterator[Audio]:
     """A recording in pieces."""
     for start in range(0, block.shape[1], BLOCK_SAMPLES):
         yield block[:, start : start + BLOCK_SAMPLES]
+
+
+def _put(part: Audio, at: int, out: Audio) -> int:
+    """Put the next part of the stems where it belongs, less what lies before the beginning; where it ends."""
+    end = at + int(part.shape[2])
+    if end > 0:
+        out[:, :, max(0, at) : end] = part[:, :, max(0, -at) :]
+    return end

@@ -138,10 +138,10 @@ class ModelSettings(Strict):
 
     `name` is an installed model or a folder; without it the default model runs. `context_frames` are the
     frames that the network sees (none: all there ever were), `update_hops` the hops from one run of it to the next,
-    `precision` that of the networks on a CPU. ``card`` means: as the model's card says; ``auto``: as `rtsep.tuning`
-    measures. `latency` chooses a `Reach` by name or by milliseconds from input to output (auto: quality for a file,
-    else balanced); `lookahead_frames`, the future frames that the network waits for, and `synthesis_hops`, the length
-    of the synthesis window, go before it.
+    `precision` that of the networks (``tf32`` and ``float16`` on a GPU only). ``card`` means: as the model's card says;
+    ``auto``: as `rtsep.tuning` measures. `latency` chooses a `Reach` by name or by milliseconds from input to output
+    (auto: quality for a file, else balanced); `lookahead_frames`, the future frames that the network waits for, and
+    `synthesis_hops`, the length of the synthesis window, go before it.
     """
 
     name: str | None = Field(default=None, min_length=1)

@@ -14,7 +14,8 @@ time is V frames away, V columns are made now, looking U + L − V frames ahead 
 
 This file keeps the time; what is done to the samples is `rtsep.arithmetic`.
 
-Offline is U = T, L = 0: the segments of T frames that Spleeter cuts, in constant memory. Live is a small U.
+Offline is L = 0 and U = T, or some T: the segments of T frames that Spleeter cuts, in constant memory. Live is a small
+U.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ import numpy as np
 from rtsep.arithmetic import Arithmetic, HostArithmetic, MaskPlan
 from rtsep.dsp.stft import Tapers, early_tapers, hann_tapers
 from rtsep.errors import UsageError
-from rtsep.nets.runner import Effort, Runner, Window, choose_device, open_runner
+from rtsep.nets.device.arithmetic import DeviceSegments, DeviceStream, DeviceStreams
+from rtsep.nets.device.recording import explained
+from rtsep.nets.device.spectra import Framing
+from rtsep.nets.runner import Effort, Runner, Window, choose_effort, open_runner
 from rtsep.nets.unet import SeparationNet
 from rtsep.pace import Pace, Steady
 from rtsep.stream import N_CHANNELS, Audio, Latency, Options, Schedule
@@ -57,7 +61,7 @@ class SpectralSeparator:
 
     def __init__(self, card: ModelCard, net: SeparationNet, options: Options) -> None:
         self._card, self._net = card, net
-        self._effort = Effort(choose_device(options.device), options.precision, options.n_threads)
+        self._effort = choose_effort(options.device, options.precision, options.n_threads)
         mask = card.mask if options.mask == "card" else options.mask
         extension = card.extension if options.extension == "card" else options.extension
         self._plan = MaskPlan(card, mask, extension, options.choose(card.stems))
@@ -83,15 +87,18 @@ class SpectralSeparator:
 
     def open_stream(self, schedule: Schedule | None) -> SpectralStream:
         """A stream; without a schedule, the offline one: whole segments."""
-        if schedule is None:
-            window, pace = Window(self._card.n_frames, self._card.n_frames), None
-            tapers = choose_tapers(self._card, None)
-        else:
+        card, plan, effort = self._card, self._plan, self._effort
+        pace: Pace = Steady()
+        window, synthesis_hops = None, None
+        if schedule is not None:
+            pace, synthesis_hops = schedule.pace or pace, schedule.synthesis_hops
             window = Window(schedule.context_frames, schedule.update_hops, schedule.lookahead_frames)
-            pace, tapers = schedule.pace, choose_tapers(self._card, schedule.synthesis_hops)
-        plan, card = self._plan, self._card
-        runner = open_runner(self._net, plan.instruments, window, card.n_bins, self._effort)
-        return host_stream(card, plan, tapers, window, runner, pace or Steady())
+        tapers = choose_tapers(card, synthesis_hops)
+        if effort.device.type != "cpu":
+            return device_stream(card, self._net, plan, tapers, window, effort, pace)
+        window = window or Window(card.n_frames, card.n_frames)
+        runner = open_runner(self._net, plan.instruments, window, card.n_bins, effort)
+        return host_stream(card, plan, tapers, window, runner, pace)
 
 
 def choose_tapers(card: ModelCard, synthesis_hops: int | None) -> Tapers:
@@ -137,6 +144,46 @@ def host_stream(
     return SpectralStream(plan.stems, card.sample_rate_hz, tapers, window, arithmetic, pace)
 
 
+def device_stream(
+    card: ModelCard,
+    net: SeparationNet,
+    plan: MaskPlan,
+    tapers: Tapers,
+    window: Window | None,
+    effort: Effort,
+    pace: Pace,
+) -> SpectralStream:
+    """A stream whose arithmetic is all on a device; see `host_stream`.
+
+    Parameters
+    ----------
+    card, plan, tapers, pace
+        See there.
+    net
+        The networks.
+    window
+        Context, update and lookahead; None: whole segments.
+    effort
+        Device and precision.
+
+    Raises
+    ------
+    DeviceError
+        The device has not enough memory, or fails otherwise.
+    """
+    framing = Framing(tapers.analysis, tapers.synthesis, tapers.hop_samples, card.n_bins)
+    names, recipe = plan.instruments, plan.recipe
+    arithmetic: Arithmetic
+    with explained(effort.device, f"opening {card.name}"):
+        if window is None:
+            arithmetic = DeviceSegments(net, names, recipe, framing, card.n_frames, effort)
+            window = Window(card.n_frames, arithmetic.delay_samples // tapers.hop_samples)
+        else:
+            pace.begin(window.update_hops, window.update_hops + window.lookahead_frames)
+            arithmetic = DeviceStream(DeviceStreams(net, names, recipe, framing, window, pace.sizes, effort))
+    return SpectralStream(plan.stems, card.sample_rate_hz, tapers, window, arithmetic, pace)
+
+
 class SpectralStream:
     """Mixture to stems, block by block (see the module's docstring for the grid).
 
@@ -177,12 +224,13 @@ class SpectralStream:
 
     @property
     def latency(self) -> Latency:
-        """Synthesis window, update and lookahead."""
+        """Synthesis window, update, lookahead, and what a device needs to work while others do."""
         hop, window = self._tapers.hop_samples, self._window
         parts = {
             "synthesis window": self._tapers.n_synthesis_samples,
             "update": (window.update_hops - 1) * hop,
             "lookahead": window.lookahead_frames * hop,
+            "pipeline": self._arithmetic.delay_samples,
         }
         return Latency(self._rate_hz, parts)
 
@@ -193,7 +241,7 @@ class SpectralStream:
 
     @property
     def update_samples(self) -> int:
-        """Samples from last run of the networks to the next."""
+        """Samples from the last run of the networks to the next."""
         return self._pace.update_hops * self._tapers.hop_samples
 
     @property

@@ -28,7 +28,7 @@ N_CHANNELS = 2  # stems and mixture are stereo from end to end
 
 Device = Literal["auto", "cpu", "cuda"]
 Mask = Literal["ratio", "direct"]
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["float32", "tf32", "float16", "bfloat16"]
 Extension = Literal["zeros", "average", "top_band"]
 AsOnCard = Literal["card"]
 """Where networks run, how exactly, how stems share the mixture, what is above the top bin: see `Options`."""
@@ -154,7 +154,7 @@ class Options:
     stems
         The stems that are wanted; None: all.
     precision
-        Of the networks on a CPU; masks and everything after them are float32.
+        Of the networks; masks and everything after them are float32. ``tf32`` and ``float16`` are for GPUs.
     n_threads
         Threads for the networks on a CPU; None: one for each, as far as there are cores.
     """
@@ -183,6 +183,35 @@ class Options:
                 f"stems {', '.join(wanted) or '(none)'}: choose once each of {', '.join(available)}{hint}"
             )
         return wanted
+
+
+@dataclass(frozen=True)
+class MaskRecipe:
+    """How the networks' masks become those of the wanted stems: data, for whoever does the arithmetic.
+
+    Parameters
+    ----------
+    rows
+        Which mask each row is: the number of a network, or how many there are for what they leave, 1 less their sum
+        and at least 0.
+    is_ratio
+        Whether rows become shares of the power.
+    exponent, epsilon
+        See `rtsep.dsp.masks.ratio_masks`.
+    chosen
+        The rows that are wanted.
+    extension, n_bins_all, n_top_bins
+        See `rtsep.dsp.masks.extend`.
+    """
+
+    rows: tuple[int, ...]
+    is_ratio: bool
+    exponent: float
+    epsilon: float
+    chosen: tuple[int, ...]
+    extension: Extension
+    n_bins_all: int
+    n_top_bins: int
 
 
 class SeparatorCore(Protocol):

@@ -4,8 +4,8 @@
 whose settings say ``auto`` takes that; where there is nothing yet, it measures for a second itself.
 
 The rule: an update may take half of its deadline at the 99th percentile, for the machine has other things to do. Of
-what keeps to that, the most frequent update wins, for it is the shortest latency; float32 wins over bfloat16 if it can
-run at every second hop, and fewer threads over more.
+what keeps to that, the most frequent update wins, for it is the shortest latency; float32 wins over what is less exact
+if it can run at every second hop, the more exact over the less, and fewer threads over more.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import platformdirs
@@ -25,7 +25,7 @@ from pydantic import Field
 from rtsep.config import Strict, read_yaml, write_yaml
 from rtsep.errors import ConfigError
 from rtsep.nets.product import HAS_BFLOAT16
-from rtsep.nets.runner import choose_device
+from rtsep.nets.runner import ON_A_CPU, choose_device
 from rtsep.pace import Pace
 from rtsep.separator import Separator, load
 from rtsep.settings import REACHES, ModelSettings, Reach
@@ -34,6 +34,7 @@ from rtsep.stream import N_CHANNELS, Precision, Schedule, StemStream
 MOST_LOAD = 0.5
 GOOD_UPDATE_HOPS = 2  # at which float32 is not given up for a shorter update
 UPDATE_HOPS = (1, 2, 4, 8)
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)  # from the most exact
 N_UPDATES_AT_START = 12
 FILE_NAME = "measured.yaml"
 
@@ -50,6 +51,7 @@ class Timing(Strict):
     """How long updates took; the deadline is the time that an update covers."""
 
     way: Way
+    device: str = "cpu"
     p50_ms: float
     p99_ms: float
     max_ms: float
@@ -148,6 +150,7 @@ def measure(
         times_ms = 1000 * np.array(time_updates(stream, rate_hz, n_updates, is_paced=is_paced))
         return Timing(
             way=way,
+            device=choose_device(settings.device).type,
             p50_ms=float(np.median(times_ms)),
             p99_ms=float(np.percentile(times_ms, 99)),
             max_ms=float(times_ms.max()),
@@ -206,11 +209,12 @@ def measure_all(
 
 
 def precisions(settings: ModelSettings) -> tuple[Precision, ...]:
-    """The precisions that the settings leave open: bfloat16 only where it is faster."""
+    """The precisions that the settings leave open: on a CPU, bfloat16 only where it is faster."""
     if settings.precision != "auto":
         return (settings.precision,)
-    is_on_cpu = choose_device(settings.device).type == "cpu"
-    return ("float32", "bfloat16") if HAS_BFLOAT16 and is_on_cpu else ("float32",)
+    if choose_device(settings.device).type != "cpu":
+        return PRECISIONS
+    return tuple(name for name in ON_A_CPU if name != "bfloat16" or HAS_BFLOAT16)
 
 
 def _ways(settings: ModelSettings, precision: Precision, n_threads: int | None) -> Iterator[Way]:
@@ -223,9 +227,9 @@ def choose(timings: Iterable[Timing]) -> Timing | None:
     """The best way that keeps up (see the module's docstring), or None."""
     fits = [timing for timing in timings if timing.load <= MOST_LOAD]
 
-    def rank(timing: Timing) -> tuple[int, bool, int]:
+    def rank(timing: Timing) -> tuple[int, int, int]:
         way = timing.way
-        return way.update_hops, way.precision != "float32", way.n_threads or 0
+        return way.update_hops, PRECISIONS.index(way.precision), way.n_threads or 0
 
     exact = [timing for timing in fits if timing.way.precision == "float32"]
     good = [timing for timing in exact if timing.way.update_hops <= GOOD_UPDATE_HOPS]
@@ -299,8 +303,9 @@ def _agrees(way: Way, settings: ModelSettings) -> bool:
 
 def too_slow(model_name: str, timing: Timing) -> str:
     """What to tell before a session that will be late."""
+    elsewhere = "--device cuda, " if timing.device == "cpu" else ""
     return (
         f"{model_name} is slow for this machine: an update takes up to {timing.p99_ms:.0f} ms of the "
         f"{timing.deadline_ms:.0f} ms that it may, even every {timing.way.update_hops} hops. Where it is late you hear "
-        f"the mixture. What helps: a model with fewer or smaller networks (-m), --device cuda, other programs closed."
+        f"the mixture. What helps: a model with fewer or smaller networks (-m), {elsewhere}other programs closed."
     )

@@ -16,6 +16,7 @@ def test_there_are_benches() -> None:
     assert {
         "callback",
         "golden",
+        "gpu",
         "live",
         "memory",
         "offline",

@@ -10,6 +10,7 @@ import torch
 from tiny_separator import cut, make_card, make_net, noise, transparent_stream
 
 from rtsep.arithmetic import MaskPlan
+from rtsep.dsp.masks import follow
 from rtsep.errors import UsageError
 from rtsep.spectral import SpectralSeparator, SpectralStream
 from rtsep.stream import Options, Schedule
@@ -42,6 +43,7 @@ def test_a_click_comes_back_at_the_declared_sample(update_hops: int, lookahead_f
         "synthesis window": 4096,
         "update": 1024 * (update_hops - 1),
         "lookahead": 1024 * lookahead_frames,
+        "pipeline": 0,
     }
     assert stream.update_samples == 1024 * update_hops
 
@@ -138,7 +140,7 @@ def test_a_complement_is_what_the_networks_leave(mask: str) -> None:
     left = np.maximum(1 - said.astype(np.float64).sum(axis=0), 0)
     every = np.concatenate((said, left[None]))
     expected = every if mask == "direct" else every**2 / (every**2).sum(axis=0)
-    got = plan.masks(said, magnitude)
+    got = follow(plan.recipe, said, magnitude)
     assert got.shape == (3, 2, 3, 129)
     np.testing.assert_allclose(got[..., :64], expected, atol=1e-6)
     assert (left == 0).any()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny_separator import make_card, make_model
@@ -15,7 +16,8 @@ from typer.testing import CliRunner
 import rtsep
 from rtsep import tuning
 from rtsep.cli import app
-from rtsep.errors import ConfigError
+from rtsep.errors import ConfigError, UsageError
+from rtsep.nets.runner import choose_device
 from rtsep.settings import ModelSettings
 from rtsep.stream import Precision
 from rtsep.tuning import (
@@ -25,6 +27,7 @@ from rtsep.tuning import (
     choose,
     key_of,
     open_separator,
+    precisions,
     read_measured,
     store_measured,
     time_updates,
@@ -73,6 +76,25 @@ def test_float32_is_kept_if_it_runs_at_every_second_hop() -> None:
     exact, near = timing(20, 2), timing(6, 1, "bfloat16")
     assert choose([near, exact]) is exact
     assert choose([near, timing(40, 4)]) is near
+
+
+def test_the_more_exact_is_kept_if_it_updates_as_often() -> None:
+    coarse, near, nearer = timing(60, 8), timing(1, 1, "bfloat16"), timing(9, 1, "tf32")
+    assert choose([near, coarse, nearer]) is nearer
+
+
+def test_on_a_gpu_all_precisions_are_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning, "HAS_BFLOAT16", True)
+    assert precisions(ModelSettings(device="cpu")) == ("float32", "bfloat16")
+    monkeypatch.setattr(tuning, "choose_device", lambda device: torch.device("cuda"))
+    assert precisions(ModelSettings()) == ("float32", "tf32", "float16", "bfloat16")
+    assert precisions(ModelSettings(precision="tf32")) == ("tf32",)
+
+
+def test_a_precision_that_the_device_has_not_is_told(model: Path) -> None:
+    asked = ModelSettings(name=str(model), device="cpu", precision="float16")
+    with pytest.raises(UsageError, match="precision float16 is for a GPU"):
+        tuned(asked)
 
 
 def test_a_thread_that_is_not_needed_is_left_to_others() -> None:
@@ -204,6 +226,7 @@ def test_the_command_measures_recommends_and_remembers(model: Path, monkeypatch:
     shown = CliRunner().invoke(app, words, env=env)
     assert shown.exit_code == 0, shown.output
     assert "precision" in shown.stdout
+    assert {one["device"] for one in found["timings"]} == {choose_device("auto").type}
     assert "`rtsep live` starts with that" in shown.stderr
     asked = ModelSettings(name=str(model))
     assert tuned(asked)[0] == read_measured().models[key_of("tiny", asked)].way

@@ -13,6 +13,7 @@ from rtsep.zoo.card import ModelCard, ModelFolder, NetworkCard
 from rtsep.zoo.weights import write_folder
 
 STEMS = {
+    1: ("vocals",),
     2: ("vocals", "accompaniment"),
     4: ("vocals", "drums", "bass", "other"),
     5: ("vocals", "piano", "drums", "bass", "other"),

@@ -24,6 +24,8 @@ EPILOG = """
 
 An update covers its hops of 23.2 ms each, which is its deadline. What keeps within half of that at the 99th
 percentile is fast enough.
+
+Where there is a GPU it is what is measured; `rtsep bench --device cpu` measures the processor.
 """
 
 N_UPDATES = 24
@@ -54,7 +56,7 @@ def bench(
         def tell(timing: Timing) -> None:
             status.update(f"Measuring {name}: {describe(timing)} took {timing.p50_ms:.1f} ms ...")
 
-        timings = tuning.measure_all(settings, threads(), N_UPDATES, tell)
+        timings = tuning.measure_all(settings, threads(settings), N_UPDATES, tell)
     best = tuning.choose(timings)
     if as_json:
         out.print_json(json.dumps(report(name, timings, best)))
@@ -69,25 +71,29 @@ def bench(
         say(f"`rtsep live` starts with that: {tuning.store_measured(tuning.key_of(name, settings), best)}")
 
 
-def threads() -> list[int]:
-    """One thread, and as many as there are cores."""
+def threads(settings: ModelSettings) -> list[int | None]:
+    """On a CPU one thread, and as many as there are cores; on a GPU it is all the same."""
     from rtsep.nets.crew import all_threads
+    from rtsep.nets.runner import choose_device
 
-    return sorted({1, all_threads()})
+    return [*sorted({1, all_threads()})] if choose_device(settings.device).type == "cpu" else [None]
 
 
 def describe(timing: Timing) -> str:
     """A way to run, in words."""
     way = timing.way
     hops = "hop" if way.update_hops == 1 else f"{way.update_hops} hops"
-    cores = "1 thread" if way.n_threads == 1 else f"{way.n_threads} threads"
-    return f"{way.precision}, {cores}, an update every {hops}"
+    cores = (
+        "" if way.n_threads is None else ", 1 thread" if way.n_threads == 1 else f", {way.n_threads} threads"
+    )
+    return f"{way.precision} on {timing.device}{cores}, an update every {hops}"
 
 
 def table(name: str, timings: list[Timing], best: Timing | None) -> Table:
     """All ways, the best of them marked."""
     columns = (
         "",
+        "device",
         "precision",
         "threads",
         "hops",
@@ -100,13 +106,14 @@ def table(name: str, timings: list[Timing], best: Timing | None) -> Table:
     )
     shown = Table(*columns, title=name, title_justify="left", box=None, pad_edge=False)
     for i, column in enumerate(shown.columns):
-        column.no_wrap, column.justify = True, "right" if i > 1 else "left"
+        column.no_wrap, column.justify = True, "right" if i > 2 else "left"
     for timing in timings:
         way = timing.way
         shown.add_row(
             ">" if timing is best else "",
+            timing.device,
             way.precision,
-            str(way.n_threads),
+            "-" if way.n_threads is None else str(way.n_threads),
             str(way.update_hops),
             f"{timing.p50_ms:.1f}",
             f"{timing.p99_ms:.1f}",

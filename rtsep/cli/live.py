@@ -118,7 +118,10 @@ UpdateOption = Annotated[
 ]
 PrecisionOption = Annotated[
     str | None,
-    typer.Option(metavar="auto|float32|bfloat16", help="Of the networks on a CPU. auto: as measured."),
+    typer.Option(
+        metavar="auto|float32|tf32|float16|bfloat16",
+        help="Of the networks. auto: as measured. tf32 and float16 are for GPUs.",
+    ),
 ]
 ContextOption = Annotated[
     int | None,

@@ -90,8 +90,9 @@ StemsOption = Annotated[
 PrecisionOption = Annotated[
     str,
     typer.Option(
-        metavar="float32|bfloat16",
-        help="Of the networks on a CPU: bfloat16 is faster where the processor has it; masks are up to 0.1 off.",
+        metavar="float32|tf32|float16|bfloat16",
+        help="Of the networks: bfloat16 is faster where the processor has it; masks are up to 0.1 off. "
+        "tf32 and float16 are for GPUs.",
     ),
 ]
 MwfOption = Annotated[bool, typer.Option("--mwf", hidden=True)]

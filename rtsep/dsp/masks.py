@@ -8,13 +8,40 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rtsep.stream import Extension
+from rtsep.stream import Extension, MaskRecipe
 
 Masks = NDArray[np.float32]
 """``(stems, channels, frames, bins)`` in [0, 1]."""
 
 EPSILON = np.float32(1e-10)  # Spleeter's; absolute, for `output` below is a magnitude
 TOP_BAND_HZ = 3000.0
+
+
+def follow(recipe: MaskRecipe, network_masks: Masks, magnitude: NDArray[np.float32]) -> Masks:
+    """The networks' masks as masks of the wanted stems over all bins.
+
+    Parameters
+    ----------
+    recipe
+        What is wanted of them.
+    network_masks
+        ``(instruments, channels, frames, bins)``.
+    magnitude
+        ``(channels, frames, bins)`` of the mixture.
+
+    Returns
+    -------
+    Masks
+        ``(stems, channels, frames, n_bins_all)``.
+    """
+    said = list(network_masks)
+    if len(said) in recipe.rows:
+        said.append(np.maximum(1 - network_masks.sum(axis=0), 0))
+    rows = np.stack([said[number] for number in recipe.rows])
+    if recipe.is_ratio:
+        rows = ratio_masks(rows, magnitude, recipe.exponent)
+    chosen = rows[list(recipe.chosen)]
+    return extend(chosen, recipe.extension, recipe.n_bins_all, recipe.n_top_bins)
 
 
 def ratio_masks(network_masks: Masks, magnitude: NDArray[np.float32], exponent: float) -> Masks:

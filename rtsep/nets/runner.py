@@ -1,10 +1,11 @@
-"""Runners: columns of magnitude in, columns of masks out. They own device, precision and what was seen before.
+"""Runners: columns of magnitude in, columns of masks out, on a CPU. They own precision and what was seen before.
 
-One protocol, three kinds:
+One protocol, two kinds:
 
-- `StreamRunner`: the exact streamed form; live, on a CPU
+- `StreamRunner`: the exact streamed form; live
 - `WindowRunner`: a window evaluated whole for every update; whole recordings, and short contexts
-- `ModuleRunner`: the same through the modules as they are written; on a GPU
+
+On a GPU no column comes back to the host: see `rtsep.nets.device.arithmetic`.
 """
 
 from __future__ import annotations
@@ -24,8 +25,7 @@ from rtsep.nets.unet import N_CHANNELS, SeparationNet
 from rtsep.nets.window import WindowUNet
 from rtsep.stream import Device, Precision
 
-SEEN_FRAMES = 256
-"""More than a column of masks sees of the past; see `rtsep.nets.step`."""
+ON_A_CPU: tuple[Precision, ...] = ("float32", "bfloat16")
 
 
 def choose_device(device: Device) -> torch.device:
@@ -102,7 +102,7 @@ class Effort:
     device
         Where.
     precision
-        Of weights and columns on a CPU; masks are float32 always.
+        Of weights and columns; masks are float32 always.
     n_threads
         Threads on a CPU; None: one for each network, as far as there are cores.
     """
@@ -114,6 +114,25 @@ class Effort:
     def threads_for(self, n_networks: int) -> int:
         """Threads to use: networks side by side meet once, the parts of one network at every layer."""
         return self.n_threads or max(1, min(torch.get_num_threads(), n_networks))
+
+
+def choose_effort(device: Device, precision: Precision, n_threads: int | None = None) -> Effort:
+    """The effort that is meant.
+
+    Raises
+    ------
+    DeviceError
+        See `choose_device`.
+    UsageError
+        The device has no such precision.
+    """
+    place = choose_device(device)
+    if place.type == "cpu" and precision not in ON_A_CPU:
+        raise UsageError(
+            f"precision {precision} is for a GPU, and the networks run on the CPU here: choose "
+            f"{' or '.join(ON_A_CPU)}, or --device cuda."
+        )
+    return Effort(place, precision, n_threads)
 
 
 class Runner(Protocol):
@@ -161,7 +180,7 @@ def open_runner(
     n_bins
         Bins that the networks see.
     effort
-        Device, precision, threads.
+        Precision and threads on a CPU.
 
     Raises
     ------
@@ -169,8 +188,6 @@ def open_runner(
         A window that no network can evaluate.
     """
     window.check(net.spec.time_multiple)
-    if effort.device.type != "cpu":
-        return ModuleRunner(net, instruments, window, n_bins, effort.device)
     if window.context_frames is None:
         return StreamRunner(net, instruments, window, n_bins, effort)
     return WindowRunner(net, instruments, window, n_bins, effort)
@@ -229,45 +246,6 @@ class WindowRunner:
     def close(self) -> None:
         """See `Runner`."""
         self._unet.close()
-
-
-class ModuleRunner:
-    """The whole window for every update, by torch, wherever torch runs. See `open_runner`.
-
-    An endless context is a window here, so long that what is wanted sees nothing of its left edge.
-    """
-
-    def __init__(
-        self,
-        net: SeparationNet,
-        instruments: Sequence[str],
-        window: Window,
-        n_bins: int,
-        device: torch.device,
-    ) -> None:
-        self._net, self._names, self._window, self._device = (
-            net.to(device),
-            tuple(instruments),
-            window,
-            device,
-        )
-        reach = window.update_hops + window.lookahead_frames
-        n_frames = window.context_frames or max(512, 64 * -(-(reach + SEEN_FRAMES) // 64))
-        self._context = np.zeros((N_CHANNELS, n_frames, n_bins), np.float32)
-
-    @torch.inference_mode()
-    def push(self, magnitude: NDArray[np.float32], n_wanted: int, ahead: int) -> NDArray[np.float32]:
-        """See `Runner`."""
-        seen = torch.from_numpy(_slide(self._context, magnitude))[None].to(self._device)
-        masks: NDArray[np.float32] = self._net(seen, self._names)[:, 0].float().cpu().numpy()
-        return _wanted(masks, n_wanted, ahead)
-
-    def reset(self) -> None:
-        """See `Runner`."""
-        self._context[:] = 0
-
-    def close(self) -> None:
-        """Nothing is held that memory management would not find."""
 
 
 def _slide(context: NDArray[np.float32], newest: NDArray[np.float32]) -> NDArray[np.float32]:

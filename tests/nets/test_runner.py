@@ -10,15 +10,15 @@ from networks import make_frames, make_net, whole_window
 from rtsep.errors import DeviceError, UsageError
 from rtsep.nets.runner import (
     Effort,
-    ModuleRunner,
-    Runner,
     StreamRunner,
     Window,
     WindowRunner,
     choose_device,
+    choose_effort,
     open_runner,
 )
 from rtsep.nets.unet import SeparationNet, UNetSpec
+from rtsep.stream import Precision
 
 SPEC = UNetSpec(conv_n_filters=(2, 2, 3, 3, 2, 2))
 N_BINS, CONTEXT = 64, 64
@@ -42,15 +42,10 @@ UPDATES = [(1, 0), (1, 5), (2, 0), (3, 8), (8, 1), (64, 0), (32, 32)]
 
 
 @pytest.mark.parametrize(("update", "ahead"), UPDATES)
-@pytest.mark.parametrize("kind", [WindowRunner, ModuleRunner])
-def test_columns_are_those_of_the_window(net: SeparationNet, kind: type, update: int, ahead: int) -> None:
+def test_columns_are_those_of_the_window(net: SeparationNet, update: int, ahead: int) -> None:
     frames, names, window = make_frames(3 * 64, N_BINS), ("c", "a"), Window(CONTEXT, update, ahead)
-    runner: Runner = (
-        open_runner(net, names, window, N_BINS, Effort(CPU))
-        if kind is WindowRunner
-        else ModuleRunner(net, names, window, N_BINS, CPU)
-    )
-    assert isinstance(runner, kind)
+    runner = open_runner(net, names, window, N_BINS, Effort(CPU))
+    assert isinstance(runner, WindowRunner)
     for g in range(min(70, 192 // update)):  # the window has been filled and left behind
         end = (g + 1) * update
         got = runner.push(frames[:, end - update : end], update, ahead)
@@ -62,17 +57,12 @@ def test_columns_are_those_of_the_window(net: SeparationNet, kind: type, update:
 
 
 @pytest.mark.parametrize(("update", "ahead"), UPDATES)
-@pytest.mark.parametrize("kind", [StreamRunner, ModuleRunner])
 def test_without_a_context_columns_are_those_of_the_full_window(
-    net: SeparationNet, kind: type, update: int, ahead: int
+    net: SeparationNet, update: int, ahead: int
 ) -> None:
     frames, names, window = make_frames(256, N_BINS), ("c", "a"), Window(None, update, ahead)
-    runner: Runner = (
-        open_runner(net, names, window, N_BINS, Effort(CPU))
-        if kind is StreamRunner
-        else ModuleRunner(net, names, window, N_BINS, CPU)
-    )
-    assert isinstance(runner, kind)
+    runner = open_runner(net, names, window, N_BINS, Effort(CPU))
+    assert isinstance(runner, StreamRunner)
     for g in range(min(20, 256 // update)):
         end = (g + 1) * update
         got = runner.push(frames[:, end - update : end], update, ahead)
@@ -119,3 +109,10 @@ def test_without_a_gpu_auto_is_the_cpu_and_cuda_is_refused() -> None:
     assert choose_device("auto").type == choose_device("cpu").type == "cpu"
     with pytest.raises(DeviceError, match=r"torch sees no GPU here. Use --device cpu"):
         choose_device("cuda")
+
+
+@pytest.mark.parametrize("precision", ["tf32", "float16"])
+def test_a_precision_of_gpus_is_refused_on_a_cpu_with_what_is_allowed(precision: Precision) -> None:
+    with pytest.raises(UsageError, match=rf"precision {precision} is for a GPU.*float32 or bfloat16"):
+        choose_effort("cpu", precision)
+    assert choose_effort("cpu", "bfloat16") == Effort(CPU, "bfloat16")
