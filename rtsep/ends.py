@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from rtsep.errors import DeviceError, UsageError
 from rtsep.io.cards import DEFAULT_CARD, Card, check_rate_hz, choose_rate_hz, find_card
 from rtsep.io.clocked import BLOCK_SAMPLES
+from rtsep.io.desktop import plugin_card
 from rtsep.io.encode import CODECS
 from rtsep.io.files import AudioReader
-from rtsep.settings import Clock, LiveSettings
+from rtsep.settings import Clock, Endpoint, LiveSettings
 
 
 @dataclass(frozen=True)
@@ -44,16 +45,13 @@ def open_ends(settings: LiveSettings, model_rate_hz: int) -> Ends:
     Raises
     ------
     UsageError
-        The clock does not fit the ends.
+        The clock does not fit the ends, or this system has no desktop to listen to.
     DeviceError, AudioFileError
         A card or a file is not to be had, or a card does not have the rate that was asked for.
     """
     source, output = settings.input.endpoint, settings.output
     clock = _choose_clock(settings)
-    inputs = outputs = None
-    if clock == "device":
-        inputs = None if source.is_file else find_card(source.name, "input")
-        outputs = None if output.endpoint.is_file else find_card(output.endpoint.name, "output")
+    inputs, outputs = _find_cards(source, output.endpoint) if clock == "device" else (None, None)
     reader = AudioReader(source.path) if source.is_file else None
     largest = output.max_block_samples if clock == "device" else BLOCK_SAMPLES
     try:
@@ -63,6 +61,20 @@ def open_ends(settings: LiveSettings, model_rate_hz: int) -> Ends:
             reader.close()
         raise
     return Ends(reader, inputs, outputs, clock, rate_hz, output.block_samples or largest)
+
+
+def _find_cards(source: Endpoint, sink: Endpoint) -> tuple[Card | None, Card | None]:
+    """The cards at both ends; the desktop's one card leads to all sinks of the sound server."""
+    if sink.is_desktop:
+        raise UsageError(
+            "--output desktop: the desktop is an input only. Leave --output out, or name a sink."
+        )
+    if source.is_desktop:
+        card = plugin_card()
+        return card, None if sink.is_file else card
+    inputs = None if source.is_file else find_card(source.name, "input")
+    outputs = None if sink.is_file else find_card(sink.name, "output")
+    return inputs, outputs
 
 
 def _choose_rate_hz(

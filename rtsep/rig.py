@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from rtsep.chain import Chain
 from rtsep.ends import Ends, open_ends
 from rtsep.engine import Engine
 from rtsep.io.cards import CardDriver
 from rtsep.io.clocked import ClockedDriver
+from rtsep.io.desktop import DesktopDriver
 from rtsep.mixer import Mixer, Strip
 from rtsep.offset import measure_compute_s, offset
 from rtsep.pace import Pace, Steady
@@ -217,13 +218,21 @@ def _make_driver(settings: LiveSettings, rig: Rig) -> Driver:
         if ends.clock == "real":
             return ClockedDriver(chain.call, rate_hz, block_samples, rig.feed, is_paced=True)
         return ClockedDriver(chain.call, rate_hz, block_samples, rig.work, is_paced=False, rests=rig.rests)
-    return CardDriver(
-        ends.inputs,
-        ends.outputs,
-        int(chain.state["n_card_inputs"]),
-        int(chain.state["n_card_outputs"]),
-        ends.sample_rate_hz,
-        block_samples,
-        chain.function_address,
-        chain.state_address,
-    )
+
+    def open_card(latency_s: float | Literal["low"] = "low") -> CardDriver:
+        return CardDriver(
+            ends.inputs,
+            ends.outputs,
+            int(chain.state["n_card_inputs"]),
+            int(chain.state["n_card_outputs"]),
+            ends.sample_rate_hz,
+            block_samples,
+            chain.function_address,
+            chain.state_address,
+            latency_s,
+        )
+
+    if settings.input.endpoint.is_desktop:
+        output = settings.output.endpoint
+        return DesktopDriver(None if output.is_file else output.name, ends.sample_rate_hz, open_card)
+    return open_card()

@@ -51,7 +51,7 @@ HOMES = {
     "httpx": {"zoo/pull.py"},
     "llvmlite": {"atomics.py", "nets"},
     "numba": {"atomics.py", "callback.py", "dsp", "nets"},
-    "platformdirs": {"tuning.py", "zoo"},
+    "platformdirs": {"io/desktop.py", "tuning.py", "zoo"},
     "pydantic": {"config.py", "settings.py", "train", "tuning.py", "zoo"},
     "rich": {"cli", "control/display.py", "train"},
     "safetensors": {"train", "zoo"},
