@@ -22,6 +22,7 @@ from typing import Any
 
 from rtsep.account import Status, take_stats, take_status, tell
 from rtsep.errors import RtsepError
+from rtsep.io.cards import Card
 from rtsep.io.clocked import BLOCK_SAMPLES
 from rtsep.mixer import Mixer
 from rtsep.rig import build
@@ -71,6 +72,11 @@ class Host:
     def notice(self) -> str | None:
         """What a person should know before it starts: that the model is too slow, and what would help."""
         return self._rig.notice
+
+    @property
+    def cards(self) -> tuple[Card | None, Card | None]:
+        """The cards at the input and the output, where there are any."""
+        return self._rig.ends.inputs, self._rig.ends.outputs
 
     @property
     def mix(self) -> Mixer:
