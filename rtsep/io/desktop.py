@@ -10,6 +10,8 @@ and the next session does it. Only one session of a user can have the desktop; a
 tells a sink that is in use from one that was left behind.
 
 PortAudio reaches the server through ALSA's ``pulse`` plugin, which is told by environment variables what to connect.
+It makes its stream anew when it starts and after every underrun, so that no wish could be tied to it: if the real sink
+is unplugged, or becomes the default and then ours again, PulseAudio moves rtsep to its own sink, and it is silent.
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ WITHOUT = {
 
 @dataclass(frozen=True)
 class Former:
-    """How the desktop was: its default sink, and the sinks of the streams that were moved, by their number."""
+    """How the desktop was: its default sink, and the sinks of the streams that were moved by name, by their number."""
 
     sink: str
     streams: dict[str, str] = field(default_factory=dict)
@@ -163,19 +165,15 @@ class Desktop:
     def take(self) -> None:
         """Make the sink the default and move there what plays at the one that was.
 
-        The server moves what has no wish of its own; only the others are moved by name, for it remembers that.
+        The server moves what has no wish of its own. Only the others are moved by name, for that is a wish which it
+        remembers, and gives up for one that it can only get back by name.
         """
-        numbers = {sink.index: sink.name for sink in list_sinks()}
-        on_former = [s for s in list_streams() if numbers.get(s.sink) == self._former.sink and not _is_own(s)]
-        self._former = Former(self._former.sink, {str(s.index): self._former.sink for s in on_former})
-        self._former.write(self._path)
         pactl("set-default-sink", SINK_NAME)
-        for index in _left_on(self._former.sink):
+        left = _left_on(self._former.sink)
+        self._former = Former(self._former.sink, {str(index): self._former.sink for index in left})
+        self._former.write(self._path)
+        for index in left:
             _try("move-sink-input", str(index), SINK_NAME)
-        if self._output is not None:
-            # PulseAudio moved ours as well, in a circle; and now it stays, whatever becomes the default later.
-            for own in filter(_is_own, list_streams()):
-                pactl("move-sink-input", str(own.index), self._output)
 
     def give(self) -> None:
         """Put the default and the streams back; the sink stays, for its monitor may still be heard."""
@@ -240,7 +238,7 @@ class DesktopDriver:
         return self._card.error
 
     def start(self) -> None:
-        """Take the desktop, and play."""
+        """Take the desktop, and play: in this order, or the server would move the stream that plays as well."""
         self._desktop.take()
         self._card.start()
 
@@ -278,12 +276,15 @@ def put_back(path: Path) -> None:
 
 def give_back(former: Former) -> None:
     """Put the default sink and the streams back, as far as nobody else has changed them since."""
-    names = {sink.name for sink in list_sinks()}
-    if default_sink() == SINK_NAME and former.sink in names:
+    numbers = {sink.name: sink.index for sink in list_sinks()}
+    ours = {str(stream.index) for stream in list_streams() if stream.sink == numbers.get(SINK_NAME)}
+    for index, sink in former.streams.items():
+        if index in ours and sink in numbers:
+            _try("move-sink-input", index, sink)  # before it is the default: then it would be no wish
+    if default_sink() == SINK_NAME and former.sink in numbers:
         pactl("set-default-sink", former.sink)
-    for index in _left_on(SINK_NAME):
-        sink = former.streams.get(str(index), former.sink)
-        _try("move-sink-input", str(index), sink if sink in names else "@DEFAULT_SINK@")
+    for number in _left_on(SINK_NAME):
+        _try("move-sink-input", str(number), "@DEFAULT_SINK@")
 
 
 def _make_sink(sample_rate_hz: int) -> None:

@@ -59,8 +59,12 @@ class Server:
     def places(self) -> dict[str, str]:
         """Who plays where: the application's name, and the sink's."""
         names = {index: keys["Name"] for index, keys in records(self.pactl("list", "sinks"))}
-        streams = records(self.pactl("list", "sink-inputs"))
-        return {keys["application.name"]: names[int(keys["Sink"])] for _, keys in streams}
+        return {keys["application.name"]: names[int(keys["Sink"])] for _, keys in self.streams}
+
+    @property
+    def streams(self) -> list[tuple[int, dict[str, str]]]:
+        """All that plays: its number, keys and properties."""
+        return list(records(self.pactl("list", "sink-inputs")))
 
     @contextmanager
     def playing(

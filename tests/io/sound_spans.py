@@ -22,22 +22,26 @@ def spans(part: np.ndarray, whole: np.ndarray, tolerance: float) -> list[Span]:
 
     Both must be rich, as noise is: what is silent in `part`, or shorter than `PROBE_SAMPLES`, is not looked for.
     """
-    found, at = [], 0
+    found: list[Span] = []
+    at, n_places = 0, whole.shape[1] - PROBE_SAMPLES + 1
+    order = np.argsort(whole[0, :n_places])
+    ascending = whole[0, :n_places][order]
     while at + PROBE_SAMPLES <= part.shape[1]:
         probe = part[:, at : at + PROBE_SAMPLES]
         if not probe[:, 0].any():
             at += int(part[:, at:].any(axis=0).argmax()) or part.shape[1]
             continue
-        n_places = whole.shape[1] - PROBE_SAMPLES + 1
-        places = np.flatnonzero((np.abs(whole[:, :n_places] - probe[:, :1]) <= tolerance).all(axis=0))
-        for place in places:
-            if (np.abs(whole[:, place : place + PROBE_SAMPLES] - probe) <= tolerance).all():
-                n = min(part.shape[1] - at, whole.shape[1] - place)
-                differs = np.abs(part[:, at : at + n] - whole[:, place : place + n]).max(axis=0) > tolerance
-                length = int(differs.argmax()) if differs.any() else n
-                found.append(Span(at, int(place), length))
-                at += length
-                break
-        else:
+        first, last = np.searchsorted(ascending, [probe[0, 0] - tolerance, probe[0, 0] + tolerance])
+        fits = [
+            q for q in order[first:last] if np.abs(whole[:, q : q + PROBE_SAMPLES] - probe).max() <= tolerance
+        ]
+        if not fits:
             at += 1
+            continue
+        place = int(min(fits))
+        n = min(part.shape[1] - at, whole.shape[1] - place)
+        differs = np.abs(part[:, at : at + n] - whole[:, place : place + n]).max(axis=0) > tolerance
+        length = int(differs.argmax()) if differs.any() else n
+        found.append(Span(at, place, length))
+        at += length
     return found

@@ -97,8 +97,20 @@ def live(server: Server, *options: str) -> Iterator[Live]:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with run_server(("card", 2), ("other", 2)) as one:
+    with run_server(("other", 2), ("card", 2)) as one:
+        one.pactl("set-default-sink", "card")  # of itself it would choose the other
         yield one
+
+
+def pin(server: Server, name: str, sink: str) -> None:
+    """Have the server know that an application is wanted on a sink, whatever the default is."""
+    index = next(i for i, keys in server.streams if keys["application.name"] == name)
+    away = {"card": "other", "other": "card"}[sink]
+    default = server.default
+    server.pactl("set-default-sink", away)  # what is moved to the default has no wish
+    for place in (away, sink):
+        server.pactl("move-sink-input", str(index), place)
+    server.pactl("set-default-sink", default)
 
 
 def is_as_before(server: Server) -> bool:
@@ -157,10 +169,8 @@ def test_applications_are_moved_and_later_ones_follow_and_all_are_put_back(serve
         opened.enter_context(server.playing("early"))
         opened.enter_context(server.playing("pinned"))
         opened.enter_context(server.playing("elsewhere"))
-        for index, keys in records(server.pactl("list", "sink-inputs")):
-            if (name := keys["application.name"]) != "early":  # a move is a wish that the server keeps to
-                for sink in ("other", "card", "other")[: 2 if name == "pinned" else 3]:
-                    server.pactl("move-sink-input", str(index), sink)
+        pin(server, "pinned", "card")
+        pin(server, "elsewhere", "other")
         session = opened.enter_context(live(server))
         session.wait_until_it_plays()
         assert server.default == SINK_NAME
@@ -174,12 +184,11 @@ def test_applications_are_moved_and_later_ones_follow_and_all_are_put_back(serve
         }
         titles = [keys["Description"] for _, keys in records(server.pactl("list", "sinks"))]
         assert SINK_TITLE in titles
-        server.pactl("set-default-sink", "other")
-        server.pactl("set-default-sink", SINK_NAME)
-        assert server.places["rtsep"] == "card"  # it never hears itself
         session.end("SIGTERM")
         assert server.places == {"early": "card", "pinned": "card", "late": "card", "elsewhere": "other"}
         assert is_as_before(server)
+        server.pactl("set-default-sink", "other")  # and who has a wish, has it again
+        assert server.places == {"early": "other", "pinned": "card", "late": "other", "elsewhere": "other"}
 
 
 @pytest.mark.parametrize("how", ["q", "SIGHUP"])
@@ -194,9 +203,7 @@ def test_every_way_out_puts_everything_back(server: Server, how: str) -> None:
 
 def test_the_next_session_puts_back_what_a_killed_one_left(server: Server) -> None:
     with server.playing("player"), server.playing("pinned"):
-        index = max(index for index, _ in records(server.pactl("list", "sink-inputs")))
-        for sink in ("other", "card"):
-            server.pactl("move-sink-input", str(index), sink)
+        pin(server, "pinned", "card")
         with live(server) as session:
             session.wait_until_it_plays()
             session.process.kill()
@@ -210,6 +217,8 @@ def test_the_next_session_puts_back_what_a_killed_one_left(server: Server) -> No
             session.end("SIGINT")
         assert server.places == {"player": "card", "pinned": "card"}
         assert is_as_before(server)
+        server.pactl("set-default-sink", "other")
+        assert server.places == {"player": "other", "pinned": "card"}
 
 
 def test_a_session_that_runs_is_left_alone(server: Server) -> None:
