@@ -54,7 +54,7 @@ $(VENV)/.runs: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.tests: pyproject.toml constraints.txt | $(VENV)/bin/python
-	@sh .ci/system.sh $(SYSTEM) portaudio jack
+	@sh .ci/system.sh $(SYSTEM) portaudio jack pulse
 	@echo "Installing rtsep and its test tools into $(VENV) (the first time, this takes minutes) ..."
 	$(PIP) -e '.[test]'
 	@touch $@

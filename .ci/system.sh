@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs what pip cannot: PortAudio's library, a JACK server for the tests, Python's venv.
+# Installs what pip cannot: PortAudio's library, sound servers for the tests, Python's venv.
 #
-#   .ci/system.sh yes|no PART...      PART: portaudio, jack, venv (followed by the Python that lacks it)
+#   .ci/system.sh yes|no PART...      PART: portaudio, jack, pulse, venv (followed by the Python that lacks it)
 #
 # Asks the system's package manager, with sudo where that is needed and possible. Where it is not (or with "no")
 # it says what to install and ends with 1. What is there already costs nothing.
@@ -23,6 +23,13 @@ has_library() { # NAME: does the dynamic linker know libNAME?
     esac
 }
 
+has_alsa_plugin() { # ALSA loads it by its path, so the dynamic linker does not know it
+    for folder in /usr/lib/*/alsa-lib /usr/lib64/alsa-lib /usr/lib/alsa-lib; do
+        if [ -e "$folder/libasound_module_pcm_pulse.so" ]; then return 0; fi
+    done
+    return 1
+}
+
 manager() {
     for name in apt-get dnf pacman zypper brew; do
         if has "$name"; then echo "$name"; return; fi
@@ -38,6 +45,10 @@ packages() { # PART: its packages in the words of this system's manager; nothing
         jack:dnf) echo jack-audio-connection-kit ;;
         jack:pacman) echo jack2 ;;
         jack:zypper | jack:brew) echo jack ;;
+        pulse:apt-get) echo pulseaudio pulseaudio-utils libasound2-plugins ;;
+        pulse:dnf) echo pulseaudio pulseaudio-utils alsa-plugins-pulseaudio ;;
+        pulse:pacman) echo pulseaudio alsa-plugins ;;
+        pulse:zypper) echo pulseaudio pulseaudio-utils alsa-plugins-pulse ;;
         venv:apt-get) echo python3-venv ;;
         venv:dnf | venv:zypper) echo python3 ;;
         venv:pacman | venv:brew) echo python ;;
@@ -48,6 +59,7 @@ words() { # PART: what it is, for a person
     case $1 in
         portaudio) echo "PortAudio's library" ;;
         jack) echo "a JACK server (jackd)" ;;
+        pulse) echo "PulseAudio, its pactl, and ALSA's plugin for it" ;;
         venv) echo "Python 3.10 or newer with the modules venv and ensurepip" ;;
     esac
 }
@@ -56,8 +68,11 @@ is_there() { # PART
     case $1 in
         portaudio) has_library portaudio ;;
         jack) has jackd ;;
+        # PulseAudio would take the place of PipeWire's server and with it the user's sound: there its tests are skipped.
+        pulse) [ "$(uname -s)" != Linux ] || has pipewire-pulse \
+                   || { has pulseaudio && has pactl && has_alsa_plugin; } ;;
         venv) "$python" -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ;;
-        *) echo "$0: unknown part '$1'; there are portaudio, jack and venv" >&2; exit 2 ;;
+        *) echo "$0: unknown part '$1'; there are portaudio, jack, pulse and venv" >&2; exit 2 ;;
     esac
 }
 

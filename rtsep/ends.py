@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from rtsep.errors import DeviceError, UsageError
 from rtsep.io.cards import DEFAULT_CARD, Card, check_rate_hz, choose_rate_hz, find_card
 from rtsep.io.clocked import BLOCK_SAMPLES
+from rtsep.io.desktop import plugin_card
 from rtsep.io.encode import CODECS
 from rtsep.io.files import AudioReader
 from rtsep.settings import Clock, LiveSettings
@@ -56,17 +57,13 @@ def open_ends(settings: LiveSettings, model_rate_hz: int) -> Ends:
     Raises
     ------
     UsageError
-        The clock does not fit the ends.
+        The clock does not fit the ends, or this system has no desktop to listen to.
     DeviceError, AudioFileError
         A card or a file is not to be had, or a card does not have the rate that was asked for.
     """
     source, output = settings.input.endpoint, settings.output
     clock = _choose_clock(settings)
-    inputs = outputs = None
-    if clock == "device":
-        name = settings.input.card if source.is_file else source.name
-        inputs = find_card(name, "input") if settings.mixer.direct or not source.is_file else None
-        outputs = None if output.endpoint.is_file else find_card(output.endpoint.name, "output")
+    inputs, outputs = _find_cards(settings) if clock == "device" else (None, None)
     reader = AudioReader(source.path) if source.is_file else None
     largest = output.max_block_samples if clock == "device" else BLOCK_SAMPLES
     has_two = _has_two_clocks(settings, inputs, outputs)
@@ -89,6 +86,22 @@ def _has_two_clocks(settings: LiveSettings, inputs: Card | None, outputs: Card |
     if settings.input.own_clock is not None:
         return settings.input.own_clock
     return inputs.index != outputs.index and not inputs.shares_clock(outputs)
+
+
+def _find_cards(settings: LiveSettings) -> tuple[Card | None, Card | None]:
+    """The cards at both ends; the desktop's one card leads to all sinks of the sound server."""
+    source, sink = settings.input.endpoint, settings.output.endpoint
+    if sink.is_desktop:
+        raise UsageError(
+            "--output desktop: the desktop is an input only. Leave --output out, or name a sink."
+        )
+    if source.is_desktop:
+        card = plugin_card()
+        return card, None if sink.is_file else card
+    name = settings.input.card if source.is_file else source.name
+    inputs = find_card(name, "input") if settings.mixer.direct or not source.is_file else None
+    outputs = None if sink.is_file else find_card(sink.name, "output")
+    return inputs, outputs
 
 
 def _choose_rate_hz(

@@ -24,6 +24,7 @@ from rtsep import realtime
 from rtsep.account import Status, take_stats, take_status, tell
 from rtsep.changing import change_mix, change_separation, check_change
 from rtsep.errors import RtsepError, UsageError
+from rtsep.io.cards import Card
 from rtsep.io.clocked import BLOCK_SAMPLES
 from rtsep.io.microphone import LISTEN_S, hear
 from rtsep.mixer import Mixer
@@ -78,6 +79,11 @@ class Host:
     def notice(self) -> str | None:
         """What a person should know before it starts: what was left to recover, and if the model is too slow."""
         return self._rig.notice
+
+    @property
+    def cards(self) -> tuple[Card | None, Card | None]:
+        """The cards at the input and the output, where there are any."""
+        return self._rig.ends.inputs, self._rig.ends.outputs
 
     @property
     def mix(self) -> Mixer:

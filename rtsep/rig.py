@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import Protocol
+from typing import Literal, Protocol
 
 from rtsep.callback import CHUNK_SAMPLES
 from rtsep.chain import MEMORY_S
@@ -19,6 +19,7 @@ from rtsep.ends import Ends, open_ends
 from rtsep.follower import Follower, least_offset_samples
 from rtsep.io.cards import CardDriver, TwoCardsDriver
 from rtsep.io.clocked import ClockedDriver
+from rtsep.io.desktop import DesktopDriver
 from rtsep.mixer import MAIN, Bus, Mixer, Strip, gain_of
 from rtsep.recorder import Recorder
 from rtsep.separation import Separation
@@ -259,14 +260,38 @@ def _make_driver(settings: LiveSettings, rig: Rig) -> Driver:
         if ends.clock == "real":
             return ClockedDriver(desk.call, rate_hz, block_samples, rig.feed, is_paced=True)
         return ClockedDriver(desk.call, rate_hz, block_samples, rig.work, is_paced=False, rests=rig.rests)
+    if settings.input.endpoint.is_desktop:
+        sink = settings.output.endpoint
+
+        def open_card(latency_s: float) -> CardDriver:
+            return _open_card(settings, rig, latency_s)
+
+        return DesktopDriver(None if sink.is_file else sink.name, ends.sample_rate_hz, open_card)
+    return _open_two_cards(settings, rig) if ends.has_two_clocks else _open_card(settings, rig)
+
+
+def _open_card(settings: LiveSettings, rig: Rig, latency_s: float | Literal["low"] = "low") -> CardDriver:
+    """One stream, with one end or both."""
+    ends, desk = rig.ends, rig.desk
     n_inputs, n_outputs = int(desk.state["n_card_inputs"]), int(desk.state["n_card_outputs"])
-    state, rate_hz = desk.state_address, ends.sample_rate_hz
-    if not ends.has_two_clocks:
-        function = desk.function_address
-        return CardDriver(
-            ends.inputs, ends.outputs, n_inputs, n_outputs, rate_hz, block_samples, function, state
-        )
-    capture, playback = desk.half_addresses
-    source = CardDriver(ends.inputs, None, n_inputs, 0, rate_hz, block_samples, capture, state)
-    sink = CardDriver(None, ends.outputs, 0, n_outputs, ends.output_rate_hz, block_samples, playback, state)
+    return CardDriver(
+        ends.inputs,
+        ends.outputs,
+        n_inputs,
+        n_outputs,
+        ends.sample_rate_hz,
+        settings.output.block_samples,
+        desk.function_address,
+        desk.state_address,
+        latency_s,
+    )
+
+
+def _open_two_cards(settings: LiveSettings, rig: Rig) -> TwoCardsDriver:
+    """A stream for each end, on clocks of their own."""
+    ends, desk, block = rig.ends, rig.desk, settings.output.block_samples
+    n_inputs, n_outputs = int(desk.state["n_card_inputs"]), int(desk.state["n_card_outputs"])
+    (capture, playback), state = desk.half_addresses, desk.state_address
+    source = CardDriver(ends.inputs, None, n_inputs, 0, ends.sample_rate_hz, block, capture, state)
+    sink = CardDriver(None, ends.outputs, 0, n_outputs, ends.output_rate_hz, block, playback, state)
     return TwoCardsDriver(source, sink)

@@ -68,11 +68,15 @@ Clock = Literal["device", "real", "free"]
 RecordFormat = Literal["wav", "flac"]
 
 
+#: The input that is whatever other applications play.
+DESKTOP = "desktop"
+
+
 @dataclass(frozen=True)
 class Endpoint:
-    """Where sound comes from or goes to: a file's path, or the name or index of a device."""
+    """Where sound comes from or goes to: a file's path, the name or index of a device, or the desktop."""
 
-    kind: Literal["file", "device"]
+    kind: Literal["file", "device", "desktop"]
     name: str
 
     @property
@@ -81,20 +85,27 @@ class Endpoint:
         return self.kind == "file"
 
     @property
+    def is_desktop(self) -> bool:
+        """Whether this is what other applications play."""
+        return self.kind == "desktop"
+
+    @property
     def path(self) -> Path:
         """The name as a path."""
         return Path(self.name)
 
     @classmethod
     def read(cls, text: str) -> Endpoint:
-        """Tell a file from a device.
+        """Tell a file, a device and the desktop apart.
 
-        ``file:`` and ``device:`` decide; an existing path and a name with the ending of an audio file
-        are files; everything else is a device.
+        ``file:`` and ``device:`` decide; ``desktop`` is the desktop; an existing path and a name with the ending
+        of an audio file are files; everything else is a device.
         """
         kind, colon, name = text.partition(":")
         if colon and kind in ("file", "device"):
             return cls("file" if kind == "file" else "device", name)
+        if text == DESKTOP:
+            return cls("desktop", text)
         path = Path(text)
         is_file = path.is_file() or path.suffix.lower() in AUDIO_SUFFIXES
         return cls("file" if is_file else "device", text)
@@ -103,10 +114,10 @@ class Endpoint:
 class InputSettings(Strict):
     """What is taken apart.
 
-    `source` is a file or a device (see `Endpoint.read`); of a card, one channel is doubled, and of more than two the
-    mean of the first, third, ... is left, that of the others right. Without `sample_rate_hz` the session runs at the
-    file's rate, else at the model's, where the card can. If the source is a file, `card` has the direct inputs.
-    `own_clock` says whether the card's clock is another one than the output's (none: if it is another device).
+    `source` is a file, a device or ``desktop`` (see `Endpoint.read`); of a card, one channel is doubled, and of more
+    than two the mean of the first, third, ... is left, that of the others right. Without `sample_rate_hz` the session
+    runs at the file's rate, else at the model's, where the card can. If the source is a file, `card` has the direct
+    inputs. `own_clock` says whether the card's clock is another one than the output's (none: if it is another device).
     """
 
     source: Source = "default"

@@ -64,7 +64,7 @@ HOMES = {
         "nets",
         "realtime/linux.py",
     },
-    "platformdirs": {"tuning.py", "zoo"},
+    "platformdirs": {"io/desktop.py", "tuning.py", "zoo"},
     "pydantic": {"config.py", "settings.py", "train", "tuning.py", "zoo"},
     "rich": {"cli", "control/display.py", "train"},
     "safetensors": {"train", "zoo"},

@@ -24,11 +24,14 @@ EPILOG = """
 
 `rtsep live --input "USB Audio" --output "USB Audio" -m 2stems --gain vocals=-12`
 
+`rtsep live --input desktop --karaoke` takes the voice out of whatever other applications play (Linux).
+
 `rtsep live configs/four-stems-eight-outputs.yaml --input device:system`
 
 `rtsep live song.flac --clock free --record takes --output mix.wav` runs as fast as it can.
 
-A path that exists or ends like an audio file is a file, anything else a device; `file:` and `device:` decide.
+A path that exists or ends like an audio file is a file, `desktop` is what other applications play, anything else is
+a device; `file:` and `device:` decide. With the desktop, `--output` names a sink of PulseAudio or PipeWire.
 `rtsep devices` shows the devices. Keys are shown while it runs; q or Ctrl-C ends it.
 """
 
@@ -59,7 +62,9 @@ SourcesArgument = Annotated[
 ]
 InputOption = Annotated[
     str | None,
-    typer.Option("-i", "--input", metavar="DEVICE|FILE", help="What is taken apart.", rich_help_panel=PLACES),
+    typer.Option(
+        "-i", "--input", metavar="DEVICE|FILE|desktop", help="What is taken apart.", rich_help_panel=PLACES
+    ),
 ]
 OutputOption = Annotated[
     str | None,
@@ -248,6 +253,7 @@ def run(settings: LiveSettings, read_settings: Callable[[], LiveSettings] | None
     check_source(settings)
     with Keyboard(settings.control.keys):  # now: what is typed while the model is loaded is not echoed
         from rtsep.host import Host
+        from rtsep.io.feedback import WARNING, may_howl
 
         if settings.model.name is None:
             from rtsep.zoo import default_model
@@ -257,6 +263,8 @@ def run(settings: LiveSettings, read_settings: Callable[[], LiveSettings] | None
             host = Host(settings)
         for line in odd_wishes(settings):
             say(line)
+        if not settings.input.endpoint.is_desktop and may_howl(*host.cards):
+            say(WARNING)
         control = settings.control
         play(host, keys=control.keys, stats_json=control.stats_json, read_settings=read_settings)
     host.check()
@@ -265,8 +273,6 @@ def run(settings: LiveSettings, read_settings: Callable[[], LiveSettings] | None
 def odd_wishes(settings: LiveSettings) -> Iterator[str]:
     """What can be done but is hardly meant, each in a line."""
     output = settings.output
-    if not settings.input.endpoint.is_file and not output.endpoint.is_file:
-        yield "A microphone hears loudspeakers: use headphones, or a line input."
     is_kept = output.endpoint.is_file or output.record is not None
     if output.clock in ("real", "free") and not is_kept:
         yield f"--clock {output.clock} plays on no card: nothing is heard or kept without --output or --record."

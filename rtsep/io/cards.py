@@ -226,6 +226,8 @@ class CardDriver:
         Samples a block; 0: as the card likes it, which costs the least latency.
     function_address, state_address
         The C callback (``PaStreamCallback``) and its user data. Both must live until `stop` has returned.
+    latency_s
+        What is asked of the card, each way; ``low``: its own idea of it.
 
     Raises
     ------
@@ -243,6 +245,7 @@ class CardDriver:
         block_samples: int,
         function_address: int,
         state_address: int,
+        latency_s: float | Literal["low"] = "low",
     ) -> None:
         self._sd = sd = _portaudio()
         _check_channels(inputs, "input", n_inputs)
@@ -261,7 +264,7 @@ class CardDriver:
                 device=device,
                 channels=channels,
                 dtype="float32",
-                latency="low",
+                latency=latency_s,
                 callback=ffi.cast("PaStreamCallback*", function_address),
                 userdata=ffi.cast("void*", state_address),
                 extra_settings=settings,

@@ -13,34 +13,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from jack_server import PERIOD_SAMPLES, RATE_HZ, Desk, run_server
+from random_model import STEMS
 
 import rtsep
 from rtsep.demo.song import render
 from rtsep.io.files import AudioWriter, read_audio
-from rtsep.nets.unet import SeparationNet
-from rtsep.zoo import ModelCard, NetworkCard, write_folder
 
 OUTSIDE = Path(__file__).parents[1] / "outside"
-STEMS = ("vocals", "drums", "bass", "other")
 GAINS_DB = {"vocals": -6.0, "drums": 3.0, "bass": 0.0, "other": 0.0}
 MUTED = "other"
 UPDATE_HOPS = 4
 TOLERANCE = 2e-6
 FADE_STEP = 1 / 64
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A four-stem model with random weights: small, so that it is quick, and no mask is trivial."""
-    torch.manual_seed(7)
-    network = NetworkCard(instruments=STEMS, conv_n_filters=(2, 2, 2, 4, 4, 4))
-    card = ModelCard(
-        name="random-4stems", stems=STEMS, n_frames=64, n_bins=512, mask="direct", network=network
-    )
-    state = SeparationNet(network.instruments, network.unet).state_dict()
-    return write_folder(tmp_path_factory.mktemp("models") / "random-4stems", card, state).path
 
 
 @pytest.fixture(scope="module")
