@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rtsep.recorder import Recorder
+from rtsep.recording import Recording
 from rtsep.rig import Rig
 from rtsep.settings import LiveSettings
 from rtsep.stream import N_CHANNELS, Latency
@@ -95,18 +95,17 @@ def take_stats(rig: Rig, settings: LiveSettings, latency: Latency) -> dict[str, 
         **{name: int(desk.state[name]) for name in counts},
         "n_skips": engine.n_skips + engine.n_restarts,
         "n_skipped_samples": engine.n_skipped_samples,
-        **_take_files(rig.recorder),
+        **_take_files(rig.recording),
         "settings": settings.model_dump(mode="json"),
     }
 
 
-def _take_files(recorder: Recorder | None) -> dict[str, Any]:
+def _take_files(recording: Recording) -> dict[str, Any]:
     """What was written, and what it lacks."""
-    clipped = recorder.n_clipped_samples if recorder else {}
     return {
-        "n_recording_lost_samples": recorder.n_lost_samples if recorder else 0,
-        "n_clipped_samples": {str(path): n for path, n in clipped.items()},
-        "files": [str(path) for path in recorder.files] if recorder else [],
+        "n_recording_lost_samples": recording.n_lost_samples,
+        "n_clipped_samples": {str(path): n for path, n in recording.n_clipped_samples.items()},
+        "files": [str(path) for path in recording.files],
     }
 
 

@@ -40,10 +40,6 @@ def check_change(before: LiveSettings, after: LiveSettings) -> None:
         raise UsageError(
             f"{', '.join(fixed)} cannot change while it plays; end the session and start it anew"
         )
-    if before.model != after.model and before.output.record is not None:
-        raise UsageError(
-            "the model cannot change while its stems are recorded; end the session and start it anew"
-        )
 
 
 def change_mix(mixer: Mixer, before: LiveSettings, after: LiveSettings) -> None:
@@ -99,9 +95,11 @@ def change_separation(rig: Rig, settings: LiveSettings, is_over: Callable[[], bo
     if not _wait(lambda: after.is_ahead_of(rig.desk.position), until_s, is_over):
         after.close()
         raise UsageError(f"{separator.name} was not ready in time, so nothing was changed")
+    rig.recording.end_take()
     rig.desk.fade_to(after.chain)
     _wait(rig.desk.has_switched, float("inf"), is_over)
     before, rig.separation = rig.separation, after
+    rig.recording.begin_take(settings, separator.stems)
     return before
 
 

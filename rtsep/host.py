@@ -56,8 +56,7 @@ class Host:
         with ExitStack() as opened:
             self._rig, self._driver = build(settings, opened)
             self._opened = opened.pop_all()
-        if self._rig.recorder is not None:
-            self._rig.recorder.account = self.stats
+        self._rig.recording.account = self.stats
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._is_started = self._is_over = False
@@ -135,8 +134,8 @@ class Host:
         workers: dict[str, Callable[[], None]] = {}
         if rig.ends.clock == "free":
             return workers
-        if (recorder := rig.recorder) is not None:
-            workers["rtsep-recorder"] = lambda: recorder.run(stop)
+        if rig.recording.is_wanted:
+            workers["rtsep-recorder"] = lambda: rig.recording.run(stop)
         if rig.ends.clock == "device" and (transport := rig.transport) is not None:
             rig.feed(2 * BLOCK_SAMPLES)
             workers["rtsep-transport"] = lambda: transport.run(stop, lambda: rig.desk.position)
@@ -148,8 +147,8 @@ class Host:
             return
         self._is_over = True
         self._end_threads()
-        if self._is_started and self._rig.recorder is not None:
-            self._rig.recorder.close()
+        if self._is_started:
+            self._rig.recording.close()
         self._opened.close()
 
     def _end_threads(self) -> None:
@@ -207,20 +206,15 @@ class Host:
     @property
     def error(self) -> Exception | None:
         """What broke first, if anything did; the music may go on."""
-        recorder = self._rig.recorder
-        return (
-            self._fatal
-            or self._rig.separation.engine.error
-            or (recorder.error if recorder is not None else None)
-        )
+        return self._fatal or self._rig.separation.engine.error or self._rig.recording.error
 
     @property
     def _fatal(self) -> Exception | None:
         """What leaves nothing to listen to."""
-        transport, recorder = self._rig.transport, self._rig.recorder
+        transport, recording = self._rig.transport, self._rig.recording
         broken = self._driver.error or (transport.error if transport is not None else None)
-        if broken is None and recorder is not None and recorder.is_over and self._rig.ends.outputs is None:
-            return recorder.error  # the file was all there was
+        if broken is None and recording.is_wanted and recording.is_over and self._rig.ends.outputs is None:
+            return recording.error  # the file was all there was
         return broken
 
     def wait(self, timeout_s: float = math.inf) -> bool:
@@ -268,7 +262,7 @@ class Host:
     def summary(self) -> list[str]:
         """The account in lines."""
         lines = tell(self.stats())
-        if self._rig.recorder is not None and not self._rig.n_heard_samples:
+        if self._rig.recording.is_wanted and not self._rig.n_heard_samples:
             lines.append("Nothing was heard yet, so no file was written.")
         return lines
 

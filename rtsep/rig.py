@@ -2,7 +2,7 @@
 
 ::
 
-    card or file ─▶ callback ─▶ input tape ─▶ engine ─▶ stem tape ─▶ callback ─▶ card, sink tape ─▶ recorder ─▶ files
+    card or file ─▶ callback ─▶ input tape ─▶ engine ─▶ stem tape ─▶ callback ─▶ card, sink tape ─▶ recording ─▶ files
          (transport)    ▲                  └─ separation ─┘            ▲
                       driver                                         mixer
 """
@@ -21,10 +21,10 @@ from rtsep.io.cards import CardDriver, TwoCardsDriver
 from rtsep.io.clocked import ClockedDriver
 from rtsep.io.desktop import DesktopDriver
 from rtsep.mixer import MAIN, Bus, Mixer, Strip, gain_of
-from rtsep.recorder import Recorder
+from rtsep.recording import Recording
 from rtsep.separation import Separation
 from rtsep.separator import Separator
-from rtsep.session_files import check_files, open_recorder, recover_earlier
+from rtsep.session_files import check_files, recover_earlier
 from rtsep.settings import LiveSettings, StripSettings
 from rtsep.stream import N_CHANNELS, Latency
 from rtsep.tape import Tape
@@ -86,9 +86,7 @@ class Rig:
         self.transport: Transport | None = None
         if ends.reader is not None and desk.source_tape is not None:
             self.transport = Transport(ends.reader, desk.source_tape, ends.sample_rate_hz, lambda: self.heard)
-        self.recorder: Recorder | None = open_recorder(
-            settings, separation.separator.stems, desk, lambda: self.n_heard_samples, desk.new_events
-        )
+        self.recording = Recording(settings, separation.separator.stems, desk, lambda: self.end)
 
     @property
     def separator(self) -> Separator:
@@ -133,8 +131,7 @@ class Rig:
         self.feed(n_samples)
         while self.separation.engine.step():
             pass
-        if self.recorder is not None:
-            self.recorder.step()
+        self.recording.step()
 
     def rests(self) -> bool:
         """Without a clock: whether the input stands still or has ended, and silence is all that would be made."""
@@ -170,8 +167,7 @@ def build(settings: LiveSettings, opened: ExitStack) -> tuple[Rig, Driver]:
     desk = _make_desk(settings, ends, separation, input_tape)
     earlier = recover_earlier(settings)  # now that hardly anything can keep its lines from being shown
     rig = Rig(settings, ends, mixer, separation, desk, earlier)
-    if rig.recorder is not None:
-        opened.callback(rig.recorder.abort)
+    opened.callback(rig.recording.abort)
     driver = _make_driver(settings, rig)
     opened.callback(driver.stop)
     return rig, driver

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import get_args
 
@@ -64,47 +64,87 @@ def recover_earlier(settings: LiveSettings) -> list[str]:
     return [line for folder in folders for done in recover(folder, reserved) for line in done.tell()]
 
 
-def open_recorder(
+def open_sink(
+    settings: LiveSettings,
+    desk: Desk,
+    n_out: Callable[[], int],
+    events: Callable[[], Iterable[Event]],
+) -> Recorder | None:
+    """A recorder for the sink file, or None if there is none.
+
+    Parameters
+    ----------
+    settings
+        What is to be written.
+    desk
+        Whose tapes are followed.
+    n_out
+        Gives how many samples have come out by now, which is how long the file may be.
+    events
+        Gives what happened; see `rtsep.recorder`.
+
+    Raises
+    ------
+    AudioFileError
+        The file cannot be written.
+    """
+    sink = settings.output.endpoint
+    if not sink.is_file:
+        return None
+    track = Track(sink.path, desk.sink_tape, tuple(range(desk.n_outputs)), desk.offset_samples)
+    return Recorder([track], desk.sample_rate_hz, n_out, "PCM_24", events=events)
+
+
+def open_take(
     settings: LiveSettings,
     stems: tuple[str, ...],
     desk: Desk,
-    heard: Callable[[], int],
+    n_heard: Callable[[], int],
     events: Callable[[], Iterable[Event]],
-) -> Recorder | None:
-    """A recorder for the sink file and for ``--record``, or None if nothing is to be written.
+    start: int,
+) -> Recorder:
+    """A recorder for ``--record``: ``mixture``, a file for each stem, and ``mix`` (the main bus), all of 24 bits.
 
-    A recording is ``mixture``, a file for each stem, and ``mix`` (the main bus), all of 24 bits, with
-    ``session.yaml`` and, if something was lost, ``marks.txt``. It replaces nothing: a folder that holds any file of
-    these names gets the take into ``take-2``, ``take-3`` and so on.
-    `heard` gives how many samples were played by now, which is how long the files may be; `events` what happened.
+    With them go ``session.yaml`` and, if something was lost, ``marks.txt``. It replaces nothing: a folder that holds
+    any file of these names gets the take into ``take-2``, ``take-3`` and so on.
+
+    Parameters
+    ----------
+    settings, desk, events
+        See `open_sink`.
+    stems
+        Those that play.
+    n_heard
+        Gives how many samples of the take were heard by now, which is how long the files may be.
+    start
+        Position on the tapes of sample 0 of the files.
 
     Raises
     ------
     UsageError
-        The sink file is one of the recording.
+        The sink file is one of the take.
     AudioFileError
         A folder cannot be made or a file not be written.
     """
-    base, sink = settings.output.record, settings.output.endpoint
-    with _chosen_folder(base, settings, stems) if base is not None else nullcontext() as folder:
-        tracks = [] if folder is None else _recording(folder, settings, stems, desk)
-        if sink.is_file:
-            outputs = tuple(range(desk.n_outputs))
-            tracks.insert(0, Track(sink.path, desk.sink_tape, outputs, desk.offset_samples))
-        if not tracks:
-            return None
-        return Recorder(tracks, desk.sample_rate_hz, heard, "PCM_24", events=events, notes_folder=folder)
+    base = settings.output.record
+    assert base is not None, "whoever asks for a take says where"
+    with _chosen_folder(base, settings, stems) as folder:
+        tracks = _recording(folder, settings, stems, desk, start)
+        rate_hz = desk.sample_rate_hz
+        return Recorder(tracks, rate_hz, n_heard, "PCM_24", events=events, notes_folder=folder)
 
 
-def _recording(folder: Path, settings: LiveSettings, stems: tuple[str, ...], desk: Desk) -> list[Track]:
+def _recording(
+    folder: Path, settings: LiveSettings, stems: tuple[str, ...], desk: Desk, start: int
+) -> list[Track]:
     names = _sound_names(stems, settings.output.record_format)
     mixture, *of_stems, mix = [folder / name for name in names]
-    tracks = [Track(mixture, desk.input_tape, tuple(range(N_CHANNELS)))]
+    tracks = [Track(mixture, desk.input_tape, tuple(range(N_CHANNELS)), start)]
     for i, path in enumerate(of_stems):
         rows = tuple(range(N_CHANNELS * i, N_CHANNELS * (i + 1)))
-        tracks.append(Track(path, desk.chain.stem_tape, rows))
+        tracks.append(Track(path, desk.chain.stem_tape, rows, start))
     main = tuple(channel - 1 for channel in settings.output.channels)
-    tracks.append(Track(mix, desk.sink_tape, main, desk.offset_samples))
+    tracks.append(Track(mix, desk.sink_tape, main, start + desk.offset_samples))
     return tracks
 
 

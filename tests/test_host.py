@@ -293,8 +293,7 @@ def test_an_engine_that_is_held_up_is_late_and_counted(
 def test_a_broken_disk_ends_a_session_that_only_writes_a_file(tmp_path: Path) -> None:
     song = write_song(tmp_path / "song.wav", music(2.0))
     host = Host(session(song, tmp_path / "out.wav", "midside"))
-    assert host._rig.recorder is not None
-    part = host._rig.recorder._files[0].writer._part
+    part = host._rig.recording._recorders[0]._files[0].writer._part
     part._file.close()
     part._file = open("/dev/full", "wb", buffering=0)  # noqa: SIM115, PTH123
     with pytest.raises(AudioFileError, match="No space left"), host:
@@ -542,8 +541,7 @@ def test_another_model_fades_in_while_it_plays_and_faders_stay(
         sink = host._rig.desk.sink_tape
         time.sleep(0.3)
         assert not host.done
-    assert host._rig.recorder is not None
-    [switch] = [label for label in host._rig.recorder.labels if label.text.startswith("switch")]
+    [switch] = [label for label in host._rig.recording.labels if label.text.startswith("switch")]
     out = sink.read(0, sink.written)
     assert out is not None
     position = switch.start_samples + second
@@ -671,3 +669,37 @@ def test_the_account_says_what_the_engine_was_granted(tmp_path: Path) -> None:
     song = write_song(tmp_path / "song.wav", music(0.5))
     assert play(session(song, tmp_path / "free.wav", "midside"))["priority"] == {}  # no thread, no priority
     assert play(session(song, tmp_path / "real.wav", "midside", "real"))["priority"]["engine"]
+
+
+def test_a_take_ends_with_its_model_and_the_next_one_begins(tmp_path: Path, model: str) -> None:
+    samples = music(8.0)
+    song = write_song(tmp_path / "song.wav", samples)
+    output = {"record": str(tmp_path / "takes"), "compute_ms": 200.0}
+    names = ("midside", model)
+    before, after = (session(song, tmp_path / "out.wav", name, "real", output=output) for name in names)
+    host = Host(before)
+    with host:
+        time.sleep(1.0)
+        host.change(after)
+        time.sleep(1.0)
+    first, second = tmp_path / "takes", tmp_path / "takes" / "take-2"
+    assert {path.name for path in first.glob("*.wav")} == {"mixture.wav", "mid.wav", "side.wav", "mix.wav"}
+    assert {path.name for path in second.glob("*.wav")} == {
+        "mixture.wav",
+        "vocals.wav",
+        "rest.wav",
+        "mix.wav",
+    }
+    for folder, stems in ((first, ("mid", "side")), (second, ("vocals", "rest"))):
+        mixture, mix, *parts = (read_audio(folder / f"{name}.wav")[0] for name in ("mixture", "mix", *stems))
+        assert mixture.shape == mix.shape == parts[0].shape
+        assert mixture.shape[1] > 0.5 * RATE_HZ
+        begin = np.lib.stride_tricks.sliding_window_view(samples[0], 8)
+        start = int(np.argmax((begin == mixture[0, :8]).all(axis=1)))
+        np.testing.assert_allclose(mixture, samples[:, start : start + mixture.shape[1]], atol=STEP_24_BIT)
+        there = (parts[0] != 0).any(axis=0)  # where a stem was made: all of the take, if nothing was late
+        np.testing.assert_allclose(mix, mixture, atol=3 * STEP_24_BIT)
+        assert there.mean() > 0.5
+    stats = host.stats()
+    assert stats["n_switches"] == 1
+    assert len(stats["files"]) == 9

@@ -25,6 +25,7 @@ FLOORS = (
     {"tuning"},
     {"offset"},
     {"session_files", "separation"},
+    {"recording"},
     {"rig"},
     {"account", "changing"},
     {"host"},
