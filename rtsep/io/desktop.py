@@ -24,12 +24,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 
 import platformdirs
 
 from rtsep.errors import DeviceError, UsageError
-from rtsep.io.cards import DEFAULT_CARD, Card, find_card
+from rtsep.io.cards import DEFAULT_CARD, Card, CardDriver, find_card
 from rtsep.io.pactl import Sink, Stream, default_sink, list_modules, list_sinks, list_streams, pactl
 from rtsep.whole import replacing
 
@@ -189,24 +189,6 @@ class Desktop:
         self._lock.close()
 
 
-class Driver(Protocol):
-    """A card that plays."""
-
-    @property
-    def latency_parts(self) -> dict[str, int]:
-        """What it adds to the offset, in samples."""
-
-    @property
-    def error(self) -> Exception | None:
-        """Why it does not play any more."""
-
-    def start(self) -> None:
-        """Begin to play."""
-
-    def stop(self) -> None:
-        """Stop."""
-
-
 class DesktopDriver:
     """A card between the desktop and its loudspeakers, for as long as it plays.
 
@@ -218,7 +200,9 @@ class DesktopDriver:
         Opens the plugin's card, with a latency.
     """
 
-    def __init__(self, output: str | None, sample_rate_hz: int, open_card: Callable[[float], Driver]) -> None:
+    def __init__(
+        self, output: str | None, sample_rate_hz: int, open_card: Callable[[float], CardDriver]
+    ) -> None:
         self._desktop = Desktop(output, sample_rate_hz)
         try:
             with self._desktop.connected():
