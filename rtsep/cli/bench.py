@@ -66,7 +66,8 @@ def bench(
         say(tuning.too_slow(name, min(timings, key=lambda timing: timing.load)))
         raise typer.Exit(1)
     if not as_json:
-        say(f"Best: {describe(best)}; latency {best.latency_ms:.0f} ms before the card's and the reserve.")
+        least = f"{best.latency_ms:.0f} ms with --latency low, before the card's own and the reserve"
+        say(f"Best: {describe(best)}; latency from {least}.")
     if not dry:
         say(f"`rtsep live` starts with that: {tuning.store_measured(tuning.key_of(name, settings), best)}")
 
@@ -98,11 +99,11 @@ def table(name: str, timings: list[Timing], best: Timing | None) -> Table:
         "threads",
         "hops",
         "p50 ms",
-        "p99 ms",
-        "max ms",
-        "deadline ms",
-        "load p99",
-        "latency ms",
+        "p99",
+        "max",
+        "deadline",
+        "load",
+        "latency",
     )
     shown = Table(*columns, title=name, title_justify="left", box=None, pad_edge=False)
     for i, column in enumerate(shown.columns):
