@@ -1,6 +1,7 @@
 # make demo            the live engine takes a song apart while it plays (make demo SONG=song.mp3: your own)
 # make test            lint, types and tests
 # make bench           the measured figures of the README (make bench BENCH=bench/NAME.py: one of them)
+# make soak            half an hour of a live session, and what it lost (make soak MINUTES=1: a minute)
 # make lint            ruff and mypy alone
 # make clean           removes what make made
 #
@@ -11,7 +12,8 @@
 
 PYTHON ?= python3
 SONG ?=
-BENCH ?= $(wildcard bench/*.py)
+BENCH ?= $(filter-out bench/soak.py,$(wildcard bench/*.py))
+MINUTES ?= 30
 TORCH_INDEX ?= $(shell sh .ci/torch_index.sh "$(PYTHON)")
 SYSTEM ?= yes
 
@@ -21,7 +23,7 @@ BIN := $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet install -c constraints.txt \
       $(addprefix --extra-index-url=,$(TORCH_INDEX))
 
-.PHONY: demo test bench lint clean
+.PHONY: demo test bench soak lint clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.runs
@@ -37,6 +39,10 @@ lint: $(VENV)/.tests
 
 bench: $(VENV)/.tests
 	@set -e; for file in $(BENCH); do echo "== $$file"; $(BIN)/python "$$file"; done
+	$(if $(filter command line,$(origin BENCH)),,@echo "== bench/soak.py"; $(BIN)/python bench/soak.py --minutes 1)
+
+soak: $(VENV)/.tests
+	$(BIN)/python bench/soak.py --minutes $(MINUTES)
 
 clean:
 	rm -rf $(VENV) build dist demo-out .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

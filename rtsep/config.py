@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
+import platformdirs
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
@@ -137,6 +138,12 @@ def read_value(text: str) -> object:
         return yaml.load(text, _Loader)
     except yaml.YAMLError as error:
         raise ConfigError(f"{text!r} is no value: {' '.join(str(error).split())}") from error
+
+
+def user_folder() -> Path:
+    """The folder of this user's settings and measurements: ``$RTSEP_CONFIG``, or the system's for settings."""
+    folder = os.environ.get("RTSEP_CONFIG")
+    return Path(folder) if folder else platformdirs.user_config_path("rtsep", appauthor=False)
 
 
 def write_yaml(path: str | os.PathLike[str], settings: Strict) -> None:

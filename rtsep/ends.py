@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rtsep.card_latency import RoundTrip, key_of, read_round_trips
 from rtsep.errors import DeviceError, UsageError
 from rtsep.io.cards import DEFAULT_CARD, Card, check_rate_hz, choose_rate_hz, find_card
 from rtsep.io.clocked import BLOCK_SAMPLES
@@ -33,6 +34,8 @@ class Ends:
         Whether input and output are cards that each go by their own.
     largest_block_samples
         The most that one call of the callback moves.
+    round_trip
+        What a loop-back cable has shown of the cards, if there was one.
     """
 
     reader: AudioReader | None
@@ -43,10 +46,13 @@ class Ends:
     largest_block_samples: int
     output_rate_hz: int
     has_two_clocks: bool
+    round_trip: RoundTrip | None = None
 
     @property
     def card_latency_s(self) -> float:
-        """What the cards say that they add by themselves."""
+        """What the cards add by themselves: as measured, else as they say."""
+        if self.round_trip is not None:
+            return self.round_trip.samples / self.sample_rate_hz
         incoming = self.inputs.input_latency_s if self.inputs is not None else 0.0
         return incoming + (self.outputs.output_latency_s if self.outputs is not None else 0.0)
 
@@ -76,7 +82,10 @@ def open_ends(settings: LiveSettings, model_rate_hz: int) -> Ends:
             reader.close()
         raise
     largest = output.block_samples or largest
-    return Ends(reader, inputs, outputs, clock, rate_hz, largest, output_rate_hz, has_two)
+    round_trip = None
+    if inputs is not None and outputs is not None and not has_two:
+        round_trip = read_round_trips().get(key_of(inputs, outputs, rate_hz, output.block_samples))
+    return Ends(reader, inputs, outputs, clock, rate_hz, largest, output_rate_hz, has_two, round_trip)
 
 
 def _has_two_clocks(settings: LiveSettings, inputs: Card | None, outputs: Card | None) -> bool:

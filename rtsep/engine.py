@@ -33,7 +33,7 @@ class Engine:
     stream
         What separates, fresh.
     input_tape, stem_tape
-        From where, to where; the stem tape has two rows a stem.
+        From where, to where; the mixture is in the first two rows of the one, the other has two rows a stem.
     sample_rate_hz
         The rate of both.
     offset_samples
@@ -82,10 +82,11 @@ class Engine:
         if backlog <= 0:
             return False
         self._watch(backlog)
-        block = self._input.read(self._position, min(backlog, STEP_SAMPLES))
-        if block is None:
+        rows = self._input.read(self._position, min(backlog, STEP_SAMPLES))
+        if rows is None:
             self._begin_anew()
             return True
+        block = rows[:N_CHANNELS]  # direct inputs are on the tape too, and nobody separates them
         started_s = time.perf_counter()
         if self._is_skipping:
             stems = self._stream.skip(block)

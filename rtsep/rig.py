@@ -259,16 +259,28 @@ def _make_driver(settings: LiveSettings, rig: Rig) -> Driver:
     if settings.input.endpoint.is_desktop:
         sink = settings.output.endpoint
 
-        def open_card(latency_s: float) -> CardDriver:
-            return _open_card(settings, rig, latency_s)
+        def open_again(latency_s: float) -> CardDriver:
+            return open_card(ends, desk, block_samples, latency_s)
 
-        return DesktopDriver(None if sink.is_file else sink.name, ends.sample_rate_hz, open_card)
-    return _open_two_cards(settings, rig) if ends.has_two_clocks else _open_card(settings, rig)
+        return DesktopDriver(None if sink.is_file else sink.name, ends.sample_rate_hz, open_again)
+    if ends.has_two_clocks:
+        return _open_two_cards(settings, rig)
+    driver = open_card(ends, desk, block_samples)
+    if ends.round_trip is not None:
+        driver.latency_parts = {"card measured": ends.round_trip.samples}
+    return driver
 
 
-def _open_card(settings: LiveSettings, rig: Rig, latency_s: float | Literal["low"] = "low") -> CardDriver:
-    """One stream, with one end or both."""
-    ends, desk = rig.ends, rig.desk
+def open_card(
+    ends: Ends, desk: Desk, block_samples: int, latency_s: float | Literal["low"] = "low"
+) -> CardDriver:
+    """The one stream, with one end or both, that runs a desk.
+
+    Raises
+    ------
+    DeviceError
+        A card has not as many channels as the desk needs, or refuses.
+    """
     n_inputs, n_outputs = int(desk.state["n_card_inputs"]), int(desk.state["n_card_outputs"])
     return CardDriver(
         ends.inputs,
@@ -276,7 +288,7 @@ def _open_card(settings: LiveSettings, rig: Rig, latency_s: float | Literal["low
         n_inputs,
         n_outputs,
         ends.sample_rate_hz,
-        settings.output.block_samples,
+        block_samples,
         desk.function_address,
         desk.state_address,
         latency_s,

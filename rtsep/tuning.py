@@ -19,10 +19,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-import platformdirs
 from pydantic import Field
 
-from rtsep.config import Strict, read_yaml, write_yaml
+from rtsep.config import Strict, read_yaml, user_folder, write_yaml
 from rtsep.errors import ConfigError
 from rtsep.nets.product import HAS_BFLOAT16
 from rtsep.nets.runner import ON_A_CPU, choose_device
@@ -77,9 +76,8 @@ def machine() -> str:
 
 
 def measured_path() -> Path:
-    """Where the measurements of this user lie; the folder is ``$RTSEP_CONFIG``, or the system's for settings."""
-    folder = os.environ.get("RTSEP_CONFIG")
-    return (Path(folder) if folder else platformdirs.user_config_path("rtsep", appauthor=False)) / FILE_NAME
+    """Where the measurements of this user lie."""
+    return user_folder() / FILE_NAME
 
 
 def read_measured() -> Measured:

@@ -24,6 +24,7 @@ def test_there_are_benches() -> None:
         "quality",
         "resampling",
         "runtimes",
+        "soak",
         "streaming",
         "wakeup",
     } <= {path.stem for path in BENCHES}

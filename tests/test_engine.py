@@ -105,6 +105,19 @@ def test_whatever_the_engine_misses_every_sample_is_stem_or_counted_mixture(turn
         assert check_every_sample(loop) == loop.desk.state["n_late_samples"]
 
 
+def test_direct_inputs_lie_beside_the_mixture_and_are_not_separated() -> None:
+    input_tape, stem_tape = Tape(6, 1 << 14), Tape(4, 1 << 14)
+    input_tape.append(np.concatenate((noise(5000), 0.1 * noise(10000)[:, 5000:], noise(5000)[::-1])))
+    engine = Engine(mid_side(), input_tape, stem_tape, RATE_HZ, 1000, may_skip=True)
+    while engine.step():
+        pass
+    stems = stem_tape.read(0, stem_tape.written)
+    assert stems is not None
+    n = stems.shape[1]
+    assert n > 4000
+    np.testing.assert_allclose(stems[:2] + stems[2:], noise(n), atol=1e-6)
+
+
 def test_after_a_long_stall_it_goes_on_in_the_present_and_in_step() -> None:
     loop = Loop()
     stall = round((SKIP_AFTER_S + 0.2) * RATE_HZ) // 512

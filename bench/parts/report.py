@@ -16,11 +16,16 @@ from rich.table import Table
 SHARED = Path(__file__).resolve().parents[3] / "shared"  # reference material; not part of the project
 
 
-def is_quick(question: str) -> bool:
-    """Parse the command line; with ``--quick`` a bench only shows that it runs."""
+def command_line(question: str) -> argparse.ArgumentParser:
+    """The command line of a bench, to which it may add its own; with ``--quick`` it only shows that it runs."""
     parser = argparse.ArgumentParser(description=question)
     parser.add_argument("--quick", action="store_true", help="tiny sizes: shows only that the bench runs")
-    return bool(parser.parse_args().quick)
+    return parser
+
+
+def is_quick(question: str) -> bool:
+    """Parse the command line of a bench that has nothing to add."""
+    return bool(command_line(question).parse_args().quick)
 
 
 def machine() -> str:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from rtsep.cli.console import getting_ready, say
+from rtsep.cli.measure_latency import measure
 from rtsep.cli.options import ModelOption, read_device, read_gains, read_names, read_routes
 from rtsep.cli.play import play
 from rtsep.config import read_yaml
@@ -27,6 +28,8 @@ EPILOG = """
 `rtsep live --input desktop --karaoke` takes the voice out of whatever other applications play (Linux).
 
 `rtsep live configs/four-stems-eight-outputs.yaml --input device:system`
+
+`rtsep live --measure-latency --input "USB Audio" --output "USB Audio"` with a cable from output 1 to input 1.
 
 `rtsep live song.flac --clock free --record takes --output mix.wav` runs as fast as it can.
 
@@ -155,6 +158,13 @@ StatsOption = Annotated[
         "--stats-json", metavar="FILE", help="Write latency, load and late blocks there at the end."
     ),
 ]
+MeasureOption = Annotated[
+    bool,
+    typer.Option(
+        "--measure-latency",
+        help="Play nothing, but find out what the card itself adds, through a cable from its output to its input.",
+    ),
+]
 KeysOption = Annotated[bool, typer.Option("--no-keys", help="Leave the keyboard alone.")]
 
 
@@ -181,6 +191,7 @@ def live(
     device: PlaceOption = None,
     stats_json: StatsOption = None,
     no_keys: KeysOption = False,
+    measure_latency: MeasureOption = False,
 ) -> None:
     """Take music apart while it plays, and mix it: a file, a card, or both."""
     if stats_json == "":
@@ -213,7 +224,10 @@ def live(
         except ConfigError as error:
             raise UsageError(name_options(str(error))) from None
 
-    run(read_settings(), read_settings if config is not None else None)
+    if measure_latency:
+        measure(read_settings())
+    else:
+        run(read_settings(), read_settings if config is not None else None)
 
 
 def read_latency(text: str | None) -> float | str | None:

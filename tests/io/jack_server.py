@@ -34,14 +34,23 @@ def jack_module() -> ModuleType:
     return jack
 
 
-@contextmanager
-def run_server(
-    n_inputs: int = 2, n_outputs: int = 10, period_samples: int = PERIOD_SAMPLES, *, waits: bool = True
-) -> Iterator[str]:
-    """A server without hardware, under a name of its own; every cycle waits for all clients (-S), or for none."""
+def new_name() -> str:
+    """A server's name that no other test has."""
+    return f"rtsep-{secrets.token_hex(4)}"
+
+
+def start_server(
+    name: str,
+    n_inputs: int = 2,
+    n_outputs: int = 10,
+    period_samples: int = PERIOD_SAMPLES,
+    *,
+    rate_hz: int = RATE_HZ,
+    waits: bool = True,
+) -> subprocess.Popen[bytes]:
+    """A server without hardware, which answers; every cycle waits for all clients (-S), or for none."""
     jack_module()
-    name = f"rtsep-{secrets.token_hex(4)}"
-    driver = ["-d", "dummy", "-r", str(RATE_HZ), "-p", str(period_samples)]
+    driver = ["-d", "dummy", "-r", str(rate_hz), "-p", str(period_samples)]
     ports = ["-C", str(n_inputs), "-P", str(n_outputs)]
     process = subprocess.Popen(
         ["jackd", "-r", *(["-S"] if waits else []), "-n", name, *driver, *ports],
@@ -51,6 +60,26 @@ def run_server(
     )
     try:
         wait_for_server(name, process)
+    except BaseException:
+        process.kill()
+        process.wait(5)
+        raise
+    return process
+
+
+@contextmanager
+def run_server(
+    n_inputs: int = 2,
+    n_outputs: int = 10,
+    period_samples: int = PERIOD_SAMPLES,
+    *,
+    rate_hz: int = RATE_HZ,
+    waits: bool = True,
+) -> Iterator[str]:
+    """A server under a name of its own."""
+    name = new_name()
+    process = start_server(name, n_inputs, n_outputs, period_samples, rate_hz=rate_hz, waits=waits)
+    try:
         yield name
     finally:
         process.terminate()
@@ -84,7 +113,7 @@ class Desk:
     server
         The server's name.
     music
-        ``(2, samples)`` that `play` begins to play.
+        ``(channels, samples)`` that `play_for` begins to play, 2 channels or more.
     n_heard
         Channels to listen to.
     """
@@ -97,8 +126,10 @@ class Desk:
         self.heard: list[tuple[int, np.ndarray]] = []  # (frame time of the cycle, block)
         self._player = jack.Client("player", servername=server, no_start_server=True)
         self._listener = jack.Client("listener", servername=server, no_start_server=True)
-        self._outs = [self._player.outports.register(f"out_{i}") for i in range(2)]
+        self.rate_hz, self.period_samples = self._player.samplerate, self._player.blocksize
+        self._outs = [self._player.outports.register(f"out_{i}") for i in range(len(music))]
         self._ins = [self._listener.inports.register(f"in_{i}") for i in range(n_heard)]
+        self._clients = [self._player, self._listener]
         self._go = threading.Event()
         self._player.set_process_callback(self._play)
         self._listener.set_process_callback(self._listen)
@@ -109,7 +140,7 @@ class Desk:
         if self._at is None and self._go.is_set():
             self._at, self.started_frame = 0, self._player.last_frame_time
         at = self._at
-        block = np.zeros((2, n), np.float32)
+        block = np.zeros((len(self._outs), n), np.float32)
         if at is not None:
             part = self._music[:, at : at + n]
             block[:, : part.shape[1]] = part
@@ -143,20 +174,29 @@ class Desk:
         return self._player.get_ports(f"^{client}:", is_audio=True, is_output=outputs, is_input=not outputs)
 
     def play_for(self, duration_s: float, wait_s: float = 60.0) -> None:
-        """Begin, and return when so much was played; the server's clock may be slow on a busy machine."""
+        """Begin, and return when so much in all was played; the server's clock may be slow on a busy machine."""
         self._go.set()
         until_s = time.monotonic() + wait_s
-        while (self._at or 0) < duration_s * RATE_HZ and time.monotonic() < until_s:
+        while (self._at or 0) < duration_s * self.rate_hz and time.monotonic() < until_s:
             time.sleep(0.05)
 
     def recording(self) -> np.ndarray:
         """What was heard from the cycle on in which the music began, ``(channels, samples)``, without a gap."""
-        blocks = sorted((frame, block) for frame, block in self.heard if frame >= (self.started_frame or 0))
+        started = self.started_frame or 0
+        blocks = [(frame, block) for frame, block in self.heard if frame >= started]
         frames = [frame for frame, _ in blocks]
-        self.n_gaps = sum(b - a != PERIOD_SAMPLES for a, b in itertools.pairwise(frames))
+        self.n_gaps = sum(b - a != self.period_samples for a, b in itertools.pairwise(frames))
         return np.concatenate([block for _, block in blocks], axis=1)
 
     def close(self) -> None:
-        for client in (self._player, self._listener):
+        """End both clients; again it does nothing. A client that is left to the collector takes the process along."""
+        for client in self._clients:
             client.deactivate()
             client.close()
+        self._clients.clear()
+
+    def __enter__(self) -> Desk:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -2,7 +2,8 @@
 
 `midside` is transparent: its two stems are the mixture. `faulty` is any model or separator whose engine is held up, or
 breaks, at a sample that the environment names: ``OUTSIDE_FAULT="midside 44100 0.5"`` sleeps half a second when sample
-44100 after the first sound comes in; ``raise`` in place of the seconds raises an exception there.
+44100 after the first sound comes in, ``0.1x10`` ten times a tenth of a second, once in each update from there on;
+``raise`` in place of the seconds raises an exception there.
 """
 
 from __future__ import annotations
@@ -68,10 +69,12 @@ def open_midside(folder: object, options: Options) -> MidSide:
 
 
 class FaultyStream:
-    """A stream that does something else at one sample, once."""
+    """A stream that does something else from one sample on, once or a few times."""
 
     def __init__(self, inner: StemStream, at: int, fault: str) -> None:
-        self._inner, self._at, self._fault = inner, at, fault
+        self._inner, self._at = inner, at
+        self._fault, _, times = fault.partition("x")
+        self._n_faults = int(times or 1)
         self._n_since_sound = 0
 
     def __getattr__(self, name: str) -> object:
@@ -80,7 +83,9 @@ class FaultyStream:
     def process(self, block: Audio) -> Audio:
         if self._n_since_sound or block.any():
             before, self._n_since_sound = self._n_since_sound, self._n_since_sound + block.shape[1]
-            if before <= self._at < self._n_since_sound:
+            at = self._at
+            if self._n_faults and before <= at < self._n_since_sound:
+                self._n_faults, self._at = self._n_faults - 1, at + self._inner.update_samples
                 if self._fault == "raise":
                     raise RuntimeError("the engine broke on purpose")
                 time.sleep(float(self._fault))
