@@ -34,13 +34,21 @@ def jack_module() -> ModuleType:
     return jack
 
 
-@contextmanager
-def run_server(
-    n_inputs: int = 2, n_outputs: int = 10, period_samples: int = PERIOD_SAMPLES, *, waits: bool = True
-) -> Iterator[str]:
-    """A server without hardware, under a name of its own; every cycle waits for all clients (-S), or for none."""
+def new_name() -> str:
+    """A server's name that no other test has."""
+    return f"rtsep-{secrets.token_hex(4)}"
+
+
+def start_server(
+    name: str,
+    n_inputs: int = 2,
+    n_outputs: int = 10,
+    period_samples: int = PERIOD_SAMPLES,
+    *,
+    waits: bool = True,
+) -> subprocess.Popen[bytes]:
+    """A server without hardware, which answers; every cycle waits for all clients (-S), or for none."""
     jack_module()
-    name = f"rtsep-{secrets.token_hex(4)}"
     driver = ["-d", "dummy", "-r", str(RATE_HZ), "-p", str(period_samples)]
     ports = ["-C", str(n_inputs), "-P", str(n_outputs)]
     process = subprocess.Popen(
@@ -51,6 +59,21 @@ def run_server(
     )
     try:
         wait_for_server(name, process)
+    except BaseException:
+        process.kill()
+        process.wait(5)
+        raise
+    return process
+
+
+@contextmanager
+def run_server(
+    n_inputs: int = 2, n_outputs: int = 10, period_samples: int = PERIOD_SAMPLES, *, waits: bool = True
+) -> Iterator[str]:
+    """A server under a name of its own."""
+    name = new_name()
+    process = start_server(name, n_inputs, n_outputs, period_samples, waits=waits)
+    try:
         yield name
     finally:
         process.terminate()
@@ -118,7 +141,7 @@ class Desk:
             port.get_array()[:] = row
 
     def _listen(self, n: int) -> None:
-        block = np.stack([port.get_array() for port in self._ins])
+        block = np.array([port.get_array() for port in self._ins])
         self.heard.append((self._listener.last_frame_time, block))
 
     def patch(self, client: str = "PortAudio", wait_s: float = 60.0) -> None:
