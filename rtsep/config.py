@@ -58,7 +58,7 @@ class _Loader(yaml.SafeLoader):
 class Strict(BaseModel):
     """A frozen group of settings that knows all of its keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")  # YAML has infinity
 
     @model_validator(mode="before")
     @classmethod

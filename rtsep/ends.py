@@ -107,10 +107,8 @@ def _find_cards(settings: LiveSettings) -> tuple[Card | None, Card | None]:
     if source.is_desktop:
         card = plugin_card()
         return card, None if sink.is_file else card
-    name = settings.input.card if source.is_file else source.name
-    inputs = find_card(name, "input") if settings.mixer.direct or not source.is_file else None
-    outputs = None if sink.is_file else find_card(sink.name, "output")
-    return inputs, outputs
+    found = {way: find_card(name, way) for way, name in settings.cards.items()}
+    return found.get("input"), found.get("output")
 
 
 def _choose_rate_hz(

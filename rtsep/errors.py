@@ -13,6 +13,7 @@ alone and exits with the class's ``exit_code``: 1 failed, 2 used wrongly.
     │   ├── CheckpointError     1   a checkpoint that is damaged, foreign or mismatched
     │   └── DownloadError       1   a download that did not arrive whole
     ├── DeviceError             1   a sound card or a computing device
+    │   └── CardLostError       1   a sound card that played and does not any more
     └── TrainingError           1   data that cannot be trained on
 """
 
@@ -53,6 +54,22 @@ class DownloadError(ModelError):
 
 class DeviceError(RtsepError):
     """A sound card or a computing device is missing, or refuses what was asked of it."""
+
+
+class CardLostError(DeviceError):
+    """A sound card that played does not play any more.
+
+    Parameters
+    ----------
+    message
+        What happened, and what to do.
+    since_s
+        When it played last, as far as is known, by `time.monotonic`.
+    """
+
+    def __init__(self, message: str, since_s: float) -> None:
+        super().__init__(message)
+        self.since_s = since_s
 
 
 class TrainingError(RtsepError):

@@ -28,8 +28,10 @@ from rtsep.io.cards import Card
 from rtsep.io.clocked import BLOCK_SAMPLES
 from rtsep.io.microphone import LISTEN_S, hear
 from rtsep.mixer import Mixer
+from rtsep.resume import Standing
 from rtsep.rig import build
 from rtsep.settings import LiveSettings
+from rtsep.standing import stand
 from rtsep.stream import Latency
 from rtsep.transport import Transport
 
@@ -49,6 +51,11 @@ class Host:
     ------
     RtsepError
         A model, a file or a card is not to be had, or does not fit. Nothing is left open then.
+
+    Attributes
+    ----------
+    started_s : float or None
+        When the clock was started, by `time.monotonic`.
     """
 
     def __init__(self, settings: LiveSettings) -> None:
@@ -61,6 +68,7 @@ class Host:
         self._threads: list[threading.Thread] = []
         self._is_started = self._is_over = False
         self._has_listened = self._rig.ends.inputs is None
+        self.started_s: float | None = None
         self._switch_s = sys.getswitchinterval()
         self._changing = threading.Lock()
 
@@ -122,6 +130,7 @@ class Host:
             if self._rig.ends.clock != "free":
                 self._rig.separation.start()
             self._driver.start()
+            self.started_s = time.monotonic()
         except BaseException:
             self._end_threads()
             self._is_over = True
@@ -222,6 +231,8 @@ class Host:
 
         Raises
         ------
+        CardLostError
+            The card does not play any more.
         RtsepError
             The clock or the input broke, or the file that is the only output.
         """
@@ -250,6 +261,16 @@ class Host:
             Something did.
         """
         _raise(self.error)
+
+    def now(self) -> Standing:
+        """What a session needs to go on from here."""
+        return stand(self._rig, self.settings)
+
+    def take_over(self, standing: Standing) -> None:
+        """Go on where another session stood, before the start; this one was made with its settings as they stood."""
+        self.settings, place = standing.written, standing.place
+        if place is not None and self.transport is not None:
+            self.transport.begin_at(place.position_s, paused=place.paused, loop_s=place.loop_s)
 
     def status(self) -> Status:
         """What there is to see now."""

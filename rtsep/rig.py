@@ -291,6 +291,8 @@ def open_card(
         block_samples,
         desk.function_address,
         desk.state_address,
+        lambda: desk.position,
+        ends.largest_block_samples,
         latency_s,
     )
 
@@ -300,6 +302,18 @@ def _open_two_cards(settings: LiveSettings, rig: Rig) -> TwoCardsDriver:
     ends, desk, block = rig.ends, rig.desk, settings.output.block_samples
     n_inputs, n_outputs = int(desk.state["n_card_inputs"]), int(desk.state["n_card_outputs"])
     (capture, playback), state = desk.half_addresses, desk.state_address
-    source = CardDriver(ends.inputs, None, n_inputs, 0, ends.sample_rate_hz, block, capture, state)
-    sink = CardDriver(None, ends.outputs, 0, n_outputs, ends.output_rate_hz, block, playback, state)
+    longest, rates_hz = ends.largest_block_samples, (ends.sample_rate_hz, ends.output_rate_hz)
+
+    def n_captured() -> int:
+        return desk.input_tape.written
+
+    def n_played() -> int:  # also while the output waits for the input, and delivers silence
+        return int(desk.state["n_blocks"])
+
+    source = CardDriver(
+        ends.inputs, None, n_inputs, 0, rates_hz[0], block, capture, state, n_captured, longest
+    )
+    sink = CardDriver(
+        None, ends.outputs, 0, n_outputs, rates_hz[1], block, playback, state, n_played, longest
+    )
     return TwoCardsDriver(source, sink)

@@ -276,7 +276,8 @@ class OutputSettings(Strict):
     the main bus, as files of `record_format`. The `clock` is the card's (device), the wall's (real) or none
     (free: as fast as the engine can); without one it is the card's where there is a card. `block_samples` is
     the card's turn (0: the card decides), `max_block_samples` the largest turn that the latency allows for,
-    `compute_ms` the time that it allows for an update (none: what the model needs).
+    `compute_ms` the time that it allows for an update (none: what the model needs). With `resume` a
+    session whose card is lost waits for it and goes on.
     """
 
     sink: Source = "default"
@@ -287,6 +288,7 @@ class OutputSettings(Strict):
     block_samples: int = Field(default=0, ge=0, le=65536)
     max_block_samples: int = Field(default=1024, ge=16, le=65536)
     compute_ms: float | None = Field(default=None, ge=0.0, le=5000.0)
+    resume: bool = True
 
     @property
     def endpoint(self) -> Endpoint:
@@ -316,6 +318,19 @@ class LiveSettings(Strict):
     mixer: MixerSettings = MixerSettings()
     output: OutputSettings = OutputSettings()
     control: ControlSettings = ControlSettings()
+
+    @property
+    def cards(self) -> dict[Literal["input", "output"], str]:
+        """The cards that it needs if a card gives the time, as they are called; those of a desktop have no names."""
+        source, sink = self.input.endpoint, self.output.endpoint
+        if source.is_desktop:
+            return {}
+        wanted: dict[Literal["input", "output"], str] = {}
+        if self.mixer.direct or not source.is_file:
+            wanted["input"] = self.input.card if source.is_file else source.name
+        if not sink.is_file:
+            wanted["output"] = sink.name
+        return wanted
 
     def with_overrides(self, overrides: Mapping[str, Any], where: str = "command line") -> LiveSettings:
         """The same settings with a tree of plain values laid over them.

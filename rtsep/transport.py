@@ -92,6 +92,17 @@ class Transport:
         """Start and end of the loop, in seconds."""
         return None if self._loop is None else (self._loop[0] / self._rate_hz, self._loop[1] / self._rate_hz)
 
+    def begin_at(self, position_s: float, *, paused: bool, loop_s: tuple[float, float] | None) -> None:
+        """Begin elsewhere than at the start of the file. Before the first `fill`."""
+        with self._lock:
+            if loop_s is not None:
+                self._loop = (round(loop_s[0] * self._rate_hz), round(loop_s[1] * self._rate_hz))
+            self._go_to(round(position_s * self._rate_hz))
+            self._paused = paused
+            self._splices = (Splice(0, self._at, not paused),)
+            if not paused:
+                self._tape.append(self._next(SPLICE_SAMPLES) * _up())
+
     def fill(self, until: int) -> None:
         """Write the source tape up to a position at least."""
         with self._lock:

@@ -18,8 +18,8 @@ from typer.testing import CliRunner, Result
 from rtsep.cli import app
 from rtsep.cli.demo import CYCLE_S, VoiceFader, voice_gain_db
 from rtsep.cli.interrupts import interruptible
-from rtsep.cli.live import run
 from rtsep.cli.options import read_gains, read_names, read_routes, read_time_s
+from rtsep.cli.parts import run
 from rtsep.cli.play import write_stats
 from rtsep.cli.separate import BITRATE_HELP
 from rtsep.control.keys import Hands
@@ -27,6 +27,7 @@ from rtsep.errors import AudioFileError, DeviceError, UsageError
 from rtsep.io.encode import CODECS
 from rtsep.io.files import AudioWriter, read_audio
 from rtsep.nets.unet import SeparationNet
+from rtsep.resume import Session
 from rtsep.settings import LiveSettings
 from rtsep.transport import Transport
 from rtsep.zoo import ModelCard, NetworkCard, write_folder
@@ -378,10 +379,10 @@ def test_what_is_typed_while_a_model_is_loaded_is_not_echoed(
             raise UsageError("enough")
 
         monkeypatch.setattr("rtsep.host.Host", load)
+        changes = {"input": {"source": str(song)}, "model": {"name": str(model)}}
+        session = Session.begin(LiveSettings().with_overrides(changes))
         with pytest.raises(UsageError):
-            run(
-                LiveSettings().with_overrides({"input": {"source": str(song)}, "model": {"name": str(model)}})
-            )
+            run(session)
         assert echoes == [False]
         assert termios.tcgetattr(theirs)[3] & termios.ECHO
     os.close(ours)

@@ -61,6 +61,30 @@ def test_the_tape_is_the_file_and_its_end_is_exact(machine: Machine) -> None:
     assert machine.transport.position_s == machine.transport.duration_s == 5.0
 
 
+@pytest.mark.parametrize("paused", [False, True])
+@pytest.mark.parametrize(("rate_hz", "atol"), [(RATE_HZ, 0), (6000, 1e-6)])
+def test_it_begins_where_another_has_stood(tmp_path: Path, rate_hz: int, atol: float, paused: bool) -> None:
+    whole = Machine(tmp_path / "whole.wav", sine(rate_hz, 5 * rate_hz), rate_hz)
+    whole.play(N_SAMPLES)
+    machine = Machine(tmp_path / "part.wav", sine(rate_hz, 5 * rate_hz), rate_hz)
+    start = round(1.234 * RATE_HZ)
+    machine.transport.begin_at(1.234, paused=paused, loop_s=(0.5, 1.5))
+    if paused:
+        machine.play(500)
+        assert machine.transport.position_s == pytest.approx(1.234)
+        assert not machine.played.any()
+        machine.transport.pause(False)
+    n_before, n_to_loop_end = 500 * paused, round(1.5 * RATE_HZ) - start
+    machine.play(n_to_loop_end - SPLICE_SAMPLES)
+    played = machine.played[:, n_before + SPLICE_SAMPLES : n_before + n_to_loop_end]
+    expected = whole.played[:, start + SPLICE_SAMPLES : start + n_to_loop_end]
+    np.testing.assert_allclose(played, expected, atol=atol)
+    assert np.abs(machine.played[0, n_before]) < 1e-6  # no click
+    machine.play(1)
+    assert machine.transport.loop_s == (0.5, 1.5)
+    assert machine.transport.position_s == pytest.approx(0.5, abs=2 * SPLICE_SAMPLES / RATE_HZ)
+
+
 @pytest.mark.parametrize("delta_s", [2.0, -0.5, 100.0, -100.0])
 def test_a_seek_lands_on_the_sample(machine: Machine, delta_s: float) -> None:
     machine.play(RATE_HZ)

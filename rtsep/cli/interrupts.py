@@ -70,3 +70,15 @@ def interruptible(ask: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         restore()
+
+
+def hold_back() -> None:
+    """Have the signals that end a program wait, also for the program that takes its place; see `let_through`."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, *ENDINGS})
+
+
+def let_through() -> None:
+    """End `hold_back`: those that have come by now are answered now."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, *ENDINGS})

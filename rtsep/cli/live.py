@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from rtsep.cli.console import getting_ready, say
 from rtsep.cli.measure_latency import measure
 from rtsep.cli.options import ModelOption, read_device, read_gains, read_names, read_routes
-from rtsep.cli.play import play
-from rtsep.config import read_yaml
-from rtsep.control.keys import Keyboard
-from rtsep.errors import ConfigError, UsageError
-from rtsep.settings import LiveSettings, overlay, stem_overrides
+from rtsep.cli.parts import go_on, run
+from rtsep.cli.reload import read_settings
+from rtsep.errors import UsageError
+from rtsep.resume import Session, take_session
+from rtsep.settings import overlay, stem_overrides
 
 EPILOG = """
 **Examples**
@@ -37,24 +35,6 @@ A path that exists or ends like an audio file is a file, `desktop` is what other
 a device; `file:` and `device:` decide. With the desktop, `--output` names a sink of PulseAudio or PipeWire.
 `rtsep devices` shows the devices. Keys are shown while it runs; q or Ctrl-C ends it.
 """
-
-#: Patterns of keys of the settings, and the options that set them.
-OPTION_OF = {
-    r"input\.source": "--input",
-    r"model\.name": "--model",
-    r"model\.update_hops": "--update-hops",
-    r"model\.latency": "--latency",
-    r"model\.lookahead_frames": "--lookahead",
-    r"model\.context_frames": "--context",
-    r"model\.precision": "--precision",
-    r"mixer\.stems\.(\S+)\.gain_db": r"--gain \1",
-    r"mixer\.stems\.(\S+)\.route": r"--route \1",
-    r"output\.sink": "--output",
-    r"output\.record": "--record",
-    r"output\.record_format": "--record-format",
-    r"output\.clock": "--clock",
-    r"control\.stats_json": "--stats-json",
-}
 
 MIX = "Mix"
 PLACES = "Places"
@@ -166,6 +146,7 @@ MeasureOption = Annotated[
     ),
 ]
 KeysOption = Annotated[bool, typer.Option("--no-keys", help="Leave the keyboard alone.")]
+ResumeOption = Annotated[Path | None, typer.Option(hidden=True)]  # for `rtsep.cli.again`
 
 
 def live(
@@ -192,8 +173,12 @@ def live(
     stats_json: StatsOption = None,
     no_keys: KeysOption = False,
     measure_latency: MeasureOption = False,
+    resume: ResumeOption = None,
 ) -> None:
     """Take music apart while it plays, and mix it: a file, a card, or both."""
+    if resume is not None:
+        go_on(take_session(resume))
+        return
     if stats_json == "":
         raise UsageError('--stats-json "": the name is empty. Name a file, like stats.json, or leave it out.')
     if device is not None:
@@ -216,18 +201,12 @@ def live(
     }
     preset = choose_preset(karaoke=karaoke, acapella=acapella, drumless=drumless)
     mix = read_mix(preset, gain or [], mute or [], solo or [], route or [])
-
-    def read_settings() -> LiveSettings:
-        settings = read_yaml(config, LiveSettings) if config else LiveSettings()
-        try:
-            return settings.with_overrides(overlay(given(options), mix))
-        except ConfigError as error:
-            raise UsageError(name_options(str(error))) from None
-
+    tree = overlay(given(options), mix)
+    settings = read_settings(config, tree)
     if measure_latency:
-        measure(read_settings())
+        measure(settings)
     else:
-        run(read_settings(), read_settings if config is not None else None)
+        run(Session.begin(settings, config, tree))
 
 
 def read_latency(text: str | None) -> float | str | None:
@@ -236,13 +215,6 @@ def read_latency(text: str | None) -> float | str | None:
         return float((text or "").removesuffix("ms"))
     except ValueError:
         return text
-
-
-def name_options(text: str) -> str:
-    """A complaint of the settings about the options: with their names in place of those of the keys."""
-    for key, option in OPTION_OF.items():
-        text = re.sub(rf"\b{key}(\.\d+)?(?=[: ])", option, text)
-    return text
 
 
 def read_mix(
@@ -260,39 +232,6 @@ def read_mix(
         solos=read_names(solos),
         routes=read_routes(routes),
     )
-
-
-def run(settings: LiveSettings, read_settings: Callable[[], LiveSettings] | None = None) -> None:
-    """Play a session and leave its account; `read_settings` gives its settings anew if they stand in a file."""
-    check_source(settings)
-    with Keyboard(settings.control.keys):  # now: what is typed while the model is loaded is not echoed
-        from rtsep.host import Host
-        from rtsep.io.feedback import WARNING, may_howl
-
-        if settings.model.name is None:
-            from rtsep.zoo import default_model
-
-            say(default_model()[1])
-        with getting_ready():
-            host = Host(settings)
-        for line in odd_wishes(settings):
-            say(line)
-        if not settings.input.endpoint.is_desktop and may_howl(*host.cards):
-            say(WARNING)
-        control = settings.control
-        play(host, keys=control.keys, stats_json=control.stats_json, read_settings=read_settings)
-    host.check()
-
-
-def odd_wishes(settings: LiveSettings) -> Iterator[str]:
-    """What can be done but is hardly meant, each in a line."""
-    output = settings.output
-    is_kept = output.endpoint.is_file or output.record is not None
-    if output.clock in ("real", "free") and not is_kept:
-        yield f"--clock {output.clock} plays on no card: nothing is heard or kept without --output or --record."
-    for name, stem in settings.mixer.stems.items():
-        if stem.mute and stem.solo:
-            yield f"{name} is muted and soloed: mute wins, so it is silent."
 
 
 def given(options: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -337,16 +276,3 @@ def choose_preset(**wanted: bool) -> str | None:
             f"--{names[0]} and --{names[1]} are two mixes; give one, and --mute or --solo beside it"
         )
     return names[0] if names else None
-
-
-def check_source(settings: LiveSettings) -> None:
-    """Refuse a file that is missing.
-
-    Raises
-    ------
-    UsageError
-        The input file is; perhaps a device was meant.
-    """
-    source = settings.input.endpoint
-    if source.is_file and not source.path.is_file():
-        raise UsageError(f"there is no file {source.name!r}; `device:{source.name}` would mean a device")

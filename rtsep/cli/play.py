@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 PICTURES_PER_S = 15
 
 Turn = Callable[[Hands], None]
+Account = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 def play(
@@ -32,6 +33,7 @@ def play(
     turn: Turn = lambda hands: None,
     stats_json: Path | None = None,
     read_settings: Callable[[], LiveSettings] | None = None,
+    account: Account = dict,
 ) -> None:
     """Run a session until its input ends, or until q, Ctrl-C or SIGTERM; all are a good end.
 
@@ -49,6 +51,8 @@ def play(
         A file for the account, besides the lines on the screen.
     read_settings
         Gives the settings as they stand now, for a key that has them read anew; None: no such key.
+    account
+        Makes what is written there of what the session counted.
 
     What broke while the music went on is left for the caller to ask for, with ``host.check()``.
     """
@@ -87,7 +91,7 @@ def play(
         for line in host.summary():
             say(line)
         if stats_json is not None:
-            write_stats(stats_json, host.stats())
+            write_stats(stats_json, account(host.stats()))
 
 
 def write_stats(path: Path, stats: Mapping[str, Any]) -> None:

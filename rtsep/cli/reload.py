@@ -1,16 +1,60 @@
-"""Reading the settings of a session anew while it plays."""
+"""Reading the settings of a session, and reading them anew while it plays."""
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from rtsep.errors import RtsepError
+from rtsep.config import read_yaml
+from rtsep.errors import ConfigError, RtsepError, UsageError
+from rtsep.settings import LiveSettings
 
 if TYPE_CHECKING:
     from rtsep.host import Host
-    from rtsep.settings import LiveSettings
+
+
+#: Patterns of keys of the settings, and the options that set them.
+OPTION_OF = {
+    r"input\.source": "--input",
+    r"model\.name": "--model",
+    r"model\.update_hops": "--update-hops",
+    r"model\.latency": "--latency",
+    r"model\.lookahead_frames": "--lookahead",
+    r"model\.context_frames": "--context",
+    r"model\.precision": "--precision",
+    r"mixer\.stems\.(\S+)\.gain_db": r"--gain \1",
+    r"mixer\.stems\.(\S+)\.route": r"--route \1",
+    r"output\.sink": "--output",
+    r"output\.record": "--record",
+    r"output\.record_format": "--record-format",
+    r"output\.clock": "--clock",
+    r"control\.stats_json": "--stats-json",
+}
+
+
+def read_settings(config: Path | None, options: Mapping[str, Any]) -> LiveSettings:
+    """The settings of a file with the options over them.
+
+    Raises
+    ------
+    ConfigError, UsageError
+        The file, or an option, is not as it should be.
+    """
+    settings = read_yaml(config, LiveSettings) if config else LiveSettings()
+    try:
+        return settings.with_overrides(options)
+    except ConfigError as error:
+        raise UsageError(name_options(str(error))) from None
+
+
+def name_options(text: str) -> str:
+    """A complaint of the settings about the options: with their names in place of those of the keys."""
+    for key, option in OPTION_OF.items():
+        text = re.sub(rf"\b{key}(\.\d+)?(?=[: ])", option, text)
+    return text
 
 
 class Reloader:

@@ -8,13 +8,17 @@
 from __future__ import annotations
 
 import atexit
-from collections.abc import Sequence
+import ctypes
+import sys
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
 from rtsep import realtime
 from rtsep.errors import DeviceError
+from rtsep.io.watchdog import Watchdog
 
 Direction = Literal["input", "output"]
 #: What to do without one.
@@ -25,6 +29,7 @@ WITHOUT_CARD: dict[Direction, str] = {
 DEFAULT_CARD = "default"  # the system's choice
 WASAPI = "Windows WASAPI"  # PortAudio's name of it
 PREFERRED_RATE_HZ = 44100  # the models' own: nothing need be converted
+CLOSE_S = 5.0
 USUAL_RATES_HZ = (8000, 16000, 22050, 32000, 44100, 48000, 88200, 96000, 176400, 192000)
 
 
@@ -162,6 +167,12 @@ def find_card(name: str, direction: Direction) -> Card:
     raise DeviceError(f"{problem}. Name one by its index or more of its name:\n{candidates}")
 
 
+def lasting_name(card: Card, direction: Direction) -> str:
+    """What finds a card again when others came or went: its full name, or its index where two are called alike."""
+    alike = [one for one in list_cards() if one.full_name == card.full_name and one.n_channels(direction)]
+    return card.full_name if len(alike) == 1 else str(card.index)
+
+
 def choose_rate_hz(inputs: Card | None, outputs: Card | None, preferred: Sequence[int]) -> int:
     """The first rate of `preferred` that the cards take, else the card's own; without cards the first."""
     card = outputs or inputs
@@ -226,6 +237,11 @@ class CardDriver:
         Samples a block; 0: as the card likes it, which costs the least latency.
     function_address, state_address
         The C callback (``PaStreamCallback``) and its user data. Both must live until `stop` has returned.
+    position
+        Gives what grows with every call, as the samples delivered so far. It must hold all that the callback works on:
+        if the card is lost, PortAudio does not say whether it calls again, and this is kept as long as the process.
+    longest_block_samples
+        The most that the card may move at once, for the watchdog to be patient.
     latency_s
         What is asked of the card, each way; ``low``: its own idea of it.
 
@@ -245,8 +261,13 @@ class CardDriver:
         block_samples: int,
         function_address: int,
         state_address: int,
+        position: Callable[[], int],
+        longest_block_samples: int,
         latency_s: float | Literal["low"] = "low",
     ) -> None:
+        self._position = position
+        self._watchdog = Watchdog(position, longest_block_samples / sample_rate_hz)
+        self._stopping = threading.Event()
         self._sd = sd = _portaudio()
         _check_channels(inputs, "input", n_inputs)
         _check_channels(outputs, "output", n_outputs)
@@ -280,7 +301,7 @@ class CardDriver:
         pair = latency if kind == "duplex" else (latency, 0.0) if kind == "input" else (0.0, latency)
         parts_s = zip(("card input", "card output"), pair, strict=True)
         self.latency_parts = {name: round(part_s * sample_rate_hz) for name, part_s in parts_s}
-        self._is_running = False
+        self._is_running = self._is_over = False
 
     def start(self) -> None:
         """Begin to play."""
@@ -291,26 +312,49 @@ class CardDriver:
         except self._sd.PortAudioError as error:
             raise DeviceError(f"the sound card does not start: {error}") from error
         self._is_running = True
+        watch = threading.Thread(
+            target=self._watchdog.run, args=(self._stopping,), name="rtsep-watchdog", daemon=True
+        )
+        watch.start()
 
     def stop(self) -> None:
-        """Stop, and return when the callback is not called any more. May come before `start`, and twice."""
-        if self.error is not None:
-            # PortAudio would wait ten minutes for a JACK server that is gone, now and when the process ends.
-            atexit.unregister(self._sd._exit_handler)
+        """Stop, and return when the callback is not called any more. May come before `start`, and twice.
+
+        A card that does not call even now is left alone: PortAudio would wait for it, ten minutes for a JACK server.
+        """
+        if self._is_over:
+            return
+        self._is_over = True
+        is_lost = self._is_running and (self.error is not None or not self._watchdog.sees_a_move())
+        self._stopping.set()
+        if is_lost:
+            self._abandon()
             return
         self._is_running = False
+        if sys.platform == "win32":  # whose cards belong to the thread that has opened them
+            self._close()
+            return
+        closing = threading.Thread(target=self._close, name="rtsep-closing", daemon=True)
+        closing.start()
+        closing.join(CLOSE_S)
+        if closing.is_alive():  # its server was lost right now
+            self._abandon()
+
+    def _close(self) -> None:
         self._stream.stop(ignore_errors=True)
         self._stream.close(ignore_errors=True)
+
+    def _abandon(self) -> None:
+        """Never touch PortAudio again, not at the end of the process either; it may still touch our memory."""
+        atexit.unregister(self._sd._exit_handler)
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._position))
 
     @property
     def error(self) -> Exception | None:
         """That the card does not call any more, though nobody stopped it."""
-        if self._is_running and not self._stream.active:
-            return DeviceError(
-                "the sound card does not play any more: was it unplugged, or did its server stop? "
-                "Plug it in again and start anew; `rtsep devices` shows what there is."
-            )
-        return None
+        if self._is_running and self._watchdog.error is None and not self._stream.active:
+            self._watchdog.find()
+        return self._watchdog.error
 
 
 def _check_channels(card: Card | None, direction: Direction, n_wanted: int) -> None:

@@ -55,7 +55,8 @@ def main(server: str, period_samples: int, kind: str) -> None:
         ctypes.cast(python_callback, ctypes.c_void_p).value if kind == "python" else desk.function_address
     )
     inputs, outputs = find_card("system", "input"), find_card("system", "output")
-    driver = CardDriver(inputs, outputs, 2, 2, RATE_HZ, 0, address or 0, desk.state_address)
+    state = desk.state_address
+    driver = CardDriver(inputs, outputs, 2, 2, RATE_HZ, 0, address or 0, state, lambda: n_blocks(desk), 1024)
     client = jack.Client("watch", servername=server, no_start_server=True)
     driver.start()
     while n_blocks(desk) < 10:

@@ -149,7 +149,7 @@ class Desk:
             port.get_array()[:] = row
 
     def _listen(self, n: int) -> None:
-        block = np.stack([port.get_array() for port in self._ins])
+        block = np.array([port.get_array() for port in self._ins])
         self.heard.append((self._listener.last_frame_time, block))
 
     def patch(self, client: str = "PortAudio", wait_s: float = 60.0) -> None:

@@ -27,6 +27,7 @@ import sys
 from rtsep.errors import DeviceError
 from rtsep.io import cards
 card = cards.find_card("system", "output")
+print(cards.lasting_name(card, "output"))
 print(cards.choose_rate_hz(card, card, [48000, 44100]))
 cards.check_rate_hz(card, card, 44100)
 try:
@@ -34,7 +35,7 @@ try:
 except DeviceError as error:
     print(error)
 try:
-    cards.CardDriver(None, card, 0, 11, 44100, 0, 0, 0)
+    cards.CardDriver(None, card, 0, 11, 44100, 0, 0, 0, lambda: 0, 1024)
 except DeviceError as error:
     print(error)
 """
@@ -46,7 +47,7 @@ app(["devices"])
 
 # PortAudio's thread is nobody's but its own: a callback that does nothing, on a server that raises no client.
 START = """
-import ctypes, os, threading
+import ctypes, itertools, os, threading
 from rtsep.realtime import system
 before = system().native_ids()
 from rtsep.io import cards
@@ -54,7 +55,7 @@ nothing = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 2, ctypes.c_ulong,
                            ctypes.c_void_p)(lambda *words: 0)
 address = ctypes.cast(nothing, ctypes.c_void_p).value
 card = cards.find_card("system", "output")
-driver = cards.CardDriver(None, card, 0, 2, 44100, 0, address, 0)
+driver = cards.CardDriver(None, card, 0, 2, 44100, 0, address, 0, itertools.count().__next__, 1024)
 driver.start()
 new = {tid: os.sched_getscheduler(tid) for tid in system().native_ids() - before}
 driver.stop()
@@ -89,8 +90,8 @@ def test_a_card_is_found_by_its_name_and_others_are_listed() -> None:
         ]
         exact, full, unknown, index = ask(ASK, *words, server=server)
         (ambiguous,) = ask(ASK, "s", "output", server=server)
-        rate_hz, other_rate, too_many = ask(OPEN, server=server)
-    assert exact == full == "system, JACK Audio Connection Kit"
+        lasting, rate_hz, other_rate, too_many = ask(OPEN, server=server)
+    assert exact == full == lasting == "system, JACK Audio Connection Kit"
     for text, name in ((unknown, "nothing"), (index, "9")):
         assert f"device fits '{name}'" in text
         assert "system, JACK Audio Connection Kit" in text

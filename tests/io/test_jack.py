@@ -134,7 +134,8 @@ def test_an_interrupted_session_on_a_card_leaves_whole_files(
 
 def test_a_server_that_ends_is_told(model: Path, tmp_path: Path) -> None:
     run = [sys.executable, "-m", "rtsep", "live", "--input", "device:system", "--output", "device:system"]
-    run += ["-m", str(model), "--no-keys", "--record", str(tmp_path)]
+    (tmp_path / "ends.yaml").write_text("output: {resume: false}")
+    run += ["-m", str(model), "--no-keys", "--record", str(tmp_path), str(tmp_path / "ends.yaml")]
     with ExitStack() as opened:
         server_opened = opened.enter_context(ExitStack())
         server = server_opened.enter_context(run_server())

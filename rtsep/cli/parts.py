@@ -1,0 +1,110 @@
+"""A live session in its parts: one, or several when its card was lost in between."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from rtsep.cli.again import start_again, wait_for_cards
+from rtsep.cli.console import getting_ready, say
+from rtsep.cli.play import play, write_stats
+from rtsep.cli.reload import read_settings
+from rtsep.control.display import clock
+from rtsep.control.keys import Keyboard
+from rtsep.errors import CardLostError, DeviceError, UsageError
+from rtsep.io.cards import Card
+from rtsep.io.feedback import WARNING, may_howl
+from rtsep.resume import Session
+from rtsep.settings import LiveSettings
+
+
+def run(session: Session) -> None:
+    """Play a session and leave its account; when its card is lost, go on in another process."""
+    # The keyboard now already: what is typed while the model is loaded is not echoed.
+    with Keyboard(session.settings.control.keys):
+        following = play_part(session)
+    if following is not None:
+        start_again(following)
+
+
+def go_on(session: Session) -> None:
+    """The same in that process: wait for the card, until nobody wants to any more."""
+    control = session.settings.control
+    if wait_for_cards(session):
+        say(where(session))
+        run(session)
+    elif control.stats_json is not None:
+        write_stats(control.stats_json, session.last_account(time.monotonic()))
+
+
+def play_part(session: Session) -> Session | None:
+    """Play until the end, or until the card is lost; what goes on then."""
+    from rtsep.host import Host
+
+    control, config = session.settings.control, session.config
+    check_source(session.settings)
+    if not session.n_losses and session.settings.model.name is None:
+        from rtsep.zoo import default_model
+
+        say(default_model()[1])
+    try:
+        with getting_ready():
+            host = Host(session.settings)
+        if session.n_losses:
+            host.take_over(session.standing)
+        else:
+            for line in odd_wishes(session.settings, *host.cards):
+                say(line)
+        play(
+            host,
+            keys=control.keys,
+            stats_json=control.stats_json,
+            read_settings=(lambda: read_settings(config, session.options)) if config else None,
+            account=lambda stats: session.account(stats, host.started_s),
+        )
+    except CardLostError as error:
+        if not session.settings.output.resume:
+            raise
+        return session.after_loss(error, host.now(), host.stats(), host.started_s)
+    except (DeviceError, UsageError) as error:  # what could be had before is not there yet
+        if not session.n_losses:
+            raise
+        say(f"The sound card cannot be used yet: {error}")
+        return session.after_refusal()
+    host.check()
+    return None
+
+
+def where(session: Session) -> str:
+    """Where a session goes on after a loss, in words."""
+    standing, place = session.standing, session.standing.place
+    sink, first = standing.settings.output.endpoint, standing.written.output.endpoint
+    at = f" The song goes on at {clock(place.position_s)}." if place is not None else ""
+    into = f" The mix goes on in {sink.name}." if sink.is_file and sink != first else ""
+    return f"The sound card is back.{at}{into}"
+
+
+def odd_wishes(settings: LiveSettings, inputs: Card | None, outputs: Card | None) -> Iterator[str]:
+    """What can be done but is hardly meant, each in a line."""
+    output = settings.output
+    is_kept = output.endpoint.is_file or output.record is not None
+    if output.clock in ("real", "free") and not is_kept:
+        yield f"--clock {output.clock} plays on no card: nothing is heard or kept without --output or --record."
+    for name, stem in settings.mixer.stems.items():
+        if stem.mute and stem.solo:
+            yield f"{name} is muted and soloed: mute wins, so it is silent."
+    if not settings.input.endpoint.is_desktop and may_howl(inputs, outputs):
+        yield WARNING
+
+
+def check_source(settings: LiveSettings) -> None:
+    """Refuse a file that is missing.
+
+    Raises
+    ------
+    UsageError
+        The input file is; perhaps a device was meant.
+    """
+    source = settings.input.endpoint
+    if source.is_file and not source.path.is_file():
+        raise UsageError(f"there is no file {source.name!r}; `device:{source.name}` would mean a device")
