@@ -95,10 +95,13 @@ class Separation:
         self._thread.start()
 
     def is_ahead_of(self, position: int) -> bool:
-        """Whether there are stems for the next block that is played at a card position."""
-        parts = self.latency.parts
-        end = position - self.latency.total_samples + parts["block"] + parts["fade"]
-        return self.chain.stem_tape.written >= end
+        """Whether there are stems for the next block that is played at a card position.
+
+        Not before the instant at which it began is heard: until then the chain would play the mixture.
+        """
+        parts, first = self.latency.parts, position - self.latency.total_samples
+        is_made = self.chain.stem_tape.written >= first + parts["block"] + parts["fade"]
+        return first >= self.chain.start and is_made
 
     def stop(self) -> None:
         """End the thread. Again it does nothing."""

@@ -26,6 +26,7 @@ from rtsep.host import Host
 from rtsep.io.files import AudioWriter, read_audio
 from rtsep.io.microphone import DEAF
 from rtsep.nets.unet import SeparationNet
+from rtsep.separation import Separation
 from rtsep.settings import LiveSettings
 from rtsep.zoo import ModelCard, NetworkCard, write_folder
 
@@ -548,6 +549,28 @@ def test_another_model_fades_in_while_it_plays_and_faders_stay(
     settled = out[:, position + 2048 :]
     expected = samples[:, position + 2048 - second :][:, : settled.shape[1]]
     assert np.abs(settled - expected).max() < 1.2e-7 or host.stats()["n_late_samples"]
+
+
+def test_another_model_is_heard_when_all_that_it_plays_was_made(tmp_path: Path, model: str) -> None:
+    """Otherwise the mixture would be heard for the length of its latency, with the voice that karaoke had muted."""
+    song = write_song(tmp_path / "song.wav", music(0.1))
+    host = Host(session(song, tmp_path / "out.wav", "midside"))
+    try:
+        rig = host._rig
+        rig.desk.input_tape.append(music(1.0))
+        begun = rig.desk.input_tape.written
+        after = Separation(host.settings, rig.separator, rig.ends, rig.mixer, rig.desk.input_tape)
+        heard = begun + after.latency.total_samples
+        assert not after.is_ahead_of(begun)
+        assert not after.is_ahead_of(heard)  # nothing is made
+        rig.desk.input_tape.append(music(1.0))
+        while after.engine.step():
+            pass
+        assert not after.is_ahead_of(heard - 1)
+        assert after.is_ahead_of(heard)
+        after.close()
+    finally:
+        host.stop()
 
 
 def test_a_changed_mix_moves_what_is_named_and_leaves_what_a_hand_has_moved(
