@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rtsep.desk import Desk
+from rtsep.errors import RtsepError
 from rtsep.io.labels import Label
 from rtsep.notes import Event
 from rtsep.recorder import POLL_S, Recorder
@@ -57,6 +58,7 @@ class Recording:
         self._queues: list[deque[Event]] = []
         self.account: Callable[[], Mapping[str, Any]] = dict
         self._take: Recorder | None = None
+        self._error: Exception | None = None
         first_offset = desk.offset_samples
 
         def n_out() -> int:
@@ -92,6 +94,13 @@ class Recording:
             self._recorders.append(take)
             self._take = take
 
+    def next_take(self, settings: LiveSettings, stems: tuple[str, ...]) -> None:
+        """As `begin_take`; if there can be none, `error` says so and the music goes on."""
+        try:
+            self.begin_take(settings, stems)
+        except RtsepError as error:
+            self._error = self._error or error
+
     def end_take(self) -> None:
         """Give the files of the take their names: what was heard by now is all there is of it."""
         with self._lock:
@@ -113,7 +122,8 @@ class Recording:
     @property
     def error(self) -> Exception | None:
         """What ended a file, if anything did."""
-        return next((recorder.error for recorder in self._recorders if recorder.error is not None), None)
+        errors = (recorder.error for recorder in self._recorders)
+        return next((error for error in errors if error is not None), self._error)
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -163,10 +163,13 @@ def build(settings: LiveSettings, opened: ExitStack) -> tuple[Rig, Driver]:
     memory = round((MOST_OFFSET_S + MEMORY_S) * ends.sample_rate_hz)
     input_tape = Tape(N_CHANNELS * (1 + len(mixer.directs)), memory)
     separation = Separation(settings, separator, ends, mixer, input_tape)
-    opened.callback(separation.close)
-    desk = _make_desk(settings, ends, separation, input_tape)
-    earlier = recover_earlier(settings)  # now that hardly anything can keep its lines from being shown
-    rig = Rig(settings, ends, mixer, separation, desk, earlier)
+    with ExitStack() as unplugged:
+        unplugged.callback(separation.close)
+        desk = _make_desk(settings, ends, separation, input_tape)
+        earlier = recover_earlier(settings)  # now that hardly anything can keep its lines from being shown
+        rig = Rig(settings, ends, mixer, separation, desk, earlier)
+        unplugged.pop_all()
+    opened.callback(lambda: rig.separation.close())  # the one that plays then; none before it is kept
     opened.callback(rig.recording.abort)
     driver = _make_driver(settings, rig)
     opened.callback(driver.stop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +22,7 @@ import yaml
 
 import rtsep
 from rtsep.account import tell
+from rtsep.chain import Chain
 from rtsep.cli.reload import Reloader
 from rtsep.errors import AudioFileError, DeviceError, ModelError, RtsepError, UsageError
 from rtsep.host import Host
@@ -30,6 +33,7 @@ from rtsep.separation import Separation
 from rtsep.settings import LiveSettings
 from rtsep.zoo import ModelCard, NetworkCard, write_folder
 
+ELSEWHERE = {"stems": {"rest": {"route": [3, 4]}}}
 OUTSIDE = Path(__file__).parent / "outside"
 RATE_HZ = 44100
 STEP_24_BIT = 2**-23
@@ -571,6 +575,98 @@ def test_another_model_is_heard_when_all_that_it_plays_was_made(tmp_path: Path, 
         after.close()
     finally:
         host.stop()
+
+
+def test_a_model_that_is_not_played_any_more_is_let_go_of(tmp_path: Path) -> None:
+    song = write_song(tmp_path / "song.wav", music(6.0))
+    output = {"record": str(tmp_path / "takes")}
+    settings = session(song, tmp_path / "out.wav", "midside", "real", output=output)
+    host = Host(settings)
+    with host:
+        time.sleep(0.2)
+        first = weakref.ref(host._rig.separation), weakref.ref(host._rig.desk.chain.stem_tape)
+        host.change(settings.with_overrides({"model": {"lookahead_frames": 1}}))
+        gc.collect()
+        assert [one() for one in first] == [None, None]
+        assert len(host.mix._players) == 1
+
+
+def test_a_change_that_is_refused_changes_nothing_at_all(tmp_path: Path, model: str) -> None:
+    song = write_song(tmp_path / "song.wav", music(3.0))
+    settings = session(song, tmp_path / "out.wav", "midside", "real")
+    host = Host(settings)
+    with host:
+        chain = host._rig.desk.chain
+        with pytest.raises(UsageError, match="outputs that were not opened"):
+            host.change(session(song, tmp_path / "out.wav", model, "real", output={}, mixer=ELSEWHERE))
+        assert host._rig.desk.chain is chain
+        with pytest.raises(
+            UsageError, match="midside makes no stem 'middle'; it makes mid, side. Did you mean"
+        ):
+            host.change(settings.with_overrides({"mixer": {"stems": {"middle": {"mute": True}}}}))
+        assert "middle" not in host.mix.state
+
+
+def test_a_session_that_is_not_playing_cannot_change(tmp_path: Path) -> None:
+    song = write_song(tmp_path / "song.wav", music(1.0))
+    settings = session(song, tmp_path / "out.wav", "midside", "real")
+    host = Host(settings)
+    with pytest.raises(UsageError, match="does not play"):
+        host.change(settings)
+    with host:
+        pass
+    with pytest.raises(UsageError, match="does not play"):
+        host.change(settings)
+
+
+def test_a_change_that_is_under_way_at_the_end_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stands between the end of a take and the fade, where it cannot go back, when the session ends."""
+    song = write_song(tmp_path / "song.wav", music(6.0))
+    takes = tmp_path / "takes"
+    settings = session(song, tmp_path / "out.wav", "midside", "real", output={"record": str(takes)})
+    host = Host(settings)
+    reloader = Reloader(host, lambda: settings.with_overrides({"model": {"lookahead_frames": 1}}))
+    fade_to, is_here, may_go = host._rig.desk.fade_to, threading.Event(), threading.Event()
+
+    def wait_and_fade(chain: Chain) -> None:
+        is_here.set()
+        may_go.wait(10)
+        fade_to(chain)
+
+    monkeypatch.setattr(host._rig.desk, "fade_to", wait_and_fade)
+    with host:
+        time.sleep(0.3)
+        reloader.start()
+        assert is_here.wait(20)
+        threading.Timer(0.3, may_go.set).start()
+    reloader.join()
+    assert "the session ended before midside was heard" in reloader.message
+    assert not [thread for thread in threading.enumerate() if thread.name == "rtsep-engine"]
+    assert {path.name for path in takes.iterdir()} == {
+        "mid.wav",
+        "mix.wav",
+        "mixture.wav",
+        "session.yaml",
+        "side.wav",
+    }
+
+
+def test_music_goes_on_without_a_take_where_none_can_be_made(tmp_path: Path) -> None:
+    song = write_song(tmp_path / "song.wav", music(6.0))
+    takes = tmp_path / "takes"
+    settings = session(song, tmp_path / "out.wav", "midside", "real", output={"record": str(takes)})
+    host = Host(settings)
+    with host:
+        time.sleep(0.3)
+        (takes / "take-2").write_text("not a folder")
+        host.change(settings.with_overrides({"model": {"lookahead_frames": 1}}))
+        assert host.settings.model.lookahead_frames == 1
+        assert len(host.mix._players) == 1
+        with pytest.raises(RtsepError, match="take-2"):
+            host.check()
+        host._rig.recording._error = None
 
 
 def test_a_changed_mix_moves_what_is_named_and_leaves_what_a_hand_has_moved(
