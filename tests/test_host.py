@@ -23,7 +23,9 @@ import yaml
 import rtsep
 from rtsep.account import tell
 from rtsep.chain import Chain
+from rtsep.cli.play import play as play_on_screen
 from rtsep.cli.reload import Reloader
+from rtsep.control.keys import Hands
 from rtsep.errors import AudioFileError, DeviceError, ModelError, RtsepError, UsageError
 from rtsep.host import Host
 from rtsep.io.files import AudioWriter, read_audio
@@ -295,6 +297,26 @@ def test_an_engine_that_is_held_up_is_late_and_counted(
     assert (~is_stems & ~is_mixture).sum() <= n_fades
 
 
+def test_another_model_repairs_what_broke(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OUTSIDE_FAULT", f"midside {RATE_HZ // 2} raise")
+    song = write_song(tmp_path / "song.wav", music(20.0))
+    broken, whole = (
+        session(song, tmp_path / "out.wav", name, "real") for name in ("faulty", "midside")
+    )
+    host = Host(broken)
+
+    def turn(hands: Hands) -> None:
+        hands.reload = host.settings is broken and host.error is not None
+        hands.quit = hands.quit or (host.settings is not broken and "read anew" in hands.message)
+
+    play_on_screen(host, keys=False, turn=turn, read_settings=lambda: whole)
+    said = capsys.readouterr()
+    assert (said.out + said.err).count("warning: ") == 1
+    assert host.error is None
+
+
 def test_a_broken_disk_ends_a_session_that_only_writes_a_file(tmp_path: Path) -> None:
     song = write_song(tmp_path / "song.wav", music(2.0))
     host = Host(session(song, tmp_path / "out.wav", "midside"))
@@ -549,7 +571,7 @@ def test_another_model_fades_in_while_it_plays_and_faders_stay(
     [switch] = [label for label in host._rig.recording.labels if label.text.startswith("switch")]
     out = sink.read(0, sink.written)
     assert out is not None
-    position = switch.start_samples + second
+    position = switch.start_samples + first
     settled = out[:, position + 2048 :]
     expected = samples[:, position + 2048 - second :][:, : settled.shape[1]]
     assert np.abs(settled - expected).max() < 1.2e-7 or host.stats()["n_late_samples"]
@@ -601,7 +623,7 @@ def test_a_change_that_is_refused_changes_nothing_at_all(tmp_path: Path, model: 
             host.change(session(song, tmp_path / "out.wav", model, "real", output={}, mixer=ELSEWHERE))
         assert host._rig.desk.chain is chain
         with pytest.raises(
-            UsageError, match="midside makes no stem 'middle'; it makes mid, side. Did you mean"
+            UsageError, match="midside makes no stem 'middle'; it makes mid, side"
         ):
             host.change(settings.with_overrides({"mixer": {"stems": {"middle": {"mute": True}}}}))
         assert "middle" not in host.mix.state
