@@ -171,7 +171,9 @@ class Recording:
         for recorder in self._recorders:
             recorder.abort()
 
-    def _new_queue(self, place: Callable[[Iterable[Event]], Iterable[Event]]) -> Callable[[], Iterable[Event]]:
+    def _new_queue(
+        self, place: Callable[[Iterable[Event]], Iterable[Event]]
+    ) -> Callable[[], Iterable[Event]]:
         """Events for a recorder, placed in its files."""
         queue: deque[Event] = deque()
         self._queues.append(queue)

@@ -302,9 +302,7 @@ def test_another_model_repairs_what_broke(
 ) -> None:
     monkeypatch.setenv("OUTSIDE_FAULT", f"midside {RATE_HZ // 2} raise")
     song = write_song(tmp_path / "song.wav", music(20.0))
-    broken, whole = (
-        session(song, tmp_path / "out.wav", name, "real") for name in ("faulty", "midside")
-    )
+    broken, whole = (session(song, tmp_path / "out.wav", name, "real") for name in ("faulty", "midside"))
     host = Host(broken)
 
     def turn(hands: Hands) -> None:
@@ -622,9 +620,7 @@ def test_a_change_that_is_refused_changes_nothing_at_all(tmp_path: Path, model: 
         with pytest.raises(UsageError, match="outputs that were not opened"):
             host.change(session(song, tmp_path / "out.wav", model, "real", output={}, mixer=ELSEWHERE))
         assert host._rig.desk.chain is chain
-        with pytest.raises(
-            UsageError, match="midside makes no stem 'middle'; it makes mid, side"
-        ):
+        with pytest.raises(UsageError, match="midside makes no stem 'middle'; it makes mid, side"):
             host.change(settings.with_overrides({"mixer": {"stems": {"middle": {"mute": True}}}}))
         assert "middle" not in host.mix.state
 
@@ -765,6 +761,17 @@ def test_the_latency_is_chosen_by_name_or_by_milliseconds(tmp_path: Path, model:
         UsageError, match=r"latency 50 ms cannot be had with tiny here: the least is 59.5 ms = synth"
     ):
         latency_of(song, model, 50)
+
+
+def test_a_limiter_that_looks_ahead_is_within_the_latency(tmp_path: Path, model: str) -> None:
+    song = write_song(tmp_path / "song.wav", music(0.1))
+    mixer = {"limiter": {"lookahead_ms": 10}}
+    for latency, lookahead in ((71, 0), (92, 0), (93, 1024)):
+        parts = latency_of(song, model, latency, mixer=mixer)
+        assert parts["lookahead"] == lookahead, latency
+        assert sum(parts.values()) <= latency * RATE_HZ / 1000
+    with pytest.raises(UsageError, match=r"the least is 69.5 ms = .* \+ limiter 10.0"):
+        latency_of(song, model, 61, mixer=mixer)
 
 
 def test_what_is_named_goes_before_a_latency(tmp_path: Path, model: str) -> None:
