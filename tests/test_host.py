@@ -318,7 +318,7 @@ def test_another_model_repairs_what_broke(
 def test_a_broken_disk_ends_a_session_that_only_writes_a_file(tmp_path: Path) -> None:
     song = write_song(tmp_path / "song.wav", music(2.0))
     host = Host(session(song, tmp_path / "out.wav", "midside"))
-    part = host._rig.recording._recorders[0]._files[0].writer._part
+    part = host._rig.recording._recorders[0]._growing[0].writer._part
     part._file.close()
     part._file = open("/dev/full", "wb", buffering=0)  # noqa: SIM115, PTH123
     with pytest.raises(AudioFileError, match="No space left"), host:
