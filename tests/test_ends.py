@@ -116,5 +116,5 @@ def test_direct_inputs_need_a_card(rates_hz: set[int], song: Path) -> None:
     ends.reader.close()
     assert (ends.clock, ends.outputs) == ("device", None)
     assert ends.inputs is not None
-    with pytest.raises(UsageError, match="--clock free: mic of mixer.direct would be inputs of a card"):
+    with pytest.raises(UsageError, match=r"--clock free: mic of mixer\.direct would be inputs of a card"):
         open_ends(settings.with_overrides({"output": {"clock": "free"}}), MODEL_RATE_HZ)
