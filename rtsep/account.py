@@ -38,8 +38,9 @@ class Status:
 
 def take_status(rig: Rig, main: tuple[int, ...]) -> Status:
     """What there is to see now; `main` are the outputs of the main bus, from 0."""
-    desk, stems = rig.desk, rig.separator.stems
-    peak_dbfs, rms_dbfs = desk.chain.levels_dbfs()
+    desk, separation = rig.desk, rig.separation  # once: a change may put another in its place at any instant
+    stems = separation.separator.stems
+    peak_dbfs, rms_dbfs = separation.chain.levels_dbfs()
     outputs_dbfs, _ = desk.levels_dbfs()
 
     def of_stems(levels: np.ndarray[Any, Any]) -> dict[str, float]:
@@ -48,16 +49,16 @@ def take_status(rig: Rig, main: tuple[int, ...]) -> Status:
 
     return Status(
         position_s=desk.position / desk.sample_rate_hz,
-        load=rig.separation.engine.load,
+        load=separation.engine.load,
         n_late_blocks=int(desk.state["n_late_blocks"]),
         n_late_samples=int(desk.state["n_late_samples"]),
         n_xruns=int(desk.state["n_xruns"]),
         peak_dbfs=of_stems(peak_dbfs),
         rms_dbfs=of_stems(rms_dbfs),
         main_dbfs=float(max(outputs_dbfs[channel] for channel in main)),
-        is_late=desk.chain.is_late,
-        update_hops=rig.separation.pace.update_hops,
-        n_moves=rig.separation.pace.n_moves,
+        is_late=separation.chain.is_late,
+        update_hops=separation.pace.update_hops,
+        n_moves=separation.pace.n_moves,
     )
 
 

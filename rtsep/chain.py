@@ -48,6 +48,7 @@ class Chain:
     ) -> None:
         _, n_rows, self.n_outputs = coefficients.slots.shape
         self.n_stems, self.offset_samples, self.coefficients = n_stems, offset_samples, coefficients
+        self.start = start
         self.n_directs = (n_rows - N_EXTRA_ROWS) // N_CHANNELS - n_stems
         self.stem_tape = Tape(N_CHANNELS * n_stems, offset_samples + round(MEMORY_S * sample_rate_hz), start)
         self._gains = coefficients.newest.copy()  # the start needs no ramp

@@ -6,8 +6,10 @@ has put them, but for those that the new settings name otherwise than the old on
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from rtsep.errors import UsageError
 from rtsep.mixer import Mixer, Strip
@@ -42,8 +44,8 @@ def check_change(before: LiveSettings, after: LiveSettings) -> None:
         )
 
 
-def change_mix(mixer: Mixer, before: LiveSettings, after: LiveSettings) -> None:
-    """Move what two settings name differently, and nothing else.
+def check_mix(mixer: Mixer, before: LiveSettings, after: LiveSettings) -> None:
+    """Refuse a mix that needs another session.
 
     Raises
     ------
@@ -53,6 +55,11 @@ def change_mix(mixer: Mixer, before: LiveSettings, after: LiveSettings) -> None:
     old, new = make_mixer(before), make_mixer(after)
     if new.n_outputs > mixer.n_outputs or set(new.buses) != set(old.buses):
         raise UsageError("buses and outputs that were not opened at the start need a new session")
+
+
+def change_mix(mixer: Mixer, before: LiveSettings, after: LiveSettings) -> None:
+    """Move what two settings name differently, and nothing else."""
+    old, new = make_mixer(before), make_mixer(after)
     mixer.add(new.state)
     for name, strip in new.state.items():
         if strip != old.state.get(name, Strip()):
@@ -65,42 +72,43 @@ def change_mix(mixer: Mixer, before: LiveSettings, after: LiveSettings) -> None:
     mixer.solo_is_exclusive = new.solo_is_exclusive
 
 
-def change_separation(rig: Rig, settings: LiveSettings, is_over: Callable[[], bool]) -> Separation:
-    """Prepare another separation beside the one that plays, and have it fade in.
+def change_separation(
+    rig: Rig, before: LiveSettings, after: LiveSettings, is_over: Callable[[], bool]
+) -> None:
+    """Prepare another separation beside the one that plays, and have it fade in with its mix.
 
     Parameters
     ----------
     rig
-        The session; its `separation` is the new one afterwards.
-    settings
-        Its new settings.
+        The session; its `separation` is the new one afterwards, and the old one is closed.
+    before, after
+        The settings, old and new.
     is_over
-        Whether there is nothing to wait for any more.
-
-    Returns
-    -------
-    Separation
-        The one before, which is not played any more; for the caller to close.
+        Whether nothing plays any more, so that there is nothing to wait for.
 
     Raises
     ------
     RtsepError
         The model is not to be had, or not ready in time. What plays goes on.
     """
-    separator = open_separator(settings.model, Way())
-    settings.mixer.check_stems(separator.name, separator.stems)
-    after = Separation(settings, separator, rig.ends, rig.mixer, rig.desk.input_tape)
-    after.start()
-    until_s = time.monotonic() + MOST_WAIT_S + after.latency.total_samples / rig.ends.sample_rate_hz
-    if not _wait(lambda: after.is_ahead_of(rig.desk.position), until_s, is_over):
-        after.close()
-        raise UsageError(f"{separator.name} was not ready in time, so nothing was changed")
-    rig.recording.end_take()
-    rig.desk.fade_to(after.chain)
-    _wait(rig.desk.has_switched, float("inf"), is_over)
-    before, rig.separation = rig.separation, after
-    rig.recording.begin_take(settings, separator.stems)
-    return before
+    separator = open_separator(after.model, Way())
+    after.mixer.check_stems(separator.name, separator.stems)
+    following = Separation(after, separator, rig.ends, rig.mixer, rig.desk.input_tape)
+    with ExitStack() as unused:
+        unused.callback(following.close)
+        following.start()
+        until_s = time.monotonic() + MOST_WAIT_S + following.latency.total_samples / rig.ends.sample_rate_hz
+        if not _wait(lambda: following.is_ahead_of(rig.desk.position), until_s, is_over):
+            raise UsageError(f"{separator.name} was not ready in time, so nothing was changed")
+        rig.recording.end_take()
+        change_mix(rig.mixer, before, after)
+        rig.desk.fade_to(following.chain)
+        if not _wait(rig.desk.has_switched, math.inf, is_over):
+            raise UsageError(f"the session ended before {separator.name} was heard")
+        unused.pop_all()
+    played, rig.separation = rig.separation, following
+    rig.recording.next_take(after, separator.stems)
+    played.close()
 
 
 def _wait(ready: Callable[[], bool], until_s: float, is_over: Callable[[], bool]) -> bool:

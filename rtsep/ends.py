@@ -126,7 +126,7 @@ def _choose_rate_hz(
 def _choose_clock(settings: LiveSettings) -> Clock:
     """The clock that was asked for, if it fits; else the card's if there is one."""
     source, sink, clock = settings.input.endpoint, settings.output.endpoint, settings.output.clock
-    needs_card = not source.is_file or not sink.is_file
+    needs_card = not source.is_file or not sink.is_file or bool(settings.mixer.direct)
     if clock is None:
         return "device" if needs_card else "real"
     if clock == "device" and not needs_card:
@@ -134,6 +134,11 @@ def _choose_clock(settings: LiveSettings) -> Clock:
     if clock != "device" and not source.is_file:
         raise UsageError(
             f"--clock {clock}: the input is a card, which gives the time itself. Give a file, or no --clock."
+        )
+    if clock != "device" and settings.mixer.direct:
+        raise UsageError(
+            f"--clock {clock}: {', '.join(settings.mixer.direct)} of mixer.direct would be inputs of a card, which is "
+            "not used then. Give no --clock, or leave them out."
         )
     if clock != "device" and not sink.is_file and sink.name != DEFAULT_CARD:
         raise UsageError(

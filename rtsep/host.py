@@ -22,7 +22,7 @@ from typing import Any
 
 from rtsep import realtime
 from rtsep.account import Status, take_stats, take_status, tell
-from rtsep.changing import change_mix, change_separation, check_change
+from rtsep.changing import change_mix, change_separation, check_change, check_mix
 from rtsep.errors import RtsepError, UsageError
 from rtsep.io.cards import Card
 from rtsep.io.clocked import BLOCK_SAMPLES
@@ -155,10 +155,12 @@ class Host:
         if self._is_over:
             return
         self._is_over = True
-        self._end_threads()
-        if self._is_started:
-            self._rig.recording.close()
-        self._opened.close()
+        self._driver.stop()
+        with self._changing:  # a change that is under way gives up by now, and leaves nothing open
+            self._end_threads()
+            if self._is_started:
+                self._rig.recording.close()
+            self._opened.close()
 
     def _end_threads(self) -> None:
         self._driver.stop()
@@ -186,14 +188,17 @@ class Host:
             The model is not to be had, or something would change that cannot. What plays goes on as before.
         """
         with self._changing:
+            if self._is_over or not self._is_started:
+                raise UsageError("the session does not play, so nothing in it can change")
             check_change(self.settings, settings)
-            if settings.model != self.settings.model:
-                if self._rig.ends.clock == "free":
-                    raise UsageError("without a clock the model cannot change; give --clock real")
-                before = change_separation(self._rig, settings, lambda: self.done)
-                self._opened.callback(self._rig.separation.close)
-                before.close()
-            change_mix(self._rig.mixer, self.settings, settings)
+            check_mix(self._rig.mixer, self.settings, settings)
+            if settings.model == self.settings.model:
+                settings.mixer.check_stems(self.model_name, self.stems)
+                change_mix(self._rig.mixer, self.settings, settings)
+            elif self._rig.ends.clock == "free":
+                raise UsageError("without a clock the model cannot change; give --clock real")
+            else:
+                change_separation(self._rig, self.settings, settings, lambda: self._is_silent)
             self.settings = settings
 
     def __enter__(self) -> Host:
@@ -210,12 +215,17 @@ class Host:
     @property
     def done(self) -> bool:
         """Whether the input has ended and its last sample was played, or the session is over for another reason."""
-        return self._is_over or self._rig.has_ended or self._fatal is not None
+        return self._is_silent or self._rig.has_ended
 
     @property
     def error(self) -> Exception | None:
         """What broke first, if anything did; the music may go on."""
         return self._fatal or self._rig.separation.engine.error or self._rig.recording.error
+
+    @property
+    def _is_silent(self) -> bool:
+        """Whether nothing plays any more; behind the end of a file silence does."""
+        return self._is_over or self._fatal is not None
 
     @property
     def _fatal(self) -> Exception | None:

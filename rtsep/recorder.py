@@ -18,6 +18,7 @@ from rtsep.io.commit import Pending, commit_together
 from rtsep.io.labels import Label, union, within
 from rtsep.io.locks import sync_folder
 from rtsep.io.part import new_take
+from rtsep.io.writer import AudioWriter
 from rtsep.notes import Event, Notes, label
 from rtsep.track import Track, TrackFile
 
@@ -78,8 +79,8 @@ class Recorder:
         notes_folder: Path | None = None,
     ) -> None:
         self._limit, self._events, self._rate_hz = limit, events, sample_rate_hz
-        self._files: list[TrackFile] = []
-        self._growing: tuple[TrackFile, ...] = ()  # those that are still written
+        self._writers: dict[Path, AudioWriter] = {}
+        self._growing: tuple[TrackFile, ...] = ()  # those that are still written; only they hold a tape
         self.account: Callable[[], Mapping[str, Any]] = dict
         self.n_lost_samples = 0
         self.error: Exception | None = None
@@ -91,18 +92,19 @@ class Recorder:
         self._notes = Notes(notes_folder, take, sample_rate_hz) if notes_folder is not None else None
         try:
             for track in tracks:
-                self._files.append(TrackFile(track, sample_rate_hz, subtype, take, self._lose))
-            for folder in {file.folder for file in self._files}:
+                file = TrackFile(track, sample_rate_hz, subtype, take, self._lose)
+                self._growing += (file,)
+                self._writers[file.path] = file.writer
+            for folder in {path.parent for path in self._writers}:
                 sync_folder(folder)
         except BaseException:
             self.abort()
             raise
-        self._growing = tuple(self._files)
 
     @property
     def n_clipped_samples(self) -> dict[Path, int]:
         """Of each file the values, of all channels, that lay beyond full scale and were clipped."""
-        return {file.path: file.writer.n_clipped_samples for file in self._files}
+        return {path: writer.n_clipped_samples for path, writer in self._writers.items()}
 
     @property
     def labels(self) -> list[Label]:
@@ -131,8 +133,8 @@ class Recorder:
 
     def abort(self) -> None:
         """Leave no files."""
-        for file in self._files:
-            file.writer.abort()
+        for writer in self._writers.values():
+            writer.abort()
         if self._notes is not None:
             self._notes.abort()
 

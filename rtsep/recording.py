@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rtsep.desk import Desk
+from rtsep.errors import RtsepError
 from rtsep.io.labels import Label
-from rtsep.notes import Event
+from rtsep.notes import SPLICES, Event
 from rtsep.recorder import POLL_S, Recorder
 from rtsep.session_files import open_sink, open_take
 from rtsep.settings import LiveSettings
@@ -57,6 +59,7 @@ class Recording:
         self._queues: list[deque[Event]] = []
         self.account: Callable[[], Mapping[str, Any]] = dict
         self._take: Recorder | None = None
+        self._error: Exception | None = None
         first_offset = desk.offset_samples
 
         def n_out() -> int:
@@ -68,7 +71,7 @@ class Recording:
         try:
             if settings.output.record is not None:
                 self.begin_take(settings, stems)
-            sink = open_sink(settings, desk, lambda: max(0, n_out()), self._new_queue())
+            sink = open_sink(settings, desk, lambda: max(0, n_out()), self._new_queue(InSink()))
             if sink is not None:
                 self._recorders.insert(0, sink)
         except BaseException:
@@ -86,11 +89,19 @@ class Recording:
             ends_at, heard = self._end(), self._desk.position - offset
             return max(0, heard if ends_at is None else min(heard, ends_at)) - start
 
-        take = open_take(settings, stems, self._desk, n_heard, self._new_queue(start), start)
+        events = self._new_queue(partial(in_take, start))
+        take = open_take(settings, stems, self._desk, n_heard, events, start)
         take.account = lambda: self.account()
         with self._lock:
             self._recorders.append(take)
             self._take = take
+
+    def next_take(self, settings: LiveSettings, stems: tuple[str, ...]) -> None:
+        """As `begin_take`; if there can be none, `error` says so and the music goes on."""
+        try:
+            self.begin_take(settings, stems)
+        except RtsepError as error:
+            self._error = self._error or error
 
     def end_take(self) -> None:
         """Give the files of the take their names: what was heard by now is all there is of it."""
@@ -113,7 +124,8 @@ class Recording:
     @property
     def error(self) -> Exception | None:
         """What ended a file, if anything did."""
-        return next((recorder.error for recorder in self._recorders if recorder.error is not None), None)
+        errors = (recorder.error for recorder in self._recorders)
+        return next((error for error in errors if error is not None), self._error)
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -159,20 +171,39 @@ class Recording:
         for recorder in self._recorders:
             recorder.abort()
 
-    def _new_queue(self, start: int = 0) -> Callable[[], Iterable[Event]]:
-        """Events for a recorder whose files begin at a position."""
+    def _new_queue(
+        self, place: Callable[[Iterable[Event]], Iterable[Event]]
+    ) -> Callable[[], Iterable[Event]]:
+        """Events for a recorder, placed in its files."""
         queue: deque[Event] = deque()
         self._queues.append(queue)
-
-        def taken() -> Iterable[Event]:
-            while queue:
-                position, kind, n_samples = queue.popleft()
-                yield max(0, position - start), kind, n_samples
-
-        return taken
+        return lambda: place(queue.popleft() for _ in range(len(queue)))
 
     def _pull(self) -> None:
         """Hand what has happened to all recorders."""
         for event in self._desk.new_events():
             for queue in self._queues:
                 queue.append(event)
+
+
+class InSink:
+    """Events in the sink file, which goes on when a change repeats or leaves out some of the input."""
+
+    def __init__(self) -> None:
+        self._n_repeated = 0
+
+    def __call__(self, events: Iterable[Event]) -> Iterator[Event]:
+        """From positions on the tapes to samples of the file."""
+        for position, kind, n_samples in events:
+            self._n_repeated += n_samples if kind == "switch" else 0
+            yield position + self._n_repeated, kind, n_samples
+
+
+def in_take(start: int, events: Iterable[Event]) -> Iterator[Event]:
+    """Events in files that begin at a position; what was over by then is left out."""
+    for position, kind, n_samples in events:
+        first = max(0, position - start)
+        if kind in SPLICES:
+            yield first, kind, n_samples
+        elif (n_left := position + n_samples - start - first) > 0:
+            yield first, kind, n_left

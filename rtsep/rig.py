@@ -16,13 +16,13 @@ from rtsep.callback import CHUNK_SAMPLES
 from rtsep.chain import MEMORY_S
 from rtsep.desk import Cable, Desk, Limit
 from rtsep.ends import Ends, open_ends
-from rtsep.follower import Follower, least_offset_samples
+from rtsep.follower import Follower
 from rtsep.io.cards import CardDriver, TwoCardsDriver
 from rtsep.io.clocked import ClockedDriver
 from rtsep.io.desktop import DesktopDriver
 from rtsep.mixer import MAIN, Bus, Mixer, Strip, gain_of
 from rtsep.recording import Recording
-from rtsep.separation import Separation
+from rtsep.separation import Separation, parts_beside
 from rtsep.separator import Separator
 from rtsep.session_files import check_files, recover_earlier
 from rtsep.settings import LiveSettings, StripSettings
@@ -163,10 +163,13 @@ def build(settings: LiveSettings, opened: ExitStack) -> tuple[Rig, Driver]:
     memory = round((MOST_OFFSET_S + MEMORY_S) * ends.sample_rate_hz)
     input_tape = Tape(N_CHANNELS * (1 + len(mixer.directs)), memory)
     separation = Separation(settings, separator, ends, mixer, input_tape)
-    opened.callback(separation.close)
-    desk = _make_desk(settings, ends, separation, input_tape)
-    earlier = recover_earlier(settings)  # now that hardly anything can keep its lines from being shown
-    rig = Rig(settings, ends, mixer, separation, desk, earlier)
+    with ExitStack() as unplugged:
+        unplugged.callback(separation.close)
+        desk = _make_desk(settings, ends, separation, input_tape)
+        earlier = recover_earlier(settings)  # now that hardly anything can keep its lines from being shown
+        rig = Rig(settings, ends, mixer, separation, desk, earlier)
+        unplugged.pop_all()
+    opened.callback(lambda: rig.separation.close())  # the one that plays then; none before it is kept
     opened.callback(rig.recording.abort)
     driver = _make_driver(settings, rig)
     opened.callback(driver.stop)
@@ -206,10 +209,9 @@ def _strip(found: StripSettings) -> Strip:
 def _make_desk(settings: LiveSettings, ends: Ends, separation: Separation, input_tape: Tape) -> Desk:
     cables = tuple(_cables(settings)) if ends.inputs else ()
     limiter, rate_hz = settings.mixer.limiter, ends.sample_rate_hz
-    limit = None
+    limit, beside = None, parts_beside(settings, ends)
     if limiter is not None:
-        lookahead_samples = round(limiter.lookahead_ms / 1000 * rate_hz)
-        limit = Limit(gain_of(limiter.ceiling_dbfs), lookahead_samples, limiter.release_ms / 1000)
+        limit = Limit(gain_of(limiter.ceiling_dbfs), beside["limiter"], limiter.release_ms / 1000)
     return Desk(
         separation.chain,
         input_tape,
@@ -220,17 +222,16 @@ def _make_desk(settings: LiveSettings, ends: Ends, separation: Separation, input
         n_card_outputs=separation.chain.n_outputs if ends.outputs else 0,
         has_source=ends.reader is not None,
         limit=limit,
-        follower=_make_follower(ends, separation.chain.n_outputs, input_tape),
+        follower=_make_follower(ends, separation.chain.n_outputs, input_tape, beside["two clocks"]),
     )
 
 
-def _make_follower(ends: Ends, n_outputs: int, input_tape: Tape) -> Follower | None:
+def _make_follower(ends: Ends, n_outputs: int, input_tape: Tape, offset_samples: int) -> Follower | None:
     """What leads the output to the input's tape, if they have two clocks."""
     if not ends.has_two_clocks:
         return None
-    rates_hz, block = (ends.sample_rate_hz, ends.output_rate_hz), ends.largest_block_samples
-    parts = least_offset_samples(*rates_hz, block, block)
-    return Follower(n_outputs, *rates_hz, sum(parts.values()), input_tape.written_address, CHUNK_SAMPLES)
+    rates_hz, written = (ends.sample_rate_hz, ends.output_rate_hz), input_tape.written_address
+    return Follower(n_outputs, *rates_hz, offset_samples, written, CHUNK_SAMPLES)
 
 
 def _cables(settings: LiveSettings) -> list[Cable]:

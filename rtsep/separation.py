@@ -12,12 +12,13 @@ from rtsep.chain import Chain
 from rtsep.ends import Ends
 from rtsep.engine import Engine
 from rtsep.errors import UsageError
+from rtsep.follower import least_offset_samples
 from rtsep.mixer import Mixer
 from rtsep.offset import measure_compute_s, offset
 from rtsep.pace import Pace, Steady
 from rtsep.separator import Separator
 from rtsep.settings import REACHES, LiveSettings, ModelSettings, Reach
-from rtsep.stream import StemStream
+from rtsep.stream import Latency, StemStream
 from rtsep.tape import Tape
 from rtsep.tuning import open_separator, open_stream, tune, untimed
 
@@ -71,9 +72,7 @@ class Separation:
             )
             opened.callback(self.stream.close)
             compute_s = _compute_s(settings, self.stream, ends)
-            # Of two clocks the follower sees to the blocks.
-            block_samples = 0 if ends.has_two_clocks else ends.largest_block_samples
-            self.latency = offset(self.stream, rate_hz, compute_s, block_samples)
+            self.latency = offset(self.stream, rate_hz, compute_s, _block_samples(ends))
             self.pace.forget()
             self._mixer, self._stop = mixer, threading.Event()
             self._thread = threading.Thread(
@@ -95,10 +94,13 @@ class Separation:
         self._thread.start()
 
     def is_ahead_of(self, position: int) -> bool:
-        """Whether there are stems for the next block that is played at a card position."""
-        parts = self.latency.parts
-        end = position - self.latency.total_samples + parts["block"] + parts["fade"]
-        return self.chain.stem_tape.written >= end
+        """Whether there are stems for the next block that is played at a card position.
+
+        Not before the instant at which it began is heard: until then the chain would play the mixture.
+        """
+        parts, first = self.latency.parts, position - self.latency.total_samples
+        is_made = self.chain.stem_tape.written >= first + parts["block"] + parts["fade"]
+        return first >= self.chain.start and is_made
 
     def stop(self) -> None:
         """End the thread. Again it does nothing."""
@@ -126,7 +128,8 @@ def choose_reach(settings: LiveSettings, separator: Separator, update_hops: int,
     least = ModelSettings(**{**settings.model.model_dump(), "latency": "low"})
     rate_hz = ends.sample_rate_hz
     with closing(open_stream(separator, least, update_hops, rate_hz)) as stream:
-        parts = offset(stream, rate_hz, _compute_s(settings, stream, ends), ends.largest_block_samples)
+        parts = offset(stream, rate_hz, _compute_s(settings, stream, ends), _block_samples(ends))
+        parts = Latency(rate_hz, {**parts.parts, **parts_beside(settings, ends)})
         hop_samples = stream.update_samples / update_hops
     spare_samples = latency / 1000 * rate_hz - parts.total_samples - ends.card_latency_s * rate_hz
     if spare_samples < 0:
@@ -135,6 +138,21 @@ def choose_reach(settings: LiveSettings, separator: Separator, update_hops: int,
             f"card's own {1000 * ends.card_latency_s:.1f} ms. Give more, or `low`; a smaller model has less."
         )
     return spend(int(spare_samples / hop_samples))
+
+
+def parts_beside(settings: LiveSettings, ends: Ends) -> dict[str, int]:
+    """What delays the outputs besides the separation, in samples of the session."""
+    limiter, rate_hz, block = settings.mixer.limiter, ends.sample_rate_hz, ends.largest_block_samples
+    following = least_offset_samples(rate_hz, ends.output_rate_hz, block, block)
+    return {
+        "limiter": round(limiter.lookahead_ms / 1000 * rate_hz) if limiter is not None else 0,
+        "two clocks": sum(following.values()) if ends.has_two_clocks else 0,
+    }
+
+
+def _block_samples(ends: Ends) -> int:
+    """The most that a call of the callback plays ahead; of two clocks the follower sees to that."""
+    return 0 if ends.has_two_clocks else ends.largest_block_samples
 
 
 def spend(n_hops: int) -> Reach:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rtsep.ends import open_ends
-from rtsep.errors import DeviceError
+from rtsep.errors import DeviceError, UsageError
 from rtsep.io import cards
 from rtsep.io.files import AudioWriter
 from rtsep.settings import LiveSettings
@@ -102,3 +102,19 @@ def test_devices_of_one_jack_server_share_its_clock() -> None:
         for i, n in enumerate("ab")
     )
     assert first.shares_clock(second)
+
+
+def test_direct_inputs_need_a_card(rates_hz: set[int], song: Path) -> None:
+    tree = {
+        "input": {"source": f"file:{song}"},
+        "mixer": {"direct": {"mic": {"channels": [1]}}},
+        "output": {"sink": "file:out.wav"},
+    }
+    settings = LiveSettings().with_overrides(tree)
+    ends = open_ends(settings, MODEL_RATE_HZ)
+    assert ends.reader is not None
+    ends.reader.close()
+    assert (ends.clock, ends.outputs) == ("device", None)
+    assert ends.inputs is not None
+    with pytest.raises(UsageError, match=r"--clock free: mic of mixer\.direct would be inputs of a card"):
+        open_ends(settings.with_overrides({"output": {"clock": "free"}}), MODEL_RATE_HZ)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,15 +22,20 @@ import yaml
 
 import rtsep
 from rtsep.account import tell
+from rtsep.chain import Chain
+from rtsep.cli.play import play as play_on_screen
 from rtsep.cli.reload import Reloader
+from rtsep.control.keys import Hands
 from rtsep.errors import AudioFileError, DeviceError, ModelError, RtsepError, UsageError
 from rtsep.host import Host
 from rtsep.io.files import AudioWriter, read_audio
 from rtsep.io.microphone import DEAF
 from rtsep.nets.unet import SeparationNet
+from rtsep.separation import Separation
 from rtsep.settings import LiveSettings
 from rtsep.zoo import ModelCard, NetworkCard, write_folder
 
+ELSEWHERE = {"stems": {"rest": {"route": [3, 4]}}}
 OUTSIDE = Path(__file__).parent / "outside"
 RATE_HZ = 44100
 STEP_24_BIT = 2**-23
@@ -290,10 +297,28 @@ def test_an_engine_that_is_held_up_is_late_and_counted(
     assert (~is_stems & ~is_mixture).sum() <= n_fades
 
 
+def test_another_model_repairs_what_broke(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OUTSIDE_FAULT", f"midside {RATE_HZ // 2} raise")
+    song = write_song(tmp_path / "song.wav", music(20.0))
+    broken, whole = (session(song, tmp_path / "out.wav", name, "real") for name in ("faulty", "midside"))
+    host = Host(broken)
+
+    def turn(hands: Hands) -> None:
+        hands.reload = host.settings is broken and host.error is not None
+        hands.quit = hands.quit or (host.settings is not broken and "read anew" in hands.message)
+
+    play_on_screen(host, keys=False, turn=turn, read_settings=lambda: whole)
+    said = capsys.readouterr()
+    assert (said.out + said.err).count("warning: ") == 1
+    assert host.error is None
+
+
 def test_a_broken_disk_ends_a_session_that_only_writes_a_file(tmp_path: Path) -> None:
     song = write_song(tmp_path / "song.wav", music(2.0))
     host = Host(session(song, tmp_path / "out.wav", "midside"))
-    part = host._rig.recording._recorders[0]._files[0].writer._part
+    part = host._rig.recording._recorders[0]._growing[0].writer._part
     part._file.close()
     part._file = open("/dev/full", "wb", buffering=0)  # noqa: SIM115, PTH123
     with pytest.raises(AudioFileError, match="No space left"), host:
@@ -544,10 +569,122 @@ def test_another_model_fades_in_while_it_plays_and_faders_stay(
     [switch] = [label for label in host._rig.recording.labels if label.text.startswith("switch")]
     out = sink.read(0, sink.written)
     assert out is not None
-    position = switch.start_samples + second
+    position = switch.start_samples + first
     settled = out[:, position + 2048 :]
     expected = samples[:, position + 2048 - second :][:, : settled.shape[1]]
     assert np.abs(settled - expected).max() < 1.2e-7 or host.stats()["n_late_samples"]
+
+
+def test_another_model_is_heard_when_all_that_it_plays_was_made(tmp_path: Path, model: str) -> None:
+    """Otherwise the mixture would be heard for the length of its latency, with the voice that karaoke had muted."""
+    song = write_song(tmp_path / "song.wav", music(0.1))
+    host = Host(session(song, tmp_path / "out.wav", "midside"))
+    try:
+        rig = host._rig
+        rig.desk.input_tape.append(music(1.0))
+        begun = rig.desk.input_tape.written
+        after = Separation(host.settings, rig.separator, rig.ends, rig.mixer, rig.desk.input_tape)
+        heard = begun + after.latency.total_samples
+        assert not after.is_ahead_of(begun)
+        assert not after.is_ahead_of(heard)  # nothing is made
+        rig.desk.input_tape.append(music(1.0))
+        while after.engine.step():
+            pass
+        assert not after.is_ahead_of(heard - 1)
+        assert after.is_ahead_of(heard)
+        after.close()
+    finally:
+        host.stop()
+
+
+def test_a_model_that_is_not_played_any_more_is_let_go_of(tmp_path: Path) -> None:
+    song = write_song(tmp_path / "song.wav", music(6.0))
+    output = {"record": str(tmp_path / "takes")}
+    settings = session(song, tmp_path / "out.wav", "midside", "real", output=output)
+    host = Host(settings)
+    with host:
+        time.sleep(0.2)
+        first = weakref.ref(host._rig.separation), weakref.ref(host._rig.desk.chain.stem_tape)
+        host.change(settings.with_overrides({"model": {"lookahead_frames": 1}}))
+        gc.collect()
+        assert [one() for one in first] == [None, None]
+        assert len(host.mix._players) == 1
+
+
+def test_a_change_that_is_refused_changes_nothing_at_all(tmp_path: Path, model: str) -> None:
+    song = write_song(tmp_path / "song.wav", music(3.0))
+    settings = session(song, tmp_path / "out.wav", "midside", "real")
+    host = Host(settings)
+    with host:
+        chain = host._rig.desk.chain
+        with pytest.raises(UsageError, match="outputs that were not opened"):
+            host.change(session(song, tmp_path / "out.wav", model, "real", output={}, mixer=ELSEWHERE))
+        assert host._rig.desk.chain is chain
+        with pytest.raises(UsageError, match="midside makes no stem 'middle'; it makes mid, side"):
+            host.change(settings.with_overrides({"mixer": {"stems": {"middle": {"mute": True}}}}))
+        assert "middle" not in host.mix.state
+
+
+def test_a_session_that_is_not_playing_cannot_change(tmp_path: Path) -> None:
+    song = write_song(tmp_path / "song.wav", music(1.0))
+    settings = session(song, tmp_path / "out.wav", "midside", "real")
+    host = Host(settings)
+    with pytest.raises(UsageError, match="does not play"):
+        host.change(settings)
+    with host:
+        pass
+    with pytest.raises(UsageError, match="does not play"):
+        host.change(settings)
+
+
+def test_a_change_that_is_under_way_at_the_end_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stands between the end of a take and the fade, where it cannot go back, when the session ends."""
+    song = write_song(tmp_path / "song.wav", music(6.0))
+    takes = tmp_path / "takes"
+    settings = session(song, tmp_path / "out.wav", "midside", "real", output={"record": str(takes)})
+    host = Host(settings)
+    reloader = Reloader(host, lambda: settings.with_overrides({"model": {"lookahead_frames": 1}}))
+    fade_to, is_here, may_go = host._rig.desk.fade_to, threading.Event(), threading.Event()
+
+    def wait_and_fade(chain: Chain) -> None:
+        is_here.set()
+        may_go.wait(10)
+        fade_to(chain)
+
+    monkeypatch.setattr(host._rig.desk, "fade_to", wait_and_fade)
+    with host:
+        time.sleep(0.3)
+        reloader.start()
+        assert is_here.wait(20)
+        threading.Timer(0.3, may_go.set).start()
+    reloader.join()
+    assert "the session ended before midside was heard" in reloader.message
+    assert not [thread for thread in threading.enumerate() if thread.name == "rtsep-engine"]
+    assert {path.name for path in takes.iterdir()} == {
+        "mid.wav",
+        "mix.wav",
+        "mixture.wav",
+        "session.yaml",
+        "side.wav",
+    }
+
+
+def test_music_goes_on_without_a_take_where_none_can_be_made(tmp_path: Path) -> None:
+    song = write_song(tmp_path / "song.wav", music(6.0))
+    takes = tmp_path / "takes"
+    settings = session(song, tmp_path / "out.wav", "midside", "real", output={"record": str(takes)})
+    host = Host(settings)
+    with host:
+        time.sleep(0.3)
+        (takes / "take-2").write_text("not a folder")
+        host.change(settings.with_overrides({"model": {"lookahead_frames": 1}}))
+        assert host.settings.model.lookahead_frames == 1
+        assert len(host.mix._players) == 1
+        with pytest.raises(RtsepError, match="take-2"):
+            host.check()
+        host._rig.recording._error = None
 
 
 def test_a_changed_mix_moves_what_is_named_and_leaves_what_a_hand_has_moved(
@@ -624,6 +761,17 @@ def test_the_latency_is_chosen_by_name_or_by_milliseconds(tmp_path: Path, model:
         UsageError, match=r"latency 50 ms cannot be had with tiny here: the least is 59.5 ms = synth"
     ):
         latency_of(song, model, 50)
+
+
+def test_a_limiter_that_looks_ahead_is_within_the_latency(tmp_path: Path, model: str) -> None:
+    song = write_song(tmp_path / "song.wav", music(0.1))
+    mixer = {"limiter": {"lookahead_ms": 10}}
+    for latency, lookahead in ((71, 0), (92, 0), (93, 1024)):
+        parts = latency_of(song, model, latency, mixer=mixer)
+        assert parts["lookahead"] == lookahead, latency
+        assert sum(parts.values()) <= latency * RATE_HZ / 1000
+    with pytest.raises(UsageError, match=r"the least is 69.5 ms = .* \+ limiter 10.0"):
+        latency_of(song, model, 61, mixer=mixer)
 
 
 def test_what_is_named_goes_before_a_latency(tmp_path: Path, model: str) -> None:

@@ -120,7 +120,7 @@ class FullDisk:
     """The end of a hidden file that finds its disk full, until somebody makes room if `n_refusals` says so."""
 
     def __init__(self, takes: Takes, i: int, n_refusals: float) -> None:
-        part = takes.recorder._files[i].writer._part
+        part = takes.recorder._growing[i].writer._part
         self._file, self._n_left = part._file, n_refusals
         part._file = self
 
@@ -216,7 +216,7 @@ def test_the_files_grow_side_by_side_and_can_be_read_after_every_sync(
 
     def write_and_look(writer: AudioWriter, block: np.ndarray) -> None:
         write(writer, block)
-        lengths.append(tuple(file.n_written_samples for file in takes.recorder._files))
+        lengths.append(tuple(file.n_written_samples for file in takes.recorder._growing))
 
     monkeypatch.setattr(AudioWriter, "write", write_and_look)
     frames: list[tuple[int, int]] = []

@@ -10,7 +10,7 @@ import pytest
 
 from rtsep.callback import CHUNK_SAMPLES
 from rtsep.chain import Chain
-from rtsep.desk import Cable, Desk, c_function
+from rtsep.desk import Cable, Desk, Event, c_function
 from rtsep.follower import FADE_SAMPLES, Follower, least_offset_samples
 from rtsep.mixer import MAIN, Bus, Mixer, Strip
 from rtsep.tape import Tape
@@ -89,3 +89,17 @@ def test_the_output_follows_the_input_without_a_click(
     there = kept.any(axis=0)
     np.testing.assert_allclose(kept[:2, there], mixture[:2, there], rtol=0, atol=1.2e-7)
     assert there.mean() > 0.5
+
+
+def test_an_xrun_of_either_card_is_counted_and_noted_where_it_was() -> None:
+    rates_hz = (44100, 48000)
+    desk = make_desk(rates_hz)
+    capture, playback = (c_function(address) for address in desk.half_addresses)
+    incoming, outgoing = np.zeros((BLOCK, 2), np.float32), np.zeros((BLOCK, 4), np.float32)
+    for flags in (0, 0, 2, 0):
+        capture(incoming.ctypes.data, None, BLOCK, None, flags, desk.state_address)
+    playback(None, outgoing.ctypes.data, BLOCK, None, 0, desk.state_address)
+    assert list(desk.new_events()) == [Event(2 * BLOCK, "xrun", 0)]
+    playback(None, outgoing.ctypes.data, BLOCK, None, 4, desk.state_address)
+    assert list(desk.new_events()) == [Event(0, "xrun", 0)]  # it plays nothing yet
+    assert desk.state["n_xruns"] == desk.state["n_xruns_at_start"] == 2

@@ -69,10 +69,24 @@ def _deliver(state: Any, outputs: Any, block: Any, done: int, n: int) -> None:
 def _count_block(state: Any, flags: int) -> None:
     state.n_blocks += 1
     if flags & XRUN_FLAGS:
-        state.n_xruns += 1
-        if state.position < state.settled_position:
-            state.n_xruns_at_start += 1
-        note(state, XRUN, state.position, 0)
+        _count_xruns(state, state.position, 1)
+
+
+@inner
+def _count_xruns(state: Any, position: int, n_xruns: int) -> None:
+    state.n_xruns += n_xruns
+    if position < state.settled_position:
+        state.n_xruns_at_start += n_xruns
+    note(state, XRUN, position, 0)
+
+
+@inner
+def _count_input_xruns(state: Any) -> None:
+    """Those of the other card: events have one writer, which is the output."""
+    n_new = load_acquire(state.input_xruns) - state.n_input_xruns
+    if n_new > 0:
+        state.n_input_xruns += n_new
+        _count_xruns(state, load_acquire(state.input_xrun_at), n_new)
 
 
 @inner
@@ -109,7 +123,8 @@ def _capture_block(states: Any, inputs: Any, n_samples: int, flags: int) -> None
     called_ns = now_ns()
     state = carray(states, 1)[0]
     if flags & XRUN_FLAGS:
-        state.n_input_xruns += 1
+        store_release(state.input_xrun_at, load_acquire(state.input_written))
+        store_release(state.input_xruns, load_acquire(state.input_xruns) + 1)
     done = 0
     while done < n_samples:
         n = min(CHUNK_SAMPLES, n_samples - done)
@@ -126,6 +141,7 @@ def _play_block(states: Any, block: Any, n_samples: int, flags: int) -> None:
     started_ns = now_ns()
     state = carray(states, 1)[0]
     _count_block(state, flags)
+    _count_input_xruns(state)
     follower = carray(void_pointer(state.follower), 1, FOLLOWER)[0]
     converted = carray(float_pointer(state.converted), (state.n_outputs, CHUNK_SAMPLES))
     mixed = carray(float_pointer(state.mixed), (state.n_outputs, state.most_mixed))

@@ -57,6 +57,8 @@ STATE = np.dtype(
         # Of two cards with a clock each: the follower, the input's clock, and what is mixed for a chunk of output.
         ("follower", np.int64),
         ("input_clock", np.int64),
+        ("input_xruns", np.int64),  # words that the input writes: how many, and where the last one was
+        ("input_xrun_at", np.int64),
         ("mixed", np.int64),
         ("most_mixed", np.int64),
         ("converted", np.int64),

@@ -58,6 +58,7 @@ def play(
     """
     hands, known = Hands(can_reload=read_settings is not None), None
     reloader = Reloader(host, read_settings or (lambda: host.settings))
+    shown = reloader.message
 
     def leave() -> None:
         hands.quit = True
@@ -76,10 +77,12 @@ def play(
                 if hands.reload:
                     hands.reload = False
                     reloader.start()
-                hands.message, reloader.message = reloader.message or hands.message, ""
-                if host.error is not known:
-                    known = host.error
-                    say(f"warning: {known} The music goes on.")
+                if (message := reloader.message) is not shown:
+                    hands.message = shown = message
+                if (error := host.error) is not known:
+                    known = error
+                    if error is not None:  # another model has taken the place of what broke
+                        say(f"warning: {error} The music goes on.")
                 for line in host.news():
                     say(line)
                 screen.show()

@@ -67,8 +67,10 @@ def draw(player: Player, hands: Hands, width: int, marks: Marks = UNICODE) -> Te
 
 def _lines(player: Player, hands: Hands, width: int, marks: Marks) -> Iterator[Text]:
     status = player.status()
-    for number, stem in enumerate(player.stems):
-        yield _strip_line(number, stem, player, status, hands.selected == number, width, marks)
+    stems = tuple(status.peak_dbfs)  # not the player's, which may be those of another model by now
+    for number, stem in enumerate(stems):
+        is_selected = number == min(hands.selected, len(stems) - 1)
+        yield _strip_line(number, stem, player, status, is_selected, width, marks)
     yield _bus_line(status.main_dbfs, width, marks)
     yield Text("")
     transport = player.transport
@@ -201,7 +203,7 @@ def plain_line(player: Player) -> str:
     """One line for logs and dumb terminals."""
     status = player.status()
     at_s = player.transport.position_s if player.transport else status.position_s
-    levels = "  ".join(f"{stem} {max(status.rms_dbfs[stem], FLOOR_DBFS):.0f}" for stem in player.stems)
+    levels = "  ".join(f"{stem} {max(rms, FLOOR_DBFS):.0f}" for stem, rms in status.rms_dbfs.items())
     return f"{clock(at_s)}  {levels} dBFS  {health_line(status).plain}"
 
 

@@ -58,6 +58,12 @@ class Binding:
     needs_settings: bool = False
 
 
+def _selected(hands: Hands, player: Player) -> str:
+    """The stem that is selected; a model that came while it played may make fewer than there were."""
+    stems = player.stems
+    return stems[min(hands.selected, len(stems) - 1)]
+
+
 def _select(hands: Hands, player: Player, key: str) -> None:
     hands.selected = (hands.selected + (1 if key == "KEY_DOWN" else -1)) % len(player.stems)
 
@@ -69,24 +75,24 @@ def _pick(hands: Hands, player: Player, key: str) -> None:
 
 def _gain(hands: Hands, player: Player, key: str) -> None:
     step_db = GAIN_STEP_DB if key in ("KEY_RIGHT", "+", "=") else -GAIN_STEP_DB
-    stem = player.stems[hands.selected]
+    stem = _selected(hands, player)
     gain_db = stepped_gain_db(player.mix.state[stem].gain_db, step_db)
     player.mix.set_gain_db(stem, gain_db)
     hands.message = f"{stem} {format_db(gain_db)}"
 
 
 def _mute(hands: Hands, player: Player, key: str) -> None:
-    stem = player.stems[hands.selected]
+    stem = _selected(hands, player)
     player.mix.set_mute(stem, not player.mix.state[stem].mute)
 
 
 def _solo(hands: Hands, player: Player, key: str) -> None:
-    stem = player.stems[hands.selected]
+    stem = _selected(hands, player)
     player.mix.set_solo(stem, not player.mix.state[stem].solo)
 
 
 def _reset(hands: Hands, player: Player, key: str) -> None:
-    player.mix.set_gain_db(player.stems[hands.selected], 0.0)
+    player.mix.set_gain_db(_selected(hands, player), 0.0)
 
 
 def _reload(hands: Hands, player: Player, key: str) -> None:

@@ -6,12 +6,14 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from session import StillSession
 
+from rtsep.control.display import UNICODE, draw
 from rtsep.control.keys import BINDINGS, HIGHEST_GAIN_DB, Hands, Keyboard, format_db, press, stepped_gain_db
 
 ESCAPE = "KEY_ESCAPE"
@@ -66,6 +68,18 @@ def test_no_walk_of_the_fader_leaves_its_range(start: float, steps: list[float])
         gain_db = stepped_gain_db(gain_db, step)
         assert gain_db == -math.inf or -60 <= gain_db <= HIGHEST_GAIN_DB
         assert len(format_db(gain_db)) <= 8
+
+
+def test_another_model_may_make_fewer_stems_than_the_one_that_was_selected_in(card: StillSession) -> None:
+    hands = Hands()
+    type_keys(card, hands, "3")
+    card.stems = card.stems[:2]
+    card.current = replace(card.current, peak_dbfs={"vocals": -6.0, "drums": -0.5})
+    type_keys(card, hands, "m")
+    assert card.mix.state["drums"].mute
+    first, second, *_ = draw(card, hands, 80).plain.splitlines()
+    assert first.startswith(" 1 vocals")
+    assert second.startswith(f"{UNICODE.selected}2 drums")
 
 
 def test_the_tape_machine_answers(song: StillSession) -> None:
