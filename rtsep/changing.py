@@ -106,7 +106,7 @@ def change_separation(
         if not _wait(rig.desk.has_switched, math.inf, is_over):
             raise UsageError(f"the session ended before {separator.name} was heard")
         unused.pop_all()
-    played, rig.separation = rig.separation, following
+    played = rig.replace_separation(following)
     rig.recording.next_take(after, separator.stems)
     played.close()
 

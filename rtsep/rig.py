@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import ExitStack
 from typing import Literal, Protocol
 
@@ -83,10 +84,21 @@ class Rig:
         told = [*earlier, *([separation.notice] if separation.notice is not None else [])]
         self.notice = "\n".join(told) or None
         self.ends, self.mixer, self.separation, self.desk = ends, mixer, separation, desk
+        self._ended: Counter[str] = Counter()  # of separations that do not play any more
         self.transport: Transport | None = None
         if ends.reader is not None and desk.source_tape is not None:
             self.transport = Transport(ends.reader, desk.source_tape, ends.sample_rate_hz, lambda: self.heard)
         self.recording = Recording(settings, separation.separator.stems, desk, lambda: self.end)
+
+    def replace_separation(self, following: Separation) -> Separation:
+        """Another one plays; the one before, for the caller to close."""
+        played, self.separation = self.separation, following
+        self._ended.update(played.count())
+        return played
+
+    def count_engines(self) -> dict[str, int]:
+        """`Separation.count` of all that have played, together."""
+        return {name: n + self._ended[name] for name, n in self.separation.count().items()}
 
     @property
     def separator(self) -> Separator:

@@ -102,6 +102,15 @@ class Separation:
         is_made = self.chain.stem_tape.written >= first + parts["block"] + parts["fade"]
         return first >= self.chain.start and is_made
 
+    def count(self) -> dict[str, int]:
+        """What its engine had to do without, and how often its updates changed."""
+        engine = self.engine
+        return {
+            "n_update_moves": self.pace.n_moves,
+            "n_skips": engine.n_skips + engine.n_restarts,
+            "n_skipped_samples": engine.n_skipped_samples,
+        }
+
     def stop(self) -> None:
         """End the thread. Again it does nothing."""
         self._stop.set()

@@ -240,8 +240,9 @@ class MixerSettings(Strict):
         for name, strip in {**self.stems, **self.direct}.items():
             for bus in strip.sends:
                 if bus not in self.buses:
+                    more = " (it goes to main unless it has a route)" if bus == "main" else ""
                     raise ValueError(
-                        f"{name} is sent to the bus {bus!r}; buses are {', '.join(self.buses) or 'none'}"
+                        f"{name} is sent to the bus {bus!r}{more}; buses are {', '.join(self.buses) or 'none'}"
                     )
             if strip.cue and "cue" not in self.buses:
                 raise ValueError(f"{name} has cue: true, but there is no bus called cue")

@@ -549,7 +549,7 @@ def test_a_session_tells_what_it_does(tmp_path: Path) -> None:
 def test_another_model_fades_in_while_it_plays_and_faders_stay(
     tmp_path: Path, model: str, latency_grows: bool
 ) -> None:
-    samples = music(5.0)
+    samples = music(20.0)  # longer than a busy machine takes
     song = write_song(tmp_path / "song.wav", samples)
     names = ("midside", model) if latency_grows else (model, "midside")
     before, after = (session(song, tmp_path / "out.wav", name, "real") for name in names)
@@ -598,7 +598,7 @@ def test_another_model_is_heard_when_all_that_it_plays_was_made(tmp_path: Path, 
 
 
 def test_a_model_that_is_not_played_any_more_is_let_go_of(tmp_path: Path) -> None:
-    song = write_song(tmp_path / "song.wav", music(6.0))
+    song = write_song(tmp_path / "song.wav", music(20.0))
     output = {"record": str(tmp_path / "takes")}
     settings = session(song, tmp_path / "out.wav", "midside", "real", output=output)
     host = Host(settings)
@@ -612,7 +612,7 @@ def test_a_model_that_is_not_played_any_more_is_let_go_of(tmp_path: Path) -> Non
 
 
 def test_a_change_that_is_refused_changes_nothing_at_all(tmp_path: Path, model: str) -> None:
-    song = write_song(tmp_path / "song.wav", music(3.0))
+    song = write_song(tmp_path / "song.wav", music(20.0))
     settings = session(song, tmp_path / "out.wav", "midside", "real")
     host = Host(settings)
     with host:
@@ -641,7 +641,7 @@ def test_a_change_that_is_under_way_at_the_end_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It stands between the end of a take and the fade, where it cannot go back, when the session ends."""
-    song = write_song(tmp_path / "song.wav", music(6.0))
+    song = write_song(tmp_path / "song.wav", music(20.0))
     takes = tmp_path / "takes"
     settings = session(song, tmp_path / "out.wav", "midside", "real", output={"record": str(takes)})
     host = Host(settings)
@@ -672,7 +672,7 @@ def test_a_change_that_is_under_way_at_the_end_leaves_nothing(
 
 
 def test_music_goes_on_without_a_take_where_none_can_be_made(tmp_path: Path) -> None:
-    song = write_song(tmp_path / "song.wav", music(6.0))
+    song = write_song(tmp_path / "song.wav", music(20.0))
     takes = tmp_path / "takes"
     settings = session(song, tmp_path / "out.wav", "midside", "real", output={"record": str(takes)})
     host = Host(settings)
@@ -690,7 +690,7 @@ def test_music_goes_on_without_a_take_where_none_can_be_made(tmp_path: Path) -> 
 def test_a_changed_mix_moves_what_is_named_and_leaves_what_a_hand_has_moved(
     tmp_path: Path, model: str
 ) -> None:
-    song = write_song(tmp_path / "song.wav", music(3.0))
+    song = write_song(tmp_path / "song.wav", music(20.0))
     host = Host(
         session(song, tmp_path / "out.wav", model, "real", mixer={"stems": {"vocals": {"gain_db": -3}}})
     )
@@ -781,7 +781,7 @@ def test_what_is_named_goes_before_a_latency(tmp_path: Path, model: str) -> None
 
 
 def test_settings_are_read_anew_beside_whoever_watches(tmp_path: Path, model: str) -> None:
-    song = write_song(tmp_path / "song.wav", music(6.0))
+    song = write_song(tmp_path / "song.wav", music(20.0))
     before = session(song, tmp_path / "out.wav", "midside", "real")
     host = Host(before)
     with host:
@@ -820,7 +820,7 @@ def test_the_account_says_what_the_engine_was_granted(tmp_path: Path) -> None:
 
 
 def test_a_take_ends_with_its_model_and_the_next_one_begins(tmp_path: Path, model: str) -> None:
-    samples = music(8.0)
+    samples = music(30.0)
     song = write_song(tmp_path / "song.wav", samples)
     output = {"record": str(tmp_path / "takes"), "compute_ms": 200.0}
     names = ("midside", model)

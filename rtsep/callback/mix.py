@@ -54,7 +54,8 @@ def _count_late(state: Any, chain: Any, n_late: int) -> None:
     if n_late > 0 and chain.late_start < 0:
         chain.late_start = start
     if chain.late_now == 0 and chain.late_start >= 0:
-        note(state, LATE, chain.late_start, start + n_late - chain.late_start)
+        # A follower may have jumped back in the middle of it.
+        note(state, LATE, chain.late_start, max(0, start + n_late - chain.late_start))
         chain.late_start = -1
 
 

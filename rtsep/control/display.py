@@ -6,6 +6,7 @@ pictures: in place on a terminal, as plain lines anywhere else.
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -81,7 +82,8 @@ def _lines(player: Player, hands: Hands, width: int, marks: Marks) -> Iterator[T
     yield health_line(status)
     yield from _filled(latency_chunks(player.latency), width)
     yield from _filled(help_chunks(player, hands), width)
-    yield Text(hands.message[:width], style="italic")
+    for line in textwrap.wrap(hands.message, width) or [""]:
+        yield Text(line, style="italic")
 
 
 def _strip_line(

@@ -269,6 +269,7 @@ class CardDriver:
         self._watchdog = Watchdog(position, longest_block_samples / sample_rate_hz)
         self._stopping = threading.Event()
         self._sd = sd = _portaudio()
+        self.sample_rate_hz = sample_rate_hz
         _check_channels(inputs, "input", n_inputs)
         _check_channels(outputs, "output", n_outputs)
         ends = [(inputs, n_inputs), (outputs, n_outputs)]
@@ -379,9 +380,11 @@ class TwoCardsDriver:
 
     @property
     def latency_parts(self) -> dict[str, int]:
-        """What the cards add by themselves, each in its own samples."""
-        source, sink = (driver.latency_parts for driver in self._drivers)
-        return {"card input": source["card input"], "card output": sink["card output"]}
+        """What the cards add by themselves, in samples of the input."""
+        source, sink = self._drivers
+        ratio = source.sample_rate_hz / sink.sample_rate_hz
+        card_output = round(sink.latency_parts["card output"] * ratio)
+        return {"card input": source.latency_parts["card input"], "card output": card_output}
 
     @property
     def error(self) -> Exception | None:
