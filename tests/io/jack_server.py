@@ -6,6 +6,7 @@ import itertools
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -82,12 +83,27 @@ def run_server(
     try:
         yield name
     finally:
-        process.terminate()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(5)
+        end_server(name, process)
+
+
+def end_server(name: str, process: subprocess.Popen[bytes]) -> None:
+    """Have a server sign off, also one that hangs or was killed.
+
+    JACK keeps a list of at most eight servers in memory that all processes share. One that was killed stays on it until
+    another one of its name comes; when it is full, no server starts on the machine any more.
+    """
+    process.send_signal(signal.SIGCONT)
+    process.terminate()
+    try:
+        is_killed = process.wait(5) == -signal.SIGKILL
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(5)
+        is_killed = True
+    if is_killed:
+        another = start_server(name)
+        another.terminate()
+        another.wait(10)
 
 
 def wait_for_server(name: str, process: subprocess.Popen[bytes]) -> None:

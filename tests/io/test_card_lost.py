@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from jack_server import RATE_HZ, Desk, new_name, start_server
+from jack_server import RATE_HZ, Desk, end_server, new_name, start_server
 
 from rtsep.io.files import AudioWriter, read_audio
 
@@ -40,20 +40,6 @@ class Server:
 
     def start(self) -> None:
         self.process = start_server(self.name)
-
-    def end(self) -> None:
-        """Have it sign off: JACK keeps a list of eight servers, on which one that was killed stays."""
-        self.process.send_signal(signal.SIGCONT)
-        self.process.terminate()
-        try:
-            killed = self.process.wait(5) < 0
-        except subprocess.TimeoutExpired:
-            killed = True
-        if killed:
-            self.kill()
-            self.start()
-            self.process.terminate()
-            self.process.wait(10)
 
 
 class Live:
@@ -165,7 +151,7 @@ def level(desk: Desk) -> float:
 def server() -> Iterator[Server]:
     server = Server()
     yield server
-    server.end()
+    end_server(server.name, server.process)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from heard import N_OUTPUTS, TOLERANCE, check_count, compare, faded, follow, four_stems, stems_of
-from jack_server import PERIOD_SAMPLES, RATE_HZ, Desk, new_name, run_server, start_server
+from jack_server import PERIOD_SAMPLES, RATE_HZ, Desk, end_server, new_name, run_server, start_server
 from live_session import Session, environment
 
 from rtsep.io.files import read_audio
@@ -66,7 +66,8 @@ def test_a_server_that_stands_still_and_a_busy_machine_lose_nothing(
             after = session.say("stop")
             take = compare(desk, after, tmp_path, model)
     finally:
-        end([*busy, server])
+        end(busy)
+        end_server(name, server)
     assert take.mixture.shape[1] > 2.5 * RATE_HZ
     np.testing.assert_array_equal(take.mixture, music[:, : take.mixture.shape[1]])
     check_count(take, before, after, PERIOD_SAMPLES)
