@@ -258,7 +258,8 @@ def least_offset_samples(rate_in_hz: int, rate_out_hz: int, block_in: int, block
     rate_in_hz, rate_out_hz
         Nominal rates of the tape and of the output.
     block_in, block_out
-        The largest blocks of the two, each in its own samples.
+        The largest blocks of the two, each in its own samples; `block_in` is 0 if the input notes where its block
+        begins, and not where it ends.
     """
     ratio = rate_in_hz / rate_out_hz
     return {

@@ -152,7 +152,7 @@ def choose_reach(settings: LiveSettings, separator: Separator, update_hops: int,
 def parts_beside(settings: LiveSettings, ends: Ends) -> dict[str, int]:
     """What delays the outputs besides the separation, in samples of the session."""
     limiter, rate_hz, block = settings.mixer.limiter, ends.sample_rate_hz, ends.largest_block_samples
-    following = least_offset_samples(rate_hz, ends.output_rate_hz, block, block)
+    following = least_offset_samples(rate_hz, ends.output_rate_hz, 0, block)
     return {
         "limiter": round(limiter.lookahead_ms / 1000 * rate_hz) if limiter is not None else 0,
         "two clocks": sum(following.values()) if ends.has_two_clocks else 0,

@@ -25,7 +25,7 @@ def make_desk(rates_hz: tuple[int, int]) -> Desk:
     mixer = Mixer({"a": Strip()}, {MAIN: Bus((0, 1))}, 4, directs={"line": Strip(route=(2, 3))})
     chain = Chain(mixer.open(("a",)), 1, 1000, rates_hz[0], 100)
     tape = Tape(4, 1 << 18)
-    offset = sum(least_offset_samples(*rates_hz, BLOCK, BLOCK).values())
+    offset = sum(least_offset_samples(*rates_hz, 0, BLOCK).values())
     follower = Follower(4, *rates_hz, offset, tape.written_address, CHUNK_SAMPLES)
     cables = (Cable(0, 0), Cable(1, 1), Cable(0, 2), Cable(0, 3))
     return Desk(

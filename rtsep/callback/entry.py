@@ -125,13 +125,15 @@ def _capture_block(states: Any, inputs: Any, n_samples: int, flags: int) -> None
     if flags & XRUN_FLAGS:
         store_release(state.input_xrun_at, load_acquire(state.input_written))
         store_release(state.input_xruns, load_acquire(state.input_xruns) + 1)
-    done = 0
+    # Where the block begins is what the output follows: a card's own latency has the block in it already, as it has
+    # with one clock; and nothing that is played can be further on than what is written.
+    begun, done = load_acquire(state.input_written), 0
     while done < n_samples:
         n = min(CHUNK_SAMPLES, n_samples - done)
         record(state, inputs, done, n)
         done += n
     clock = carray(void_pointer(state.input_clock), 1, CLOCK)[0]
-    note_time(clock, called_ns, load_acquire(state.input_written))
+    note_time(clock, called_ns, begun)
     publish(clock)
 
 
