@@ -20,7 +20,8 @@ from rtsep.desk import Cable, Desk
 from rtsep.dsp.delay import BURST_SAMPLES, Found, burst, find_burst
 from rtsep.ends import Ends, open_ends
 from rtsep.errors import DeviceError, UsageError
-from rtsep.io.cards import PREFERRED_RATE_HZ, Card, CardDriver
+from rtsep.io.card_driver import CardDriver
+from rtsep.io.cards import PREFERRED_RATE_HZ, Card
 from rtsep.mixer import MAIN, Bus, Mixer, Strip
 from rtsep.rig import open_card
 from rtsep.settings import LiveSettings

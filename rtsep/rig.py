@@ -18,7 +18,7 @@ from rtsep.chain import MEMORY_S
 from rtsep.desk import Cable, Desk, Limit
 from rtsep.ends import Ends, open_ends
 from rtsep.follower import Follower
-from rtsep.io.cards import CardDriver, TwoCardsDriver
+from rtsep.io.card_driver import CardDriver, TwoCardsDriver
 from rtsep.io.clocked import ClockedDriver
 from rtsep.io.desktop import DesktopDriver
 from rtsep.mixer import MAIN, Bus, Mixer, Strip, gain_of

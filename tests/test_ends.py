@@ -30,7 +30,7 @@ def rates_hz(monkeypatch: pytest.MonkeyPatch) -> set[int]:
         check_input_settings=check, check_output_settings=check, PortAudioError=RuntimeError
     )
     card = cards.Card(0, "desk", "test", 2, 2, 48000, 0.01, 0.01, True, True)
-    monkeypatch.setattr(cards, "_portaudio", lambda: portaudio)
+    monkeypatch.setattr(cards, "portaudio", lambda: portaudio)
     monkeypatch.setattr(cards, "list_cards", lambda: [card])
     return there
 

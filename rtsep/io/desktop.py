@@ -29,7 +29,8 @@ from typing import IO
 import platformdirs
 
 from rtsep.errors import DeviceError, UsageError
-from rtsep.io.cards import DEFAULT_CARD, Card, CardDriver, find_card
+from rtsep.io.card_driver import CardDriver
+from rtsep.io.cards import DEFAULT_CARD, Card, find_card
 from rtsep.io.pactl import Sink, Stream, default_sink, list_modules, list_sinks, list_streams, pactl
 from rtsep.whole import replacing
 

@@ -16,7 +16,8 @@ from jack_server import RATE_HZ
 from small_desk import small_desk
 
 from rtsep.desk import Desk, _function
-from rtsep.io.cards import CardDriver, find_card
+from rtsep.io.card_driver import CardDriver
+from rtsep.io.cards import find_card
 
 WATCH_S = 0.5  # many periods
 N_SUMMED = 60_000_000  # a second or two, in one call that never lets go of the interpreter

@@ -25,7 +25,7 @@ for name, direction in zip(sys.argv[1::2], sys.argv[2::2]):
 OPEN = """
 import sys
 from rtsep.errors import DeviceError
-from rtsep.io import cards
+from rtsep.io import card_driver, cards
 card = cards.find_card("system", "output")
 print(cards.lasting_name(card, "output"))
 print(cards.choose_rate_hz(card, card, [48000, 44100]))
@@ -35,7 +35,7 @@ try:
 except DeviceError as error:
     print(error)
 try:
-    cards.CardDriver(None, card, 0, 11, 44100, 0, 0, 0, lambda: 0, 1024)
+    card_driver.CardDriver(None, card, 0, 11, 44100, 0, 0, 0, lambda: 0, 1024)
 except DeviceError as error:
     print(error)
 """
@@ -50,12 +50,12 @@ START = """
 import ctypes, itertools, os, threading
 from rtsep.realtime import system
 before = system().native_ids()
-from rtsep.io import cards
+from rtsep.io import card_driver, cards
 nothing = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 2, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_ulong,
                            ctypes.c_void_p)(lambda *words: 0)
 address = ctypes.cast(nothing, ctypes.c_void_p).value
 card = cards.find_card("system", "output")
-driver = cards.CardDriver(None, card, 0, 2, 44100, 0, address, 0, itertools.count().__next__, 1024)
+driver = card_driver.CardDriver(None, card, 0, 2, 44100, 0, address, 0, itertools.count().__next__, 1024)
 driver.start()
 new = {tid: os.sched_getscheduler(tid) for tid in system().native_ids() - before}
 driver.stop()
