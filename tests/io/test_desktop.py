@@ -250,8 +250,10 @@ def test_a_sink_that_is_not_there_is_told_and_nothing_is_changed(server: Server)
     assert is_as_before(server)
 
 
-def test_a_server_that_is_gone_is_told(server: Server) -> None:
-    with live(server) as session:
+def test_a_server_that_is_gone_is_told(server: Server, tmp_path: Path) -> None:
+    settings = tmp_path / "live.yaml"
+    settings.write_text("output: {resume: false}")
+    with live(server, str(settings)) as session:
         session.wait_until_it_plays()
         server.process.kill()
         assert session.wait() == 1
@@ -260,6 +262,14 @@ def test_a_server_that_is_gone_is_told(server: Server) -> None:
         assert session.wait() == 1
     assert "cannot be reached" in session.said
     assert "Connection refused" in session.said
+
+
+def test_a_server_that_is_gone_is_waited_for_until_nobody_wants_to(server: Server) -> None:
+    with live(server) as session:
+        session.wait_until_it_plays()
+        server.process.kill()
+        wait_for(lambda: "The sound card is gone; waiting for it" in session.said, "rtsep to wait", LIVE_S)
+        session.end("SIGTERM")
 
 
 def test_other_systems_are_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
