@@ -16,7 +16,7 @@ from parts.report import SHARED, is_quick, show
 
 import rtsep
 from rtsep.io.files import read_audio
-from rtsep.separator import Separator
+from rtsep.separator import PublicStream, Separator
 from rtsep.stream import Audio
 from rtsep.train.evaluate import median_sdr_db, references, voiced
 
@@ -54,6 +54,14 @@ def most_voice(vocals: Audio, duration_s: int) -> slice:
     return slice(start, start + duration_s * RATE_HZ)
 
 
+def pass_through(stream: PublicStream, mixture: Audio) -> Stems:
+    """The stems that a stream makes of a mixture, aligned with it."""
+    starts = range(0, mixture.shape[1], BLOCK_SAMPLES)
+    blocks = [stream.process(mixture[:, s : s + BLOCK_SAMPLES]).copy() for s in starts]
+    whole = np.concatenate([*blocks, stream.flush()], axis=2)[:, :, stream.latency_samples :]
+    return dict(zip(stream.stems, whole, strict=True))
+
+
 def streamed(
     separator: Separator, mixture: Audio, lookahead_frames: int, context_frames: int | None
 ) -> Stems:
@@ -64,10 +72,7 @@ def streamed(
         update_hops=UPDATE_HOPS,
         lookahead_frames=lookahead_frames,
     )
-    starts = range(0, mixture.shape[1], BLOCK_SAMPLES)
-    blocks = [stream.process(mixture[:, s : s + BLOCK_SAMPLES]).copy() for s in starts]
-    whole = np.concatenate([*blocks, stream.flush()], axis=2)[:, :, stream.latency_samples :]
-    return dict(zip(separator.stems, whole, strict=True))
+    return pass_through(stream, mixture)
 
 
 def estimates(

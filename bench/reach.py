@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from parts.report import SHARED, is_quick, show
-from quality import MODEL, RAISED_DB, RATE_HZ, STRETCH_S, Stems, most_voice, read_song
+from quality import MODEL, RAISED_DB, RATE_HZ, STRETCH_S, Stems, most_voice, pass_through, read_song
 
 import rtsep
 from rtsep.separator import Separator
@@ -26,7 +26,6 @@ OTHERS = (
     Reach(4, 4),
     Reach(4, 16),
 )
-BLOCK_SAMPLES = 1 << 14
 
 
 def streamed(separator: Separator, mixture: Audio, reach: Reach) -> tuple[Stems, float]:
@@ -34,11 +33,7 @@ def streamed(separator: Separator, mixture: Audio, reach: Reach) -> tuple[Stems,
     stream = separator.stream(
         RATE_HZ, update_hops=1, lookahead_frames=reach.lookahead_frames, synthesis_hops=reach.synthesis_hops
     )
-    starts = range(0, mixture.shape[1], BLOCK_SAMPLES)
-    blocks = [stream.process(mixture[:, s : s + BLOCK_SAMPLES]).copy() for s in starts]
-    whole = np.concatenate([*blocks, stream.flush()], axis=2)[:, :, stream.latency_samples :]
-    stems = dict(zip(separator.stems, whole, strict=True))
-    return stems, stream.latency.ms(stream.latency_samples)
+    return pass_through(stream, mixture), stream.latency.ms(stream.latency_samples)
 
 
 def row(separator: Separator, song: Stems, reach: Reach, name: str) -> list[str]:

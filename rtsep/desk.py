@@ -254,7 +254,7 @@ class Desk:
         self._n_told = written
 
 
-_CALLBACK = ctypes.CFUNCTYPE(
+CALLBACK = ctypes.CFUNCTYPE(
     ctypes.c_int,
     ctypes.c_void_p,
     ctypes.c_void_p,
@@ -267,7 +267,7 @@ _CALLBACK = ctypes.CFUNCTYPE(
 
 def c_function(address: int) -> Callable[..., int]:
     """A C callback for whoever calls it from Python: blocks, samples, time, flags, and the address of a state."""
-    return _CALLBACK(address)
+    return CALLBACK(address)
 
 
 _function = c_function(int(callback.address or 0))

@@ -139,7 +139,7 @@ class Reach(NamedTuple):
     lookahead_frames: int
 
 
-#: By measurement (README): a short synthesis window costs 0.1 dB, the first two frames of lookahead are worth 0.4 dB,
+#: By measurement (README): a short synthesis window costs 0.1 dB, the first two frames of lookahead are worth 0.5 dB,
 #: and what is left of both to be had takes eight.
 REACHES = {"quality": Reach(4, 8), "balanced": Reach(2, 2), "low": Reach(2, 0)}
 

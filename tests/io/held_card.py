@@ -15,7 +15,7 @@ import jack
 from jack_server import RATE_HZ
 from small_desk import small_desk
 
-from rtsep.desk import Desk, _function
+from rtsep.desk import CALLBACK, Desk, _function
 from rtsep.io.card_driver import CardDriver
 from rtsep.io.cards import find_card
 
@@ -27,15 +27,7 @@ def n_blocks(desk: Desk) -> int:
     return int(desk.state["n_blocks"])
 
 
-@ctypes.CFUNCTYPE(
-    ctypes.c_int,
-    ctypes.c_void_p,
-    ctypes.c_void_p,
-    ctypes.c_ulong,
-    ctypes.c_void_p,
-    ctypes.c_ulong,
-    ctypes.c_void_p,
-)
+@CALLBACK
 def python_callback(*arguments: int) -> int:
     """The same, through the interpreter."""
     return int(_function(*arguments))
