@@ -14,7 +14,8 @@ from parts.report import is_quick, show
 
 from rtsep.chain import Chain
 from rtsep.desk import Desk, Limit
-from rtsep.mixer import MAIN, Bus, Mixer, Strip
+from rtsep.mix import MAIN, Bus, Mix, Strip
+from rtsep.mixer import Mixer
 from rtsep.tape import Tape
 
 RATE_HZ = 44100
@@ -25,7 +26,7 @@ def routed(n_stems: int, is_routed: bool) -> Mixer:
     """A mix of so many stems, all on channels 1-2, or each on a pair of its own behind those."""
     routes = [(2 * i + 2, 2 * i + 3) if is_routed else None for i in range(n_stems)]
     strips = {f"stem{i}": Strip(route=route) for i, route in enumerate(routes)}
-    return Mixer(strips, {MAIN: Bus((0, 1))}, 2 * n_stems + 2 if is_routed else 2)
+    return Mixer(Mix(strips, {MAIN: Bus((0, 1))}), 2 * n_stems + 2 if is_routed else 2)
 
 
 def measure(n_stems: int, is_routed: bool, block_samples: int, n_blocks: int) -> list[str]:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from rtsep.callback.meters import in_dbfs
 from rtsep.callback.records import CHAIN, CHUNK_SAMPLES
-from rtsep.mixer import N_EXTRA_ROWS, Coefficients
+from rtsep.mix import N_EXTRA_ROWS
+from rtsep.mixer import Coefficients
 from rtsep.stream import N_CHANNELS
 from rtsep.tape import Tape
 

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from rtsep.errors import UsageError
-from rtsep.mixer import Mixer, Strip
-from rtsep.rig import Rig, make_mixer
+from rtsep.mix import Strip
+from rtsep.mixer import Mixer
+from rtsep.rig import Rig, make_mix, make_mixer
 from rtsep.separation import Separation
 from rtsep.settings import LiveSettings
 from rtsep.tuning import Way, open_separator
@@ -55,21 +56,22 @@ def check_mix(mixer: Mixer, before: LiveSettings, after: LiveSettings) -> None:
     old, new = make_mixer(before), make_mixer(after)
     if new.n_outputs > mixer.n_outputs or set(new.buses) != set(old.buses):
         raise UsageError("buses and outputs that were not opened at the start need a new session")
+    if set(new.mix.groups) != set(old.mix.groups):
+        raise UsageError("groups that were not there at the start need a new session")
 
 
 def change_mix(mixer: Mixer, before: LiveSettings, after: LiveSettings) -> None:
     """Move what two settings name differently, and nothing else."""
-    old, new = make_mixer(before), make_mixer(after)
-    mixer.add(new.state)
-    for name, strip in new.state.items():
-        if strip != old.state.get(name, Strip()):
-            mixer.set_strip(name, strip)
-    for name in set(old.state) - set(new.state):  # not named any more
-        mixer.set_strip(name, Strip())
-    for name, bus in new.buses.items():
-        if bus != old.buses[name]:
-            mixer.set_bus(name, bus)
-    mixer.solo_is_exclusive = new.solo_is_exclusive
+    old, new = make_mix(before), make_mix(after)
+    mixer.add(new.strips)
+    for part, untouched in (("strips", Strip()), ("directs", Strip()), ("groups", None), ("buses", None)):
+        found, wanted = getattr(old, part), getattr(new, part)
+        for name in {**found, **wanted}:
+            if (there := wanted.get(name, untouched)) != found.get(name, untouched):
+                mixer.edit(part, name, **vars(there))
+    of_mix = ("sides", "crossfade", "separation")
+    mixer.turn(**{name: getattr(new, name) for name in of_mix if getattr(new, name) != getattr(old, name)})
+    mixer.solo_is_exclusive = after.mixer.solo == "exclusive"
 
 
 def change_separation(

@@ -15,21 +15,25 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
 from rtsep import realtime
 from rtsep.account import Status, take_stats, take_status, tell
+from rtsep.board import Board, Control
 from rtsep.changing import change_mix, change_separation, check_change, check_mix
+from rtsep.config import user_folder
 from rtsep.errors import RtsepError, UsageError
 from rtsep.io.cards import Card
 from rtsep.io.clocked import BLOCK_SAMPLES
 from rtsep.io.microphone import LISTEN_S, hear
+from rtsep.knobs import mix_controls, scene_controls, transport_controls
 from rtsep.mixer import Mixer
 from rtsep.resume import Standing
 from rtsep.rig import build
+from rtsep.scenes import SCENES, Scenes, SceneStore
 from rtsep.settings import LiveSettings
 from rtsep.standing import stand
 from rtsep.stream import Latency
@@ -56,6 +60,8 @@ class Host:
     ----------
     started_s : float or None
         When the clock was started, by `time.monotonic`.
+    board : Board
+        Everything that a performer can move, by address.
     """
 
     def __init__(self, settings: LiveSettings) -> None:
@@ -71,6 +77,14 @@ class Host:
         self.started_s: float | None = None
         self._switch_s = sys.getswitchinterval()
         self._changing = threading.Lock()
+        self.board = Board()
+        self._scenes = Scenes(
+            self.board,
+            self.mix,
+            SceneStore(settings.control.scenes or user_folder() / SCENES),
+            lambda: self.stems,
+        )
+        self.board.replace(self._controls())
 
     @property
     def stems(self) -> tuple[str, ...]:
@@ -107,6 +121,12 @@ class Host:
         """From input to output: the offset's parts and the card's own."""
         offset = self._rig.latency
         return Latency(offset.sample_rate_hz, {**offset.parts, **self._driver.latency_parts})
+
+    def _controls(self) -> Iterator[Control]:
+        """All that can be moved, with the model that plays now."""
+        yield from mix_controls(self.mix, self.stems)
+        yield from transport_controls(self.transport)
+        yield from scene_controls(self._scenes)
 
     def start(self) -> None:
         """Start the threads, then the clock.
@@ -200,6 +220,7 @@ class Host:
             else:
                 change_separation(self._rig, self.settings, settings, lambda: self._is_silent)
             self.settings = settings
+            self.board.replace(self._controls())
 
     def __enter__(self) -> Host:
         self.start()

@@ -22,7 +22,8 @@ from rtsep.ends import Ends, open_ends
 from rtsep.errors import DeviceError, UsageError
 from rtsep.io.card_driver import CardDriver
 from rtsep.io.cards import PREFERRED_RATE_HZ, Card
-from rtsep.mixer import MAIN, Bus, Mixer, Strip
+from rtsep.mix import MAIN, Bus, Mix, Strip
+from rtsep.mixer import Mixer
 from rtsep.rig import open_card
 from rtsep.settings import LiveSettings
 from rtsep.stream import N_CHANNELS, Audio
@@ -154,10 +155,8 @@ def _make_desk(loop: Loop) -> Desk:
     """Bursts in place of the mixture, which goes to one output with no offset; the input as a silent direct input."""
     rate_hz, output = loop.sample_rate_hz, loop.output_channel - 1
     mixer = Mixer(
-        {"none": Strip()},
-        {MAIN: Bus((output,))},
+        Mix({"none": Strip()}, {MAIN: Bus((output,))}, directs={"cable": Strip(gain_db=-math.inf)}),
         output + 1,
-        directs={"cable": Strip(gain_db=-math.inf)},
     )
     chain = Chain(mixer.open(("none",)), 1, 0, rate_hz, FADE_SAMPLES)
     channel = loop.input_channel - 1

@@ -21,12 +21,13 @@ from rtsep.follower import Follower
 from rtsep.io.card_driver import CardDriver, TwoCardsDriver
 from rtsep.io.clocked import ClockedDriver
 from rtsep.io.desktop import DesktopDriver
-from rtsep.mixer import MAIN, Bus, Mixer, Strip, gain_of
+from rtsep.mix import MAIN, Bus, Group, Mix, Strip, gain_of
+from rtsep.mixer import Mixer
 from rtsep.recording import Recording
 from rtsep.separation import Separation, parts_beside
 from rtsep.separator import Separator
 from rtsep.session_files import check_files, recover_earlier
-from rtsep.settings import LiveSettings, StripSettings
+from rtsep.settings import GroupSettings, LiveSettings, StripSettings
 from rtsep.stream import N_CHANNELS, Latency
 from rtsep.tape import Tape
 from rtsep.transport import Transport
@@ -190,15 +191,27 @@ def build(settings: LiveSettings, opened: ExitStack) -> tuple[Rig, Driver]:
 
 def make_mixer(settings: LiveSettings) -> Mixer:
     """The mixer as the settings leave it; people count channels from 1."""
+    mix, mixer = make_mix(settings), settings.mixer
+    routes = [strip.route or () for strip in (*mix.strips.values(), *mix.directs.values())]
+    used = [
+        channel for outputs in (*routes, *(bus.outputs for bus in mix.buses.values())) for channel in outputs
+    ]
+    return Mixer(mix, max(used) + 1, solo_is_exclusive=mixer.solo == "exclusive")
+
+
+def make_mix(settings: LiveSettings) -> Mix:
+    """Where everything stands at the start."""
     mixer = settings.mixer
-    strips = {name: _strip(found) for name, found in mixer.stems.items()}
-    directs = {name: _strip(found) for name, found in mixer.direct.items()}
     buses = {name: Bus(_from_zero(bus.channels), bus.gain_db) for name, bus in mixer.buses.items()}
-    buses[MAIN] = Bus(_from_zero(settings.output.channels), mixer.gain_db)
-    routes = [strip.route or () for strip in (*strips.values(), *directs.values())]
-    used = [channel for outputs in (*routes, *(bus.outputs for bus in buses.values())) for channel in outputs]
-    is_exclusive = mixer.solo == "exclusive"
-    return Mixer(strips, buses, max(used) + 1, directs=directs, solo_is_exclusive=is_exclusive)
+    return Mix(
+        strips={name: _strip(found) for name, found in mixer.stems.items()},
+        buses={MAIN: Bus(_from_zero(settings.output.channels), mixer.gain_db), **buses},
+        directs={name: _strip(found) for name, found in mixer.direct.items()},
+        groups={name: _group(found) for name, found in mixer.all_groups.items()},
+        sides=mixer.crossfade_groups,
+        crossfade=mixer.crossfade,
+        separation=mixer.separation,
+    )
 
 
 def _from_zero(channels: tuple[int, ...]) -> tuple[int, ...]:
@@ -216,6 +229,11 @@ def _strip(found: StripSettings) -> Strip:
         cue=found.cue,
         sends=dict(found.sends),
     )
+
+
+def _group(found: GroupSettings) -> Group:
+    stems = frozenset(found.stems or found.all_but)
+    return Group(stems, not found.stems, found.gain_db, found.mute, found.solo)
 
 
 def _make_desk(settings: LiveSettings, ends: Ends, separation: Separation, input_tape: Tape) -> Desk:

@@ -206,6 +206,22 @@ class BusSettings(Strict):
     gain_db: GainDb = 0.0
 
 
+class GroupSettings(Strict):
+    """Stems that move together: those called `stems`, or all but some (`all_but`); with a fader and buttons."""
+
+    stems: tuple[str, ...] = ()
+    all_but: tuple[str, ...] = ()
+    gain_db: GainDb = 0.0
+    mute: bool = False
+    solo: bool = False
+
+    @model_validator(mode="after")
+    def _check_members(self) -> GroupSettings:
+        if bool(self.stems) == bool(self.all_but):
+            raise ValueError("a group has either `stems: [...]` or `all_but: [...]`")
+        return self
+
+
 class LimiterSettings(Strict):
     """Keeps the main bus below `ceiling_dbfs`.
 
@@ -217,12 +233,21 @@ class LimiterSettings(Strict):
     release_ms: float = Field(default=100.0, ge=1.0, le=5000.0)
 
 
+#: Groups that are always there, unless they are defined otherwise.
+GROUPS = {
+    "vocals": GroupSettings(stems=("vocals",)),
+    "instrumental": GroupSettings(all_but=("vocals",)),
+}
+
+
 class MixerSettings(Strict):
     """The mix as it stands when the session starts.
 
     `gain_db` is the master, `ramp_ms` the time that a change of gain takes, `solo` whether one ends the others
     (exclusive), `limiter` that of the main bus (null: none). `buses` are further pairs of outputs; the one called
-    ``cue`` is for listening beforehand. `direct` are inputs that go to the outputs as they are.
+    ``cue`` is for listening beforehand. `direct` are inputs that go to the outputs as they are. `groups` of stems have
+    a fader of their own; `crossfade` goes from -1 (the first of the `crossfade_groups` alone) to 1 (the second alone),
+    `separation` from 0 (the mixture as it is) to 1 (the mix).
     """
 
     gain_db: GainDb = 0.0
@@ -231,6 +256,10 @@ class MixerSettings(Strict):
     direct: dict[str, DirectSettings] = Field(default_factory=dict)
     buses: dict[str, BusSettings] = Field(default_factory=dict)
     limiter: LimiterSettings | None = LimiterSettings()
+    groups: dict[str, GroupSettings] = Field(default_factory=dict)
+    crossfade_groups: tuple[str, str] = ("vocals", "instrumental")
+    crossfade: float = Field(default=0.0, ge=-1.0, le=1.0)
+    separation: float = Field(default=1.0, ge=0.0, le=1.0)
     ramp_ms: float = Field(default=10.0, ge=1.0, le=1000.0)
 
     @model_validator(mode="after")
@@ -247,6 +276,20 @@ class MixerSettings(Strict):
             if strip.cue and "cue" not in self.buses:
                 raise ValueError(f"{name} has cue: true, but there is no bus called cue")
         return self
+
+    @model_validator(mode="after")
+    def _check_groups(self) -> MixerSettings:
+        for name in self.crossfade_groups:
+            if name not in self.all_groups:
+                raise ValueError(
+                    f"crossfade_groups: no group is called {name!r}; {', '.join(self.all_groups)} are"
+                )
+        return self
+
+    @property
+    def all_groups(self) -> dict[str, GroupSettings]:
+        """The groups, with those that are always there."""
+        return {**GROUPS, **self.groups}
 
     def check_stems(self, model_name: str, stems: Sequence[str]) -> None:
         """Refuse a stem that the model does not make.
@@ -298,9 +341,13 @@ class OutputSettings(Strict):
 
 
 class ControlSettings(Strict):
-    """Who may turn the knobs, and where the account of the session is left."""
+    """Who may turn the knobs, and where the account of the session is left.
+
+    `scenes` is the file of the scenes (none: that of this user).
+    """
 
     keys: bool = True
+    scenes: Path | None = None
     stats_json: Path | None = None
 
 

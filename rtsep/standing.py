@@ -5,10 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from rtsep.io.cards import Card, Direction, lasting_name
-from rtsep.mixer import MAIN, Bus, Mixer, Strip
+from rtsep.mix import MAIN, Bus, Group, Strip
+from rtsep.mixer import Mixer
 from rtsep.resume import Place, Standing
 from rtsep.rig import Rig
-from rtsep.settings import BusSettings, DirectSettings, Endpoint, LiveSettings, MixerSettings, StripSettings
+from rtsep.settings import (
+    BusSettings,
+    DirectSettings,
+    Endpoint,
+    GroupSettings,
+    LiveSettings,
+    MixerSettings,
+    StripSettings,
+)
 from rtsep.transport import Transport
 
 
@@ -50,12 +59,20 @@ def mix_now(mixer: Mixer, stems: tuple[str, ...], settings: MixerSettings) -> di
             name: DirectSettings(channels=inputs, **strip) for name, (inputs, strip) in directs.items()
         },
         "buses": {name: BusSettings(**_bus(bus)) for name, bus in buses.items() if name != MAIN},
+        "groups": {name: _group(group) for name, group in mixer.mix.groups.items()},
+        "crossfade": mixer.mix.crossfade,
+        "separation": mixer.mix.separation,
     }
 
 
 def _strip(strip: Strip) -> dict[str, Any]:
     route = None if strip.route is None else _from_one(strip.route)
     return {**vars(strip), "route": route, "sends": dict(strip.sends)}
+
+
+def _group(group: Group) -> GroupSettings:
+    members = {"all_but" if group.is_all_but else "stems": tuple(sorted(group.stems))}
+    return GroupSettings(**members, gain_db=group.gain_db, mute=group.mute, solo=group.solo)
 
 
 def _bus(bus: Bus) -> dict[str, Any]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from rtsep.chain import Chain
 from rtsep.desk import Cable, Desk, Limit
-from rtsep.mixer import MAIN, Bus, Mixer, Strip
+from rtsep.mix import MAIN, Bus, Mix, Strip
+from rtsep.mixer import Mixer
 from rtsep.tape import Tape
 
 
 def small_desk(
     rate_hz: int, *, is_from_card: bool = False, n_card_outputs: int = 0, limit: Limit | None = None
 ) -> Desk:
-    coefficients = Mixer({"a": Strip()}, {MAIN: Bus((0, 1))}, 2).open(("a",))
+    coefficients = Mixer(Mix({"a": Strip()}, {MAIN: Bus((0, 1))}), 2).open(("a",))
     chain = Chain(coefficients, 1, 0, rate_hz, 80)
     return Desk(
         chain,

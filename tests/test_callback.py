@@ -14,7 +14,8 @@ import pytest
 from rtsep.callback import CHUNK_SAMPLES, FADE_SAMPLES
 from rtsep.chain import Chain
 from rtsep.desk import Cable, Desk, Limit, _function
-from rtsep.mixer import MAIN, Bus, Mixer, Strip
+from rtsep.mix import MAIN, Bus, Mix, Strip
+from rtsep.mixer import Mixer
 from rtsep.tape import Tape
 
 RATE_HZ = 8000
@@ -29,7 +30,7 @@ MAIN_ONLY = {MAIN: Bus((0, 1))}
 
 
 def make_mixer(strips: dict[str, Strip] = STRIPS, **options: object) -> Mixer:
-    return Mixer(strips, MAIN_ONLY, 6, **options)  # type: ignore[arg-type]
+    return Mixer(Mix(strips, MAIN_ONLY), 6, **options)  # type: ignore[arg-type]
 
 
 def make_desk(
@@ -199,7 +200,7 @@ def test_a_source_that_runs_dry_is_silent_and_counted() -> None:
 
 
 def test_a_card_is_read_from_and_written_to() -> None:
-    coefficients = Mixer({"a": Strip()}, {MAIN: Bus((2, 0))}, 3).open(("a",))
+    coefficients = Mixer(Mix({"a": Strip()}, {MAIN: Bus((2, 0))}), 3).open(("a",))
     chain = Chain(coefficients, 1, 64, RATE_HZ, 0)
     cables = (Cable(3, 0), Cable(1, 1))
     desk = Desk(chain, Tape(2, 1 << 14), RATE_HZ, (2, 0), cables=cables, n_card_inputs=4, n_card_outputs=5)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from rtsep.callback import FADE_SAMPLES
 from rtsep.chain import Chain
 from rtsep.desk import CROSS_FADE_S, Cable, Desk, Event, Limit, _function
-from rtsep.mixer import MAIN, Bus, Mixer, Strip
+from rtsep.mix import MAIN, Bus, Mix, Strip
+from rtsep.mixer import Mixer
 from rtsep.tape import Tape
 
 RATE_HZ = 8000
@@ -27,7 +28,7 @@ def noise(*shape: int, peak: float = 0.5) -> np.ndarray:
 
 def make_desk(mixture: np.ndarray, *, mixer: Mixer | None = None, limit: Limit | None = None) -> Desk:
     """One stem that is the whole mixture, unless somebody writes something else on its tape."""
-    mixer = mixer or Mixer({"a": Strip()}, BUSES, 2)
+    mixer = mixer or Mixer(Mix({"a": Strip()}, BUSES), 2)
     desk = Desk(make_chain(mixer), Tape(2, 1 << 16), RATE_HZ, (0, 1), has_source=True, limit=limit)
     assert desk.source_tape is not None
     desk.source_tape.append(mixture)
@@ -53,7 +54,7 @@ def drive(desk: Desk, n_samples: int, block_samples: int = 100) -> None:
 
 
 def test_cables_lead_from_the_card_to_mixture_and_direct_inputs_which_are_heard_at_once() -> None:
-    mixer = Mixer({"a": Strip()}, BUSES, 4, directs={"microphone": Strip(route=(2, 3), gain_db=-20.0)})
+    mixer = Mixer(Mix({"a": Strip()}, BUSES, directs={"microphone": Strip(route=(2, 3), gain_db=-20.0)}), 4)
     chain = make_chain(mixer)
     fold = [Cable(c, c % 2, 0.5) for c in range(4)]
     microphone = [Cable(5, 2), Cable(5, 3)]
@@ -81,7 +82,7 @@ def test_cables_lead_from_the_card_to_mixture_and_direct_inputs_which_are_heard_
 @pytest.mark.parametrize("block_samples", [1, 64, 100, 257])
 def test_another_chain_fades_in_and_the_first_is_let_go_of(block_samples: int) -> None:
     mixture = noise(2, 6000)
-    mixer = Mixer({"a": Strip(), "b": Strip(-math.inf)}, BUSES, 2)
+    mixer = Mixer(Mix({"a": Strip(), "b": Strip(-math.inf)}, BUSES), 2)
     desk = make_desk(mixture, mixer=mixer)
     desk.chain.stem_tape.append(mixture)  # of the one model all is vocals,
     drive(desk, 2000, block_samples)
@@ -108,7 +109,7 @@ def test_another_chain_fades_in_and_the_first_is_let_go_of(block_samples: int) -
 
 
 def test_the_same_chain_once_more_is_the_same_sound() -> None:
-    mixture, mixer = noise(2, 6000), Mixer({"a": Strip()}, BUSES, 2)
+    mixture, mixer = noise(2, 6000), Mixer(Mix({"a": Strip()}, BUSES), 2)
     desk = make_desk(mixture, mixer=mixer)
     desk.chain.stem_tape.append(mixture)
     drive(desk, 2000)
@@ -121,7 +122,7 @@ def test_the_same_chain_once_more_is_the_same_sound() -> None:
 
 
 def test_before_the_first_stem_of_a_late_starter_the_mixture_is_played() -> None:
-    mixture, mixer = noise(2, 6000), Mixer({"a": Strip()}, BUSES, 2)
+    mixture, mixer = noise(2, 6000), Mixer(Mix({"a": Strip()}, BUSES), 2)
     desk = make_desk(mixture, mixer=mixer)
     desk.chain.stem_tape.append(mixture)
     drive(desk, 2000)
@@ -178,7 +179,7 @@ def test_a_limiter_with_a_lookahead_turns_down_without_corners() -> None:
 
 
 def test_the_limiter_is_for_the_main_bus_alone() -> None:
-    mixer = Mixer({"a": Strip(route=(2, 3))}, BUSES, 4)
+    mixer = Mixer(Mix({"a": Strip(route=(2, 3))}, BUSES), 4)
     mixture = np.full((2, 2000), 3, np.float32)
     desk = make_desk(mixture, mixer=mixer, limit=Limit(0.5, 10))
     desk.chain.stem_tape.append(mixture / 3)

@@ -17,7 +17,8 @@ import rtsep
 from rtsep.chain import Chain
 from rtsep.desk import Desk
 from rtsep.engine import SKIP_AFTER_S, Engine
-from rtsep.mixer import MAIN, Bus, Mixer, Strip
+from rtsep.mix import MAIN, Bus, Mix, Strip
+from rtsep.mixer import Mixer
 from rtsep.offset import offset
 from rtsep.resampled import ResampledStream
 from rtsep.rest import POLL_S
@@ -54,7 +55,7 @@ class Loop:
         stream = mid_side()
         self.offset = offset(stream, RATE_HZ, 0.01, 512).total_samples
         strips = {"mid": Strip(route=(2, 3)), "side": Strip(route=(4, 5))}
-        coefficients = Mixer(strips, {MAIN: Bus((0, 1))}, 6).open(("mid", "side"))
+        coefficients = Mixer(Mix(strips, {MAIN: Bus((0, 1))}), 6).open(("mid", "side"))
         self.chain = Chain(coefficients, 2, self.offset, RATE_HZ, 441)
         input_tape = Tape(2, 1 << 19)
         self.desk = Desk(self.chain, input_tape, RATE_HZ, (0, 1), has_source=True)

@@ -18,7 +18,7 @@ from rtsep.cli.play import write_stats
 from rtsep.errors import CardLostError, ConfigError, DeviceError
 from rtsep.host import Host
 from rtsep.io.files import AudioWriter
-from rtsep.mixer import MAIN, Bus, Strip
+from rtsep.mix import MAIN, Bus, Strip
 from rtsep.resume import Session, Standing, next_name, save_session, take_session
 from rtsep.rig import make_mixer
 from rtsep.settings import LiveSettings

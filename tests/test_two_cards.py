@@ -12,7 +12,8 @@ from rtsep.callback import CHUNK_SAMPLES
 from rtsep.chain import Chain
 from rtsep.desk import Cable, Desk, Event, c_function
 from rtsep.follower import FADE_SAMPLES, Follower, least_offset_samples
-from rtsep.mixer import MAIN, Bus, Mixer, Strip
+from rtsep.mix import MAIN, Bus, Mix, Strip
+from rtsep.mixer import Mixer
 from rtsep.tape import Tape
 
 TONE_HZ, PEAK = 200.0, 0.5
@@ -22,7 +23,7 @@ BLOCK = 441
 
 def make_desk(rates_hz: tuple[int, int]) -> Desk:
     """No stem is ever made, so that the mixture is played as it is; the left input is a direct one as well."""
-    mixer = Mixer({"a": Strip()}, {MAIN: Bus((0, 1))}, 4, directs={"line": Strip(route=(2, 3))})
+    mixer = Mixer(Mix({"a": Strip()}, {MAIN: Bus((0, 1))}, directs={"line": Strip(route=(2, 3))}), 4)
     chain = Chain(mixer.open(("a",)), 1, 1000, rates_hz[0], 100)
     tape = Tape(4, 1 << 18)
     offset = sum(least_offset_samples(*rates_hz, 0, BLOCK).values())

@@ -9,7 +9,8 @@ import numpy as np
 
 from rtsep.host import Status
 from rtsep.io.files import AudioReader, AudioWriter
-from rtsep.mixer import MAIN, Bus, Mixer, Strip
+from rtsep.mix import MAIN, Bus, Mix, Strip
+from rtsep.mixer import Mixer
 from rtsep.stream import Latency
 from rtsep.tape import Tape
 from rtsep.transport import Transport
@@ -27,7 +28,7 @@ class StillSession:
 
     def __init__(self, folder: Path | None, stems: tuple[str, ...] = STEMS) -> None:
         self.stems = stems
-        self.mix = Mixer(dict.fromkeys(stems, Strip()), {MAIN: Bus((0, 1))}, 2)
+        self.mix = Mixer(Mix(dict.fromkeys(stems, Strip()), {MAIN: Bus((0, 1))}), 2)
         self.heard_samples = 0
         self.transport = None
         levels_dbfs = dict(zip(stems, (-6.0, -0.5, -math.inf, -40.0), strict=False))

@@ -1,0 +1,215 @@
+"""The board: all parameters of a session with their values, for any thread to set and for every surface to follow.
+
+::
+
+    MIDI ─┐                          ┌─▶ mixer, transport, scenes ...  (a control's `set`)
+    OSC  ─┼─ set(address, value) ────┤
+    web  ─┤                          └─▶ feeds: what has changed, to every surface but the one that did it
+    keys ─┘
+
+The board holds no values of its own: a control reads them where they live. So what changes by itself (the solo that
+another one ends, a scene, the settings read anew) is found by looking, after every `set` and at every `refresh`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from rtsep.errors import UsageError
+from rtsep.parameters import Parameter
+from rtsep.scales import Value
+
+Get = Callable[[], Value]
+Set = Callable[[Value], None]
+
+
+@dataclass(frozen=True)
+class Control:
+    """A parameter, and how its value is read and set where it lives."""
+
+    parameter: Parameter
+    get: Get
+    set: Set
+
+
+class Feed:
+    """What has changed and one surface does not know yet: the last value of every address, however slow it is.
+
+    Made by `Board.feed`.
+
+    Attributes
+    ----------
+    changed : threading.Event
+        Set while there is something to take.
+    """
+
+    def __init__(self, origin: str, wake: Callable[[], None] | None, close: Callable[[Feed], None]) -> None:
+        self.origin, self._wake, self._close = origin, wake, close
+        self._lock = threading.Lock()
+        self._values: dict[str, Value] = {}
+        self.changed = threading.Event()
+
+    def take(self) -> dict[str, Value]:
+        """Address to value, of all that has changed since the last call."""
+        with self._lock:
+            values, self._values = self._values, {}
+            self.changed.clear()
+        return values
+
+    def close(self) -> None:
+        """Follow no more. Again it does nothing."""
+        self._close(self)
+
+    def put(self, values: Mapping[str, Value]) -> None:
+        """For the board: this has changed."""
+        with self._lock:
+            self._values |= values
+            self.changed.set()
+        if self._wake is not None:
+            self._wake()
+
+
+class Board:
+    """All parameters.
+
+    Parameters
+    ----------
+    controls
+        One for each.
+    """
+
+    def __init__(self, controls: Iterable[Control] = ()) -> None:
+        self._lock = threading.RLock()
+        self._feeds: list[Feed] = []
+        self._controls: dict[str, Control] = {}
+        self._told: dict[str, Value] = {}
+        self.generation = 0  # counts changes of the addresses themselves
+        self.replace(controls)
+
+    def replace(self, controls: Iterable[Control]) -> None:
+        """Have other parameters, as after a change of the model."""
+        with self._lock:
+            self._controls = {control.parameter.address: control for control in controls}
+            self._told = {
+                address: value for address, value in self._told.items() if address in self._controls
+            }
+            self.generation += 1
+            self._tell("", {})
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """Address to parameter, in the order of the table."""
+        return {address: control.parameter for address, control in self._controls.items()}
+
+    @property
+    def values(self) -> dict[str, Value]:
+        """Address to value, of all that hold one."""
+        return {
+            address: control.get()
+            for address, control in list(self._controls.items())
+            if control.parameter.kind != "momentary"
+        }
+
+    def __contains__(self, address: object) -> bool:
+        return address in self._controls
+
+    def __getitem__(self, address: str) -> Value:
+        return self._find(address).get()
+
+    def __setitem__(self, address: str, value: object) -> None:
+        self.set(address, value)
+
+    def parameter(self, address: str) -> Parameter:
+        """What an address stands for.
+
+        Raises
+        ------
+        UsageError
+            For nothing; the message has the nearest that does.
+        """
+        return self._find(address).parameter
+
+    def set(self, address: str, value: object, origin: str = "") -> None:
+        """Move a parameter.
+
+        Parameters
+        ----------
+        address
+            Which.
+        value
+            In its unit.
+        origin
+            Who did it, and so need not be told.
+
+        Raises
+        ------
+        UsageError
+            There is no such parameter, or the value is none of its own. Nothing has changed then.
+        """
+        control = self._find(address)
+        if control.parameter.kind == "told":
+            raise UsageError(f"{address} tells something; it cannot be set")
+        try:
+            checked = control.parameter.scale.check(value)
+        except UsageError as error:
+            raise UsageError(f"{address}: {error}") from None
+        with self._lock:
+            control.set(checked)
+            self._tell(origin, {address: checked})
+
+    def move(self, address: str, position: float, origin: str = "") -> None:
+        """Move a parameter to a position of its fader, 0 to 1."""
+        self.set(address, self._find(address).parameter.scale.value_at(position), origin)
+
+    def position(self, address: str) -> float:
+        """Where the fader of a parameter stands, 0 to 1."""
+        control = self._find(address)
+        return control.parameter.scale.position(control.get())
+
+    def refresh(self) -> None:
+        """Find what has changed by itself, and tell it."""
+        with self._lock:
+            self._tell("", {})
+
+    def feed(self, origin: str = "", wake: Callable[[], None] | None = None) -> Feed:
+        """Follow all changes from now on, but for those that come from `origin` itself.
+
+        Parameters
+        ----------
+        origin
+            As it will be given to `set`.
+        wake
+            Called when there is something to take, on the thread that changed it, so it must be quick.
+        """
+        with self._lock:
+            feed = Feed(origin, wake, self._forget)
+            self._feeds = [*self._feeds, feed]
+        return feed
+
+    def _forget(self, feed: Feed) -> None:
+        with self._lock:
+            self._feeds = [other for other in self._feeds if other is not feed]
+
+    def _find(self, address: str) -> Control:
+        control = self._controls.get(address)
+        if control is None:
+            near = difflib.get_close_matches(address, self._controls, n=1)
+            hint = f"did you mean {near[0]}?" if near else "`rtsep parameters` lists all"
+            raise UsageError(f"there is no parameter {address!r}; {hint}")
+        return control
+
+    def _tell(self, origin: str, asked: Mapping[str, Value]) -> None:
+        """Everybody is told what is new, but whoever asked for exactly that."""
+        values = self.values
+        changed = {a: value for a, value in values.items() if a not in self._told or self._told[a] != value}
+        self._told = values
+        if not changed:
+            return
+        for feed in self._feeds:
+            is_own = origin != "" and feed.origin == origin
+            news = {a: v for a, v in changed.items() if not (is_own and asked.get(a) == v)}
+            if news:
+                feed.put(news)

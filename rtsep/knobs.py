@@ -1,0 +1,165 @@
+"""The controls of a board: for every parameter of a mix, a tape machine and scenes, where it lives.
+
+Addresses and fields of the mix have the same names, so that one rule finds most of them:
+``/stem/vocals/mute`` is ``mix.strips["vocals"].mute``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from rtsep.board import Control
+from rtsep.mix import CUE, MAIN, Mix
+from rtsep.mixer import Mixer
+from rtsep.parameters import ROWS, Parameter, expand
+from rtsep.scales import Text, Value
+from rtsep.scenes import Scenes
+from rtsep.transport import Transport
+
+PARTS = {"stem": "strips", "direct": "directs", "group": "groups", "bus": "buses"}
+OF_MIX = {"crossfade", "separation", "bypass"}
+TO_MAIN = "main"
+
+
+def mix_controls(mixer: Mixer, stems: tuple[str, ...]) -> Iterator[Control]:
+    """The controls of a mixer with these stems, in the order of the table."""
+    mix = mixer.mix
+    has_sides = mix.sides is not None and all(_has_any(mix, side, stems) for side in mix.sides)
+    names = {
+        "stem": stems,
+        "direct": tuple(mix.directs),
+        "group": tuple(name for name in mix.groups if _has_any(mix, name, stems)),
+        "bus": tuple(mix.buses),
+    }
+    for parameter, chosen in expand(names):
+        kind, *rest = parameter.address.strip("/").split("/")
+        if kind in OF_MIX and (kind != "crossfade" or has_sides):
+            yield _mix_control(mixer, parameter, kind)
+        elif kind not in PARTS or (rest[-1] == CUE and CUE not in mix.buses):
+            continue
+        elif rest[1] == "send":
+            if chosen["bus"] != MAIN:
+                yield _send_control(mixer, parameter, PARTS[kind], rest[0], chosen["bus"])
+        elif rest[1] == "route":
+            yield _route_control(mixer, parameter, rest[0])
+        else:
+            yield _part_control(mixer, parameter, PARTS[kind], *rest)
+
+
+def _has_any(mix: Mix, group: str, stems: tuple[str, ...]) -> bool:
+    return any(stem in mix.groups[group] for stem in stems)
+
+
+def _mix_control(mixer: Mixer, parameter: Parameter, field: str) -> Control:
+    return Control(parameter, lambda: getattr(mixer.mix, field), lambda value: mixer.turn(**{field: value}))
+
+
+def _part_control(mixer: Mixer, parameter: Parameter, part: str, name: str, field: str) -> Control:
+    def get() -> Value:
+        value: Value = getattr(getattr(mixer.mix, part)[name], field)
+        return value
+
+    return Control(parameter, get, lambda value: mixer.edit(part, name, **{field: value}))
+
+
+def _send_control(mixer: Mixer, parameter: Parameter, part: str, name: str, bus: str) -> Control:
+    def sends() -> dict[str, float]:
+        return dict(getattr(mixer.mix, part)[name].sends)
+
+    def get() -> Value:
+        return sends().get(bus, parameter.default)
+
+    def set_(value: Value) -> None:
+        mixer.edit(part, name, sends={**sends(), bus: float(value)})
+
+    return Control(parameter, get, set_)
+
+
+def _route_control(mixer: Mixer, parameter: Parameter, stem: str) -> Control:
+    def get() -> Value:
+        return route_text(mixer.mix.strips[stem].route)
+
+    def set_(value: Value) -> None:
+        mixer.edit("strips", stem, route=route_of(str(value)))
+
+    options = dict.fromkeys((*routes(mixer.n_outputs), str(get())))
+    return Control(replace(parameter, scale=Text(tuple(options))), get, set_)
+
+
+def routes(n_outputs: int) -> Iterator[str]:
+    """Where a stem can go: the main bus, neighbouring pairs of outputs, single ones; people count from 1."""
+    yield TO_MAIN
+    yield from (f"{left}-{left + 1}" for left in range(1, n_outputs, 2))
+    yield from (str(output) for output in range(1, n_outputs + 1))
+
+
+def route_text(route: tuple[int, ...] | None) -> str:
+    """A route as people write it: ``main``, ``3-4``, ``5``."""
+    return TO_MAIN if route is None else "-".join(str(output + 1) for output in route)
+
+
+def route_of(text: str) -> tuple[int, ...] | None:
+    """The inverse of `route_text`."""
+    return None if text == TO_MAIN else tuple(int(output) - 1 for output in text.split("-"))
+
+
+class Looper:
+    """The loop of a tape machine under two buttons, one for its start and one for its end."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self.start_s: float | None = None
+
+    def begin(self) -> None:
+        """It begins at what is heard now; until it has an end there is none."""
+        self._transport.loop(None, None)
+        self.start_s = self._transport.position_s
+
+    def end(self) -> None:
+        """It ends at what is heard now, and is played; without a start, from the start of the file."""
+        self._transport.loop(self.start_s or 0.0, self._transport.position_s)
+
+    def leave(self) -> None:
+        """There is none any more."""
+        self.start_s = None
+        self._transport.loop(None, None)
+
+
+def transport_controls(transport: Transport | None) -> Iterable[Control]:
+    """The controls of a tape machine."""
+    if transport is None:
+        return []
+    tape, looper = transport, Looper(transport)
+    doing = {
+        "/transport/position_s": lambda value: tape.seek(float(value) - tape.position_s),
+        "/transport/seek_s": lambda value: tape.seek(float(value)),
+        "/transport/loop_start": lambda value: looper.begin() if value else None,
+        "/transport/loop_end": lambda value: looper.end() if value else None,
+        "/transport/loop_off": lambda value: looper.leave() if value else None,
+    }
+    play = Control(ROWS["/transport/play"], lambda: not tape.paused, lambda value: tape.pause(not value))
+    return [play, *(Control(ROWS[address], lambda: 0.0, do) for address, do in doing.items())]
+
+
+def scene_controls(scenes: Scenes) -> Iterable[Control]:
+    """The controls of scenes."""
+
+    def set_fade_s(value: Value) -> None:
+        scenes.fade_s = float(value)
+
+    def tell(address: str, get: Callable[[], str]) -> Control:
+        return Control(ROWS[address], get, lambda value: None)
+
+    def do(address: str, act: Callable[[str], None]) -> Control:
+        return Control(ROWS[address], lambda: "", lambda value: act(str(value)))
+
+    return [
+        do("/scene/recall", scenes.recall),
+        do("/scene/save", scenes.save),
+        do("/scene/delete", scenes.delete),
+        Control(ROWS["/scene/undo"], lambda: False, lambda value: scenes.undo() if value else None),
+        Control(ROWS["/scene/fade_s"], lambda: scenes.fade_s, set_fade_s),
+        tell("/scene/current", lambda: scenes.current),
+        tell("/scene/names", lambda: ", ".join(scenes.names)),
+    ]

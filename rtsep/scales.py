@@ -1,0 +1,218 @@
+"""What values a parameter can have, and where they lie on a fader, a knob or a wire.
+
+Every surface speaks of a value in one of two ways: as itself (a gain in dB, a switch as true or false), or as a
+position from 0 to 1, which is all that a fader, a MIDI message or a slider of a page can say. A scale turns one into
+the other, and refuses what is neither.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from rtsep.errors import UsageError
+
+#: What a parameter can hold. A trigger holds nothing: what is set is done, and gone.
+Value = float | bool | str
+
+#: Positions of a fader and their gains in dB, with straight lines between: the law of the Behringer X32 and Midas M32, as
+#: their OSC protocol has it. 0 dB lies at three quarters, and the upper half, where hands are, is even.
+FADER_LAW = ((0.0, -90.0), (0.0625, -60.0), (0.25, -30.0), (0.5, -10.0), (1.0, 10.0))
+_POSITIONS, _GAINS_DB = (np.array(column) for column in zip(*FADER_LAW, strict=True))
+
+
+class Scale(Protocol):
+    """The values of a parameter."""
+
+    @property
+    def unit(self) -> str:
+        """What a value is counted in; empty where that says nothing."""
+
+    @property
+    def allowed(self) -> str:
+        """The values in words, for help and errors."""
+
+    def check(self, value: object) -> Value:
+        """The value as it is held.
+
+        Raises
+        ------
+        UsageError
+            It is none; the message says what was given and what is allowed.
+        """
+
+    def position(self, value: Value) -> float:
+        """Where a value lies, 0 to 1."""
+
+    def value_at(self, position: float) -> Value:
+        """The value at a position, 0 to 1; beyond lies what lies at the end."""
+
+    def tell(self, value: Value) -> str:
+        """The value as people write it."""
+
+
+@dataclass(frozen=True)
+class Gain:
+    """Decibels from −inf on, on a fader that reaches to 10 dB; more can be typed."""
+
+    high_db: float = 24.0
+    unit: str = "dB"
+
+    @property
+    def allowed(self) -> str:
+        """See `Scale`."""
+        return f"-inf to {self.high_db:g} dB"
+
+    def check(self, value: object) -> float:
+        """See `Scale`."""
+        gain_db = _number(value, self.allowed)
+        if gain_db > self.high_db:
+            raise UsageError(f"{gain_db:g} dB is too much; allowed is {self.allowed}")
+        return gain_db
+
+    def position(self, value: Value) -> float:
+        """See `Scale`."""
+        return float(np.interp(float(value), _GAINS_DB, _POSITIONS))
+
+    def value_at(self, position: float) -> float:
+        """See `Scale`; the lower end is silence."""
+        gain_db = float(np.interp(position, _POSITIONS, _GAINS_DB))
+        return -math.inf if position <= 0 else min(gain_db, self.high_db)
+
+    def tell(self, value: Value) -> str:
+        """See `Scale`."""
+        return "-inf dB" if value == -math.inf else f"{float(value):+.1f} dB"
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers between two ends, evenly."""
+
+    low: float
+    high: float
+    unit: str = ""
+
+    @property
+    def allowed(self) -> str:
+        """See `Scale`."""
+        return f"{self.low:g} to {self.high:g}{' ' if self.unit else ''}{self.unit}"
+
+    def check(self, value: object) -> float:
+        """See `Scale`."""
+        number = _number(value, self.allowed)
+        if not self.low <= number <= self.high:
+            raise UsageError(f"{number:g} is out of range; allowed is {self.allowed}")
+        return number
+
+    def position(self, value: Value) -> float:
+        """See `Scale`."""
+        return float(np.clip((float(value) - self.low) / (self.high - self.low), 0.0, 1.0))
+
+    def value_at(self, position: float) -> float:
+        """See `Scale`."""
+        return self.low + float(np.clip(position, 0.0, 1.0)) * (self.high - self.low)
+
+    def tell(self, value: Value) -> str:
+        """See `Scale`."""
+        return f"{float(value):.2f}{' ' if self.unit else ''}{self.unit}"
+
+
+@dataclass(frozen=True)
+class Switch:
+    """On or off; on the wire also 1 and 0."""
+
+    unit: str = ""
+    allowed: str = "true or false"
+
+    def check(self, value: object) -> bool:
+        """See `Scale`."""
+        if isinstance(value, (bool, np.bool_)) or (isinstance(value, (int, float)) and value in (0, 1)):
+            return bool(value)
+        raise UsageError(f"{_shown(value)} is no state of a switch; allowed is {self.allowed}")
+
+    def position(self, value: Value) -> float:
+        """See `Scale`."""
+        return float(bool(value))
+
+    def value_at(self, position: float) -> bool:
+        """See `Scale`."""
+        return position >= 0.5
+
+    def tell(self, value: Value) -> str:
+        """See `Scale`."""
+        return "on" if value else "off"
+
+
+@dataclass(frozen=True)
+class Text:
+    """A name; with `options` one of those, else any of at most `longest` characters."""
+
+    options: tuple[str, ...] = ()
+    longest: int = 64
+    unit: str = ""
+
+    @property
+    def allowed(self) -> str:
+        """See `Scale`."""
+        return ", ".join(self.options) if self.options else f"a name of 1 to {self.longest} characters"
+
+    def check(self, value: object) -> str:
+        """See `Scale`."""
+        if not isinstance(value, str):
+            raise UsageError(f"{_shown(value)} is no text; allowed is {self.allowed}")
+        if self.options and value not in self.options:
+            near = difflib.get_close_matches(value, self.options, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise UsageError(f"there is no {_shown(value)}; allowed is {self.allowed}.{hint}")
+        if not 0 < len(value) <= self.longest or not value.isprintable():
+            raise UsageError(f"{_shown(value)} cannot be a name; allowed is {self.allowed}")
+        return value
+
+    def position(self, value: Value) -> float:
+        """See `Scale`; options lie evenly, in their order."""
+        last = len(self.options) - 1
+        return self.options.index(str(value)) / last if last > 0 and value in self.options else 0.0
+
+    def value_at(self, position: float) -> str:
+        """See `Scale`.
+
+        Raises
+        ------
+        UsageError
+            There are no options, so no position means a text.
+        """
+        if not self.options:
+            raise UsageError("a fader cannot write a name")
+        return self.options[round(float(np.clip(position, 0.0, 1.0)) * (len(self.options) - 1))]
+
+    def tell(self, value: Value) -> str:
+        """See `Scale`."""
+        return str(value)
+
+
+def _number(value: object, allowed: str) -> float:
+    """A number that is one: whatever counts as an int or a float, but no switch and no nan."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            raise UsageError(f"{_shown(value)} is no number; allowed is {allowed}") from None
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise UsageError(f"{_shown(value)} is no number; allowed is {allowed}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.nan
+    if math.isnan(number):
+        raise UsageError(f"{_shown(value)} is no number; allowed is {allowed}")
+    return number
+
+
+def _shown(value: object) -> str:
+    """What was given, short enough for a message."""
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."

@@ -1,0 +1,283 @@
+"""Scenes: named mixes that are saved, and recalled with a fade.
+
+A scene is what the parameters of a mix are set to, by address. Recalled, it puts stems, groups, cross-fader and amount
+of separation where it says, and to their defaults where it says nothing; routes, buses and direct inputs it leaves
+alone unless it names them (`rtsep.parameters` has it all). The faders are there at once, and the sound takes the fade.
+"""
+
+from __future__ import annotations
+
+import difflib
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from rtsep.board import Board
+from rtsep.config import Strict, read_yaml, write_yaml
+from rtsep.errors import ConfigError, UsageError
+from rtsep.mixer import Mixer
+from rtsep.parameters import row_of
+from rtsep.scales import Value
+
+SCENES = "scenes.yaml"  # in the folder of this user's settings
+TURN_S = 0.01  # of a fade; in between the ramp of the callback goes evenly
+
+Scene = Mapping[str, Value]
+
+
+class SceneFile(Strict):
+    """The file of the scenes: name to a tree of addresses, such as ``karaoke: {stem: {vocals: {mute: true}}}``."""
+
+    scenes: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+
+class SceneStore:
+    """Scenes that come with rtsep, and those of a person in a file.
+
+    Parameters
+    ----------
+    path
+        The file; it need not be there. None: scenes last as long as the session.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._saved: dict[str, Scene] = {}
+        self._saved = self._read()
+
+    def names(self, stems: Sequence[str]) -> tuple[str, ...]:
+        """All scenes: those of rtsep that these stems can play, then a person's own."""
+        return tuple(dict.fromkeys((*built_in(stems), *self._saved)))
+
+    def find(self, name: str, stems: Sequence[str]) -> Scene:
+        """What is in a scene.
+
+        Raises
+        ------
+        UsageError
+            There is none of that name.
+        """
+        known = {**built_in(stems), **self._saved}
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise UsageError(f"there is no scene {name!r}; there are {', '.join(known)}.{hint}")
+        return known[name]
+
+    def save(self, name: str, scene: Scene) -> None:
+        """Keep a scene in the file, in place of one of the same name.
+
+        Raises
+        ------
+        UsageError
+            The file cannot be written, or holds something else. It is as it was then.
+        """
+        self._change(lambda saved: {**saved, name: dict(scene)})
+
+    def delete(self, name: str) -> None:
+        """Forget a scene.
+
+        Raises
+        ------
+        UsageError
+            It is none that was saved, or the file cannot be written.
+        """
+        if name not in self._saved:
+            raise UsageError(f"the scene {name!r} was not saved, so it cannot be deleted")
+        self._change(lambda saved: {other: scene for other, scene in saved.items() if other != name})
+
+    def _change(self, change: Callable[[dict[str, Scene]], dict[str, Scene]]) -> None:
+        with self._lock:
+            saved = change(self._read())  # what somebody wrote by hand meanwhile stays
+            if self.path is not None:
+                trees = {name: as_tree(scene) for name, scene in saved.items()}
+                try:
+                    self.path.parent.mkdir(parents=True, exist_ok=True)
+                    write_yaml(self.path, SceneFile(scenes=trees))
+                except OSError as error:
+                    raise UsageError(f"{self.path} cannot be written: {error.strerror or error}") from error
+            self._saved = saved
+
+    def _read(self) -> dict[str, Scene]:
+        if self.path is None:
+            return self._saved
+        if not self.path.exists():
+            return {}
+        trees = read_yaml(self.path, SceneFile).scenes
+        return {name: _checked(as_scene(tree), f"{self.path}: scenes.{name}") for name, tree in trees.items()}
+
+
+def built_in(stems: Sequence[str]) -> dict[str, Scene]:
+    """The scenes of rtsep: those for the stems that there are."""
+    scenes: dict[str, Scene] = {"everything": {}}
+    if "vocals" in stems:
+        scenes["karaoke"] = {"/stem/vocals/mute": True}
+        scenes["acapella"] = {"/stem/vocals/solo": True}
+    if "drums" in stems:
+        scenes["drumless"] = {"/stem/drums/mute": True}
+        scenes["drums only"] = {"/stem/drums/solo": True}
+    if "bass" in stems:
+        scenes["bassless"] = {"/stem/bass/mute": True}
+    return scenes
+
+
+def as_tree(scene: Scene) -> dict[str, Any]:
+    """Addresses as people read them: ``/stem/vocals/mute`` is ``stem: {vocals: {mute: ...}}``."""
+    tree: dict[str, Any] = {}
+    for address, value in scene.items():
+        *folders, leaf = address.strip("/").split("/")
+        place = tree
+        for folder in folders:
+            place = place.setdefault(folder, {})
+        place[leaf] = value
+    return tree
+
+
+def as_scene(tree: Mapping[str, Any], under: str = "") -> dict[str, Value]:
+    """The inverse of `as_tree`."""
+    scene: dict[str, Value] = {}
+    for key, value in tree.items():
+        address = f"{under}/{key}"
+        scene |= as_scene(value, address) if isinstance(value, Mapping) else {address: value}
+    return scene
+
+
+def _checked(scene: Scene, where: str) -> dict[str, Value]:
+    """A scene whose addresses and values can be, though perhaps not with the model that plays."""
+    try:
+        return {address: row_of(address).scale.check(value) for address, value in scene.items()}
+    except UsageError as error:
+        raise ConfigError(f"{where}: {error}") from None
+
+
+@dataclass
+class _Fade:
+    """A fade under way."""
+
+    started_s: float
+    length_s: float
+
+    @property
+    def share(self) -> float:
+        return min(1.0, (time.monotonic() - self.started_s) / self.length_s)
+
+
+class Scenes:
+    """Recalls scenes on a board.
+
+    Parameters
+    ----------
+    board
+        The parameters that a scene sets.
+    mixer
+        What plays them.
+    store
+        Where scenes are kept.
+    stems
+        Gives the stems that play.
+    fade_s
+        How long the way to a scene takes, at first.
+
+    Attributes
+    ----------
+    current : str
+        The scene that was recalled last; empty before the first, and after `undo`.
+    fade_s : float
+        See `fade_s`.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        mixer: Mixer,
+        store: SceneStore,
+        stems: Callable[[], Iterable[str]],
+        fade_s: float = 0.0,
+    ) -> None:
+        self._board, self._mixer, self._store, self._stems = board, mixer, store, stems
+        self.fade_s, self.current = fade_s, ""
+        self._before: tuple[str, dict[str, Value]] | None = None
+        self._lock = threading.Lock()
+        self._fade: _Fade | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All scenes."""
+        return self._store.names(tuple(self._stems()))
+
+    def recall(self, name: str) -> None:
+        """Go to a scene.
+
+        Raises
+        ------
+        UsageError
+            There is none of that name.
+        """
+        self._go(name, self._store.find(name, tuple(self._stems())))
+
+    def undo(self) -> None:
+        """Go back to where everything stood before the last recall; once more, and it is as after it.
+
+        Raises
+        ------
+        UsageError
+            No scene was recalled.
+        """
+        if self._before is None:
+            raise UsageError("no scene was recalled, so there is nothing to undo")
+        self._go(*self._before)
+
+    def save(self, name: str) -> None:
+        """Keep the mix as a scene: all that does not stand at its default."""
+        defaults = {address: found.default for address, found in self._board.parameters.items()}
+        self._store.save(name, {a: value for a, value in self._now().items() if value != defaults[a]})
+        self.current = name
+
+    def delete(self, name: str) -> None:
+        """Forget a scene."""
+        self._store.delete(name)
+
+    def _now(self) -> dict[str, Value]:
+        parameters = self._board.parameters
+        return {a: v for a, v in self._board.values.items() if parameters[a].in_scenes != "never"}
+
+    def _go(self, name: str, scene: Scene) -> None:
+        """Set everything at once, with a fade of what is heard. What there is no parameter for is left out."""
+        before, departure = self._now(), self._mixer.heard
+        wanted = {
+            address: scene.get(address, found.default)
+            for address, found in self._board.parameters.items()
+            if address in scene or found.in_scenes == "reset"
+        }
+        with self._mixer.together():
+            for address, value in wanted.items():
+                if before.get(address) != value:
+                    self._board[address] = value
+            if self.fade_s > 0:
+                self._mixer.fade_from(departure)
+        self._before, self.current = (self.current, before), name
+        if self.fade_s > 0:
+            self._start_fade()
+
+    def _start_fade(self) -> None:
+        with self._lock:
+            is_under_way = self._fade is not None
+            self._fade = _Fade(time.monotonic(), self.fade_s)
+            if not is_under_way:
+                threading.Thread(target=self._run_fade, name="rtsep-scene", daemon=True).start()
+
+    def _run_fade(self) -> None:
+        while True:
+            time.sleep(TURN_S)
+            with self._lock:
+                assert self._fade is not None
+                self._mixer.fade_to(share := self._fade.share)
+                if share >= 1.0:
+                    self._fade = None
+                    return

@@ -1,0 +1,191 @@
+"""Scenes: saved for people to read, recalled whole and with a fade, and undone."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_board import ADDRESSES, STEMS, make_board, make_mixer
+
+from rtsep.board import Board
+from rtsep.errors import ConfigError, UsageError
+from rtsep.knobs import mix_controls, scene_controls
+from rtsep.mixer import Coefficients, Mixer
+from rtsep.scenes import Scenes, SceneStore, as_scene, as_tree, built_in
+
+
+class Stage:
+    """A mixer under a board with scenes."""
+
+    def __init__(self, path: Path | None = None, fade_s: float = 0.0) -> None:
+        self.mixer: Mixer = make_mixer()
+        self.board: Board = make_board(self.mixer)
+        self.played: Coefficients = self.mixer.open(STEMS)
+        self.scenes = Scenes(self.board, self.mixer, SceneStore(path), lambda: STEMS, fade_s)
+        self.board.replace([*mix_controls(self.mixer, STEMS), *scene_controls(self.scenes)])
+
+    def gains(self) -> list[float]:
+        """Of the stems, to the left."""
+        return [pytest.approx(gain, abs=1e-6) for gain in self.played.newest[0:8:2, 0].tolist()]
+
+
+def test_the_scenes_that_are_always_there() -> None:
+    stage = Stage()
+    assert stage.scenes.names == (
+        "everything",
+        "karaoke",
+        "acapella",
+        "drumless",
+        "drums only",
+        "bassless",
+    )
+    stage.board["/scene/recall"] = "karaoke"
+    assert stage.gains() == [0, 1, 1, 1]
+    stage.board["/scene/recall"] = "drums only"  # nothing of the last one is left
+    assert stage.gains() == [0, 1, 0, 0]
+    stage.board["/scene/recall"] = "everything"
+    assert stage.gains() == [1, 1, 1, 1]
+    assert "karaoke" not in built_in(("drums", "rest"))
+
+
+def test_a_scene_leaves_the_master_alone_unless_it_was_saved_with_it() -> None:
+    stage = Stage()
+    stage.board["/bus/main/gain_db"] = -20.0
+    stage.board["/scene/recall"] = "karaoke"
+    assert stage.board["/bus/main/gain_db"] == -20.0
+    stage.board["/scene/save"] = "quiet"
+    stage.board["/bus/main/gain_db"] = 0.0
+    stage.board["/scene/recall"] = "quiet"
+    assert stage.board["/bus/main/gain_db"] == -20.0
+
+
+@settings(max_examples=30, deadline=None)
+@given(moves=st.dictionaries(st.sampled_from(ADDRESSES), st.floats(0, 1), max_size=12))
+def test_what_was_saved_comes_back_from_the_file(
+    tmp_path_factory: pytest.TempPathFactory, moves: dict[str, float]
+) -> None:
+    path = tmp_path_factory.mktemp("scenes") / "deep" / "scenes.yaml"
+    stage = Stage(path)
+    for address, position in moves.items():
+        stage.board.move(address, position)
+    of_scenes = {a for a, found in stage.board.parameters.items() if found.in_scenes != "never"}
+    wanted = {address: stage.board[address] for address in of_scenes}
+    stage.board["/scene/save"] = "mine"
+    again = Stage(path)
+    again.board["/scene/recall"] = "mine"
+    assert {address: again.board[address] for address in of_scenes} == wanted
+
+
+def test_the_file_is_for_people(tmp_path: Path) -> None:
+    path = tmp_path / "scenes.yaml"
+    path.write_text("scenes:\n  by hand:\n    stem:\n      drums: {gain_db: -inf, solo: true}\n")
+    stage = Stage(path)
+    stage.board["/stem/vocals/mute"] = True
+    path.write_text(path.read_text() + "  later: {crossfade: -1}\n")
+    stage.board["/scene/save"] = "mine"
+    assert path.read_text() == (
+        "scenes:\n  by hand:\n    stem:\n      drums:\n        gain_db: -.inf\n        solo: true\n"
+        "  later:\n    crossfade: -1.0\n  mine:\n    stem:\n      vocals:\n        mute: true\n"
+    )
+    assert stage.scenes.names[-3:] == ("by hand", "later", "mine")
+    stage.board["/scene/delete"] = "mine"
+    assert stage.scenes.names[-2:] == ("by hand", "later")
+
+
+@given(values=st.dictionaries(st.sampled_from(ADDRESSES), st.booleans()))
+def test_a_tree_is_the_same_as_its_addresses(values: dict[str, bool]) -> None:
+    assert as_scene(as_tree(values)) == values
+
+
+def test_what_is_wrong_in_the_file_is_said_and_nothing_is_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "scenes.yaml"
+    for text, complaint in (
+        (
+            "scenes: {a: {stem: {vocals: {gian_db: 0}}}}",
+            "no parameter like '/stem/vocals/gian_db'; did you mean",
+        ),
+        ("scenes: {a: {crossfade: 7}}", "scenes.a: 7 is out of range; allowed is -1 to 1"),
+        ("scene: {}", "unknown key 'scene'; did you mean 'scenes'"),
+        ("{", "is not YAML"),
+    ):
+        path.write_text(text)
+        with pytest.raises(ConfigError, match=complaint):
+            SceneStore(path)
+    path.unlink()
+    stage = Stage(path)
+    path.write_text("scenes: [broken")
+    with pytest.raises(ConfigError, match="is not YAML"):
+        stage.board["/scene/save"] = "mine"
+    assert path.read_text() == "scenes: [broken"
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    stage = Stage(tmp_path / "file" / "scenes.yaml")
+    with pytest.raises(UsageError, match=r"scenes\.yaml cannot be written"):
+        stage.board["/scene/save"] = "mine"
+    assert "mine" not in stage.scenes.names
+
+
+def test_a_scene_of_another_model_sets_what_there_is() -> None:
+    stage = Stage()
+    stage.scenes._store.save("piano", {"/stem/piano/mute": True, "/stem/bass/mute": True})
+    stage.board["/scene/recall"] = "piano"
+    assert stage.gains() == [1, 1, 0, 1]
+
+
+def test_names_that_are_none() -> None:
+    stage = Stage()
+    with pytest.raises(UsageError, match=r"no scene 'karoke'; .*Did you mean 'karaoke'"):
+        stage.board["/scene/recall"] = "karoke"
+    with pytest.raises(UsageError, match="'karaoke' was not saved"):
+        stage.board["/scene/delete"] = "karaoke"
+    with pytest.raises(UsageError, match="no scene was recalled"):
+        stage.board["/scene/undo"] = True
+
+
+def test_undo_goes_back_and_undone_again_forth() -> None:
+    stage = Stage()
+    stage.board["/stem/bass/gain_db"] = -20.0
+    stage.board["/scene/recall"] = "acapella"
+    stage.board["/stem/other/pan"] = 1.0  # after it: is what undo comes back to, if it is undone
+    assert stage.board["/scene/current"] == "acapella"
+    stage.board["/scene/undo"] = True
+    assert stage.gains() == [1, 1, 0.1, 1]
+    assert stage.board["/scene/current"] == ""
+    stage.board["/scene/undo"] = True
+    assert stage.gains() == [1, 0, 0, 0]
+    assert stage.board["/stem/other/pan"] == 1.0
+
+
+def test_a_fade_takes_its_time_and_the_faders_none() -> None:
+    stage = Stage(fade_s=0.3)
+    seen = []
+    stage.board["/scene/recall"] = "acapella"
+    assert stage.board["/stem/vocals/solo"] is True
+    until_s = time.monotonic() + 10
+    while stage.mixer.heard[1:] and time.monotonic() < until_s:
+        seen.append(float(stage.played.newest[2, 0]))
+        time.sleep(0.002)
+    assert stage.gains() == [1, 0, 0, 0]
+    assert seen[0] > 0.9
+    assert np.all(np.diff(seen) <= 0)
+    assert len(set(seen)) > 5
+
+
+def test_a_second_scene_takes_over_where_the_first_one_is() -> None:
+    stage = Stage(fade_s=60.0)
+    stage.board["/scene/recall"] = "acapella"
+    time.sleep(0.05)
+    before = stage.played.newest.copy()
+    stage.board["/scene/fade_s"] = 0.2
+    stage.board["/scene/recall"] = "karaoke"
+    np.testing.assert_allclose(stage.played.newest, before, atol=0.02)
+    until_s = time.monotonic() + 10
+    while stage.mixer.heard[1:] and time.monotonic() < until_s:
+        time.sleep(0.01)
+    assert stage.gains() == [0, 1, 1, 1]
