@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from rtsep.board import Board
 from rtsep.stream import Latency
 
 
@@ -136,6 +137,10 @@ class Player(Protocol):
     @property
     def mix(self) -> Mix:
         """The faders."""
+
+    @property
+    def board(self) -> Board:
+        """Everything that can be moved, by address."""
 
     @property
     def transport(self) -> Transport | None:
