@@ -12,7 +12,7 @@ from rtsep.board import Board
 from rtsep.host import Status
 from rtsep.io.files import AudioReader, AudioWriter
 from rtsep.knobs import mix_controls, scene_controls, transport_controls
-from rtsep.mix import MAIN, Bus, Mix, Strip
+from rtsep.mix import MAIN, Bus, Group, Mix, Strip
 from rtsep.mixer import Mixer
 from rtsep.scenes import Scenes, SceneStore
 from rtsep.stream import Latency
@@ -32,7 +32,14 @@ class StillSession:
 
     def __init__(self, folder: Path | None, stems: tuple[str, ...] = STEMS) -> None:
         self.stems = stems
-        self.mix = Mixer(Mix(dict.fromkeys(stems, Strip()), {MAIN: Bus((0, 1))}), 2)
+        vocals = frozenset({"vocals"})
+        mix = Mix(
+            dict.fromkeys(stems, Strip()),
+            {MAIN: Bus((0, 1))},
+            groups={"vocals": Group(vocals), "instrumental": Group(vocals, is_all_but=True)},
+            sides=("vocals", "instrumental"),
+        )
+        self.mix = Mixer(mix, 2)
         self.heard_samples = 0
         self.transport: Transport | None = None
         levels_dbfs = dict(zip(stems, (-6.0, -0.5, -math.inf, -40.0), strict=False))
