@@ -20,7 +20,7 @@ from __future__ import annotations
 import difflib
 import math
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -228,6 +228,33 @@ class Mixer:
             self._players.append((stems, coefficients))
         return coefficients
 
+    def open_silent(self, stems: tuple[str, ...], like: Mixer) -> Coefficients:
+        """Silence for a chain that comes later, in the shape of a mixer that this one will have become by then."""
+        like.add(stems)
+        return Coefficients(np.zeros_like(like.matrix(stems)))
+
+    def rise(self, stems: tuple[str, ...], coefficients: Coefficients) -> None:
+        """Let a silent chain be heard: it ramps to the mix as it stands, and follows it."""
+        self.add(stems)
+        with self._lock:
+            self._players.append((stems, coefficients))
+            coefficients.publish(self.matrix(stems))
+
+    def fall(self, coefficients: Coefficients) -> None:
+        """Let a chain ramp to silence, whatever moves from now on."""
+        with self._lock:
+            self._forget(coefficients)
+            coefficients.publish(np.zeros_like(coefficients.newest))
+
+    def become(self, make: Callable[[Mixer], Mixer]) -> None:
+        """Stand as a mixer does that is made of this one, while nothing moves. What is open must have its shape."""
+        with self._lock:
+            other = make(self)
+            self._strips, self._buses = dict(other._strips), dict(other._buses)
+            self._directs, self.n_outputs = other._directs, other.n_outputs
+            self.solo_is_exclusive = other.solo_is_exclusive
+            self._publish()
+
     def add(self, names: Iterable[str]) -> None:
         """Know these stems too, as they are."""
         with self._lock:
@@ -236,7 +263,7 @@ class Mixer:
     def close(self, coefficients: Coefficients) -> None:
         """A chain is not played any more."""
         with self._lock:
-            self._players = [player for player in self._players if player[1] is not coefficients]
+            self._forget(coefficients)
 
     def set_gain_db(self, name: str, gain_db: float) -> None:
         """Move a fader, −inf to 24 dB."""
@@ -306,6 +333,9 @@ class Mixer:
                 self._strips = {other: replace(strip, solo=False) for other, strip in self._strips.items()}
             self._strips[name] = replace(self._strips[name], **values)  # type: ignore[arg-type]
             self._publish()
+
+    def _forget(self, coefficients: Coefficients) -> None:
+        self._players = [player for player in self._players if player[1] is not coefficients]
 
     def _publish(self) -> None:
         for stems, coefficients in self._players:
