@@ -28,6 +28,8 @@ FLOORS = (
     {"recording"},
     {"rig"},
     {"account", "changing", "loopback", "standing"},
+    {"running"},
+    {"handover"},
     {"host"},
     {"cli"},
     {"__init__", "__main__"},

@@ -132,9 +132,10 @@ def _loop_clear(hands: Hands, player: Player, key: str) -> None:
 
 
 def _transport(player: Player) -> Transport:
-    """The tape machine of a player that `press` has found to have one."""
-    assert player.transport is not None
-    return player.transport
+    """The tape machine of a player that `press` has found to have one; at this very instant it may be another."""
+    if (transport := player.transport) is None:
+        raise UsageError("a card cannot be paused or wound")
+    return transport
 
 
 BINDINGS: tuple[Binding, ...] = (
