@@ -79,8 +79,11 @@ class Transport:
     @property
     def position_s(self) -> float:
         """The place in the file that is heard now."""
-        position_s = self._sample_at(max(0, self._heard())) / self._rate_hz
-        return min(position_s, self.duration_s or math.inf)
+        return self.place_s(self._heard())
+
+    def place_s(self, position: int) -> float:
+        """The place in the file that is on the tape at a position."""
+        return min(self._sample_at(max(0, position)) / self._rate_hz, self.duration_s or math.inf)
 
     @property
     def paused(self) -> bool:
@@ -92,15 +95,17 @@ class Transport:
         """Start and end of the loop, in seconds."""
         return None if self._loop is None else (self._loop[0] / self._rate_hz, self._loop[1] / self._rate_hz)
 
-    def begin_at(self, position_s: float, *, paused: bool, loop_s: tuple[float, float] | None) -> None:
-        """Begin elsewhere than at the start of the file. Before the first `fill`."""
+    def begin_at(
+        self, position_s: float, *, paused: bool, loop_s: tuple[float, float] | None, fades_in: bool = True
+    ) -> None:
+        """Begin elsewhere than at the start of the file, with a fade if the mix has none. Before the first `fill`."""
         with self._lock:
             if loop_s is not None:
                 self._loop = (round(loop_s[0] * self._rate_hz), round(loop_s[1] * self._rate_hz))
             self._go_to(round(position_s * self._rate_hz))
             self._paused = paused
             self._splices = (Splice(0, self._at, not paused),)
-            if not paused:
+            if fades_in and not paused:
                 self._tape.append(self._next(SPLICE_SAMPLES) * _up())
 
     def fill(self, until: int) -> None:

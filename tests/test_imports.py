@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "rtsep"
 
 # From the ground up. A room (a folder or a file) sees itself and what lies below it.
 FLOORS = (
-    {"digest", "early", "errors", "pace", "realtime", "rest", "whole"},
+    {"digest", "early", "errors", "wishes", "pace", "realtime", "rest", "whole"},
     {"stream", "config", "atomics", "monotonic"},
     {"scales"},
     {"parameters"},
@@ -23,7 +23,7 @@ FLOORS = (
     {"arithmetic", "ends", "mixer"},
     {"spectral", "engine", "callback", "track", "recover", "transport", "offline"},
     {"recorder", "scenes"},
-    {"knobs"},
+    {"faders", "knobs"},
     {"separator", "chain", "train"},
     {"desk"},
     {"tuning"},
@@ -32,6 +32,8 @@ FLOORS = (
     {"recording"},
     {"rig"},
     {"account", "changing", "loopback", "standing"},
+    {"podium", "running"},
+    {"handover"},
     {"host"},
     {"cli"},
     {"__init__", "__main__"},

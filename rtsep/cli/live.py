@@ -38,6 +38,7 @@ a device; `file:` and `device:` decide. With the desktop, `--output` names a sin
 
 MIX = "Mix"
 PLACES = "Places"
+HANDS = "Hands"
 
 SourcesArgument = Annotated[
     list[str] | None,
@@ -145,7 +146,18 @@ MeasureOption = Annotated[
         help="Play nothing, but find out what the card itself adds, through a cable from its output to its input.",
     ),
 ]
-KeysOption = Annotated[bool, typer.Option("--no-keys", help="Leave the keyboard alone.")]
+KeysOption = Annotated[
+    bool, typer.Option("--no-keys", help="Leave the keyboard alone.", rich_help_panel=HANDS)
+]
+OscOption = Annotated[
+    str | None,
+    typer.Option(
+        "--osc",
+        metavar="[HOST:]PORT",
+        help="Listen for OSC there; without a host on this machine only.",
+        rich_help_panel=HANDS,
+    ),
+]
 ResumeOption = Annotated[Path | None, typer.Option(hidden=True)]  # for `rtsep.cli.again`
 
 
@@ -172,6 +184,7 @@ def live(
     device: PlaceOption = None,
     stats_json: StatsOption = None,
     no_keys: KeysOption = False,
+    osc: OscOption = None,
     measure_latency: MeasureOption = False,
     resume: ResumeOption = None,
 ) -> None:
@@ -197,7 +210,11 @@ def live(
         "input": {"source": song or input_},
         "model": {"name": model, "device": device, **schedule},
         "output": {"sink": output, "record": record, "record_format": record_format, "clock": clock},
-        "control": {"stats_json": stats_json, "keys": False if no_keys else None},
+        "control": {
+            "stats_json": stats_json,
+            "keys": False if no_keys else None,
+            "osc": {"listen": local(osc)} if osc is not None else None,
+        },
     }
     preset = choose_preset(karaoke=karaoke, acapella=acapella, drumless=drumless)
     mix = read_mix(preset, gain or [], mute or [], solo or [], route or [])
@@ -207,6 +224,11 @@ def live(
         measure(settings)
     else:
         run(Session.begin(settings, config, tree))
+
+
+def local(place: str) -> str:
+    """A place on a net; a port alone is one of this machine."""
+    return f"127.0.0.1:{place}" if place.isdecimal() else place
 
 
 def read_latency(text: str | None) -> float | str | None:

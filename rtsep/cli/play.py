@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rtsep.cli.console import out, say
 from rtsep.cli.interrupts import interruptible
 from rtsep.cli.reload import Reloader
+from rtsep.cli.surfaces import surfaces
 from rtsep.control.display import Screen
 from rtsep.control.keys import Hands, Keyboard, press
 from rtsep.errors import AudioFileError
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from rtsep.settings import LiveSettings
 
 PICTURES_PER_S = 15
+LEAVE_S = 2.0  # to wait for a model that is being loaded for nothing; then the process takes it along
 
 Turn = Callable[[Hands], None]
 Account = Callable[[Mapping[str, Any]], Mapping[str, Any]]
@@ -56,45 +59,53 @@ def play(
 
     What broke while the music went on is left for the caller to ask for, with ``host.check()``.
     """
-    hands, known = Hands(can_reload=read_settings is not None), None
+    hands = Hands(can_reload=read_settings is not None)
     reloader = Reloader(host, read_settings or (lambda: host.settings))
-    shown = reloader.message
-
-    def leave() -> None:
-        hands.quit = True
-
     if host.notice is not None:
         say(host.notice)
     host.start()
     try:
         say(f"{host.model_name}: {', '.join(host.stems)}. Latency {host.latency}.")
-        with interruptible(leave), Keyboard(keys) as keyboard, Screen(out, host, hands) as screen:
+        with (
+            interruptible(partial(setattr, hands, "quit", True)),
+            Keyboard(keys) as keyboard,
+            surfaces(host),
+            Screen(out, host, hands) as screen,
+        ):
             hands.can_press = keyboard.works
             if not keyboard.works:
                 say("Ctrl-C ends it.")
-            while not hands.quit and not host.wait(0.0 if keyboard.works else 1 / PICTURES_PER_S):
-                turn(hands)
-                if hands.reload:
-                    hands.reload = False
-                    reloader.start()
-                if (message := reloader.message) is not shown:
-                    hands.message = shown = message
-                if (error := host.error) is not known:
-                    known = error
-                    if error is not None:  # another model has taken the place of what broke
-                        say(f"warning: {error} The music goes on.")
-                for line in host.news():
-                    say(line)
-                screen.show()
-                if (key := keyboard.read(1 / PICTURES_PER_S)) is not None:
-                    press(key, hands, host)
+            _follow(host, hands, reloader, keyboard, screen, turn)
     finally:
         host.stop()
-        reloader.join()
+        reloader.join(LEAVE_S)
         for line in host.summary():
             say(line)
         if stats_json is not None:
             write_stats(stats_json, account(host.stats()))
+
+
+def _follow(
+    host: Host, hands: Hands, reloader: Reloader, keyboard: Keyboard, screen: Screen, turn: Turn
+) -> None:
+    """Picture after picture, and key after key, until it is over."""
+    shown, known = reloader.message, None
+    while not hands.quit and not host.wait(0.0 if keyboard.works else 1 / PICTURES_PER_S):
+        turn(hands)
+        if hands.reload:
+            hands.reload = False
+            reloader.start()
+        if (message := reloader.message) is not shown:
+            hands.message = shown = message
+        if (error := host.error) is not known:
+            known = error
+            if error is not None:  # another model has taken the place of what broke
+                say(f"warning: {error} The music goes on.")
+        for line in host.news():
+            say(line)
+        screen.show()
+        if (key := keyboard.read(1 / PICTURES_PER_S)) is not None:
+            press(key, hands, host)
 
 
 def write_stats(path: Path, stats: Mapping[str, Any]) -> None:

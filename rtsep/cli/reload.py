@@ -32,6 +32,7 @@ OPTION_OF = {
     r"output\.record_format": "--record-format",
     r"output\.clock": "--clock",
     r"control\.stats_json": "--stats-json",
+    r"control\.osc\.listen": "--osc",
 }
 
 
@@ -82,24 +83,25 @@ class Reloader:
         """Begin; while one is under way it does nothing."""
         if self._thread is None or not self._thread.is_alive():
             self.message = "reading the settings anew ..."
-            self._thread = threading.Thread(target=self._change, name="rtsep-reload", daemon=True)
+            self._thread = threading.Thread(target=self._run, name="rtsep-reload", daemon=True)
             self._thread.start()
 
-    def join(self) -> None:
-        """Wait for what is under way; a session that ends does not keep it."""
+    def join(self, timeout_s: float | None = None) -> None:
+        """Wait for what is under way; a session that ends does not keep it, but for a model that is being loaded."""
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(timeout_s)
 
-    def _change(self) -> None:
-        before = self._host.latency
+    def _run(self) -> None:
         try:
-            self._host.change(self._read())
+            self.message = self._change()
         except RtsepError as error:
             self.message = f"nothing changed: {error}"
-            return
-        after = self._host.latency
-        n_samples = after.total_samples - before.total_samples
-        told = f" {after.ms(abs(n_samples)):.0f} ms were {'repeated' if n_samples > 0 else 'left out'}."
-        self.message = (
-            f"The settings are read anew; {self._host.model_name} plays.{told if n_samples else ''}"
-        )
+        except Exception as error:  # it must not end unseen with its thread
+            self.message = f"nothing changed, for an error in rtsep, which should be reported: {error!r}"
+
+    def _change(self) -> str:
+        host = self._host
+        n_samples = host.change(self._read())
+        ms = host.latency.ms(abs(n_samples))
+        moved = f" {ms:.0f} ms were {'repeated' if n_samples > 0 else 'left out'}." if n_samples else ""
+        return f"The settings are read anew; {host.model_name} plays.{moved}"

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from rtsep.cli.console import say
+from rtsep.settings import read_place
+
 if TYPE_CHECKING:
     from rtsep.host import Host
 
@@ -19,5 +22,12 @@ def surfaces(host: Host) -> Iterator[None]:
     RtsepError
         One cannot be had as it was asked for; none is left open then.
     """
-    with ExitStack():
+    control = host.settings.control
+    with ExitStack() as opened:
+        if control.osc is not None:
+            from rtsep.control.osc import OscSurface
+
+            where, clients = read_place(control.osc.listen), map(read_place, control.osc.clients)
+            opened.enter_context(OscSurface(host, *where, list(clients)))
+            say(f"OSC: {control.osc.listen} (UDP)")
         yield

@@ -51,7 +51,11 @@ class StillSession:
             self.transport = Transport(reader, Tape(2, 1 << 18), RATE_HZ, lambda: self.heard_samples)
         self.board = Board(together=self.mix.together)
         scenes = Scenes(self.board, self.mix, SceneStore(None), lambda: stems)
-        controls = (mix_controls(self.mix, stems), transport_controls(self.transport), scene_controls(scenes))
+        controls = (
+            mix_controls(self.mix, stems),
+            transport_controls(lambda: self.transport),
+            scene_controls(scenes),
+        )
         self.board.replace(itertools.chain(*controls))
 
     def play_until(self, position_s: float) -> None:
