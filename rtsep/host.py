@@ -26,7 +26,7 @@ from rtsep import realtime
 from rtsep.account import Status, take_status, tell
 from rtsep.board import Board
 from rtsep.changing import change_mix, change_separation, check_over, mixed, needs_rig
-from rtsep.config import read_yaml
+from rtsep.config import read_yaml, user_folder
 from rtsep.errors import CardLostError, RtsepError, UsageError
 from rtsep.faders import Rack
 from rtsep.handover import check_clock, hand_over, is_same_input, raise_mix
@@ -36,6 +36,7 @@ from rtsep.podium import Podium
 from rtsep.resume import Standing, next_name
 from rtsep.rig import Preparation, Rig
 from rtsep.running import Run
+from rtsep.scenes import SCENES, SceneStore
 from rtsep.separation import Model
 from rtsep.settings import LiveSettings
 from rtsep.standing import stand
@@ -72,6 +73,7 @@ class Host:
     def __init__(self, settings: LiveSettings | str | os.PathLike[str], model: Model | None = None) -> None:
         if not isinstance(settings, LiveSettings):
             settings = settings_of(Path(settings))
+        scenes = SceneStore(settings.control.scenes or user_folder() / SCENES)
         self._run = _plug_in(Preparation(settings, model))
         self._opened = ExitStack()
         self._is_started = self._is_over = False
@@ -81,8 +83,7 @@ class Host:
         self._broken: Exception | None = None  # what ended the files of a run that does not play any more
         self._news: list[str] = []
         self._sinks = {settings.output.endpoint.name}
-
-        self._podium = Podium(self)
+        self._podium = Podium(self, lambda: self._rig.separator.stems, scenes)
 
     @property
     def _rig(self) -> Rig:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
 from rtsep.board import Board, Control
-from rtsep.config import user_folder
 from rtsep.errors import DeviceError
 from rtsep.io.cards import Card, lasting_name, list_cards
 from rtsep.knobs import mix_controls, scene_controls, transport_controls
 from rtsep.mixer import Mixer
 from rtsep.parameters import ROWS
 from rtsep.scales import Text, Value
-from rtsep.scenes import SCENES, Scenes, SceneStore
+from rtsep.scenes import Scenes, SceneStore
 from rtsep.settings import LiveSettings
 from rtsep.stream import Latency
 from rtsep.transport import Transport
@@ -33,10 +32,6 @@ class Session(Protocol):
     @property
     def settings(self) -> LiveSettings:
         """Those that it plays by."""
-
-    @property
-    def stems(self) -> Iterable[str]:
-        """Those that play."""
 
     @property
     def model_name(self) -> str:
@@ -76,6 +71,10 @@ class Podium:
     ----------
     session
         What is played on.
+    stems
+        Gives those that play now.
+    scenes
+        Where scenes are kept.
 
     Attributes
     ----------
@@ -83,13 +82,11 @@ class Podium:
         Everything that can be moved, by its address.
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session, control = session, session.settings.control
+    def __init__(self, session: Session, stems: Callable[[], tuple[str, ...]], scenes: SceneStore) -> None:
+        self._session, self._stems = session, stems
         self.board = Board(together=session.mix.together)
-        scenes = SceneStore(control.scenes or user_folder() / SCENES)
-        self._scenes = Scenes(
-            self.board, session.mix, scenes, lambda: tuple(session.stems), control.scene_fade_s
-        )
+        fade_s = session.settings.control.scene_fade_s
+        self._scenes = Scenes(self.board, session.mix, scenes, stems, fade_s)
         self._wishes, self._is_over = Wishes(), threading.Event()
         self.put_controls()
 
@@ -129,7 +126,7 @@ class Podium:
 
     def _controls(self) -> Iterator[Control]:
         session = self._session
-        yield from mix_controls(session.mix, tuple(session.stems))
+        yield from mix_controls(session.mix, self._stems())
         yield from transport_controls(lambda: session.transport)
         yield from scene_controls(self._scenes)
         yield Control(ROWS["/record"], lambda: session.is_recording, self._record)

@@ -13,8 +13,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "rtsep"
 
 # From the ground up. A room (a folder or a file) sees itself and what lies below it.
 FLOORS = (
-    {"digest", "early", "errors", "wishes", "pace", "realtime", "rest", "whole"},
-    {"stream", "config", "atomics", "monotonic"},
+    {"digest", "early", "errors", "pace", "realtime", "rest", "whole"},
+    {"stream", "config", "atomics", "monotonic", "wishes"},
     {"scales"},
     {"parameters"},
     {"board"},
