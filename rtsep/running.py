@@ -49,7 +49,7 @@ class Run:
         self.rig.recording.account = self.stats
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
-        self.has_started = False
+        self.has_started = self._is_halted = False
         self.has_listened = self.rig.ends.inputs is None
 
     @property
@@ -98,7 +98,10 @@ class Run:
         return workers
 
     def halt(self) -> None:
-        """Stop the clock and let go of the card, then end the threads; `go_on` makes good for it."""
+        """Stop the clock and let go of the card, then end the threads; see `go_on`. Again it does nothing."""
+        if self._is_halted:  # and another run may have the card, or the desktop, by now
+            return
+        self._is_halted = True
         self.driver.stop()
         self._stop.set()
         for thread in self._threads:
@@ -115,6 +118,7 @@ class Run:
             It is not to be had any more.
         """
         self.driver = make_driver(self.rig)
+        self._is_halted = False
         self.rig.recording.go_on()
         self.start()
         self.rise()
