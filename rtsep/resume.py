@@ -79,10 +79,14 @@ class Session(Strict):
 
     @classmethod
     def begin(
-        cls, settings: LiveSettings, config: Path | None = None, options: Mapping[str, Any] | None = None
+        cls,
+        settings: LiveSettings,
+        config: Path | None = None,
+        options: Mapping[str, Any] | None = None,
+        written: LiveSettings | None = None,
     ) -> Session:
-        """A new session."""
-        standing = Standing(settings=settings, written=settings)
+        """A new session; `written` are its settings as they were written, if those that it begins with are others."""
+        standing = Standing(settings=settings, written=written or settings)
         return cls(standing=standing, config=config, options=dict(options or {}))
 
     @property

@@ -32,7 +32,7 @@ FLOORS = (
     {"recording"},
     {"rig"},
     {"account", "changing", "loopback", "standing"},
-    {"podium", "running"},
+    {"podium", "remembered", "running"},
     {"handover"},
     {"host"},
     {"cli"},

@@ -8,13 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
+from rtsep.cli.console import say
 from rtsep.cli.measure_latency import measure
 from rtsep.cli.options import ModelOption, read_device, read_gains, read_names, read_routes
 from rtsep.cli.parts import go_on, run
 from rtsep.cli.reload import read_settings
 from rtsep.errors import UsageError
 from rtsep.resume import Session, take_session
-from rtsep.settings import overlay, stem_overrides
+from rtsep.settings import LiveSettings, overlay, stem_overrides
 
 EPILOG = """
 **Examples**
@@ -149,6 +150,12 @@ MeasureOption = Annotated[
 KeysOption = Annotated[
     bool, typer.Option("--no-keys", help="Leave the keyboard alone.", rich_help_panel=HANDS)
 ]
+FreshOption = Annotated[
+    bool,
+    typer.Option(
+        "--fresh", help="Begin with the mix of CONFIG.yaml, not as it was left.", rich_help_panel=MIX
+    ),
+]
 OscOption = Annotated[
     str | None,
     typer.Option(
@@ -185,6 +192,7 @@ def live(
     stats_json: StatsOption = None,
     no_keys: KeysOption = False,
     osc: OscOption = None,
+    fresh: FreshOption = False,
     measure_latency: MeasureOption = False,
     resume: ResumeOption = None,
 ) -> None:
@@ -223,7 +231,22 @@ def live(
     if measure_latency:
         measure(settings)
     else:
-        run(Session.begin(settings, config, tree))
+        run(Session.begin(recalled(config, settings, fresh), config, tree, settings))
+
+
+def recalled(config: Path | None, settings: LiveSettings, fresh: bool) -> LiveSettings:
+    """The settings with the mix as it was left the last time that their file was played; or as they are."""
+    if config is None:
+        return settings
+    from rtsep.remembered import Memory
+
+    memory = Memory(config)
+    if fresh:
+        memory.forget()
+    now = memory.recall(settings)
+    if now is not settings:
+        say("The mix is as you left it; --fresh begins with what is written.")
+    return now
 
 
 def local(place: str) -> str:

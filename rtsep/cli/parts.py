@@ -15,6 +15,7 @@ from rtsep.control.keys import Keyboard
 from rtsep.errors import CardLostError, DeviceError, UsageError
 from rtsep.io.cards import Card
 from rtsep.io.feedback import WARNING, may_howl
+from rtsep.remembered import Memory
 from rtsep.resume import Session
 from rtsep.settings import LiveSettings
 
@@ -57,9 +58,8 @@ def play_part(session: Session, model: Model | None = None) -> Session | None:
     try:
         with getting_ready():
             host = Host(session.settings, model)
-        if session.n_losses:
-            host.take_over(session.standing)
-        else:
+        host.take_over(session.standing)
+        if not session.n_losses:
             for line in odd_wishes(session.settings, *host.cards):
                 say(line)
         play(
@@ -68,6 +68,7 @@ def play_part(session: Session, model: Model | None = None) -> Session | None:
             stats_json=control.stats_json,
             read_settings=(lambda: read_settings(config, session.options)) if config else None,
             account=lambda stats: session.account(stats, host.started_s),
+            memory=Memory(config) if config else None,
         )
     except CardLostError as error:
         if not session.settings.output.resume:

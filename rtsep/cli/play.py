@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -20,9 +21,11 @@ from rtsep.whole import replacing
 
 if TYPE_CHECKING:
     from rtsep.host import Host
+    from rtsep.remembered import Memory
     from rtsep.settings import LiveSettings
 
 PICTURES_PER_S = 15
+KEEP_EVERY_S = 5.0  # a mix that a crash could lose
 LEAVE_S = 2.0  # to wait for a model that is being loaded for nothing; then the process takes it along
 
 Turn = Callable[[Hands], None]
@@ -37,6 +40,7 @@ def play(
     stats_json: Path | None = None,
     read_settings: Callable[[], LiveSettings] | None = None,
     account: Account = dict,
+    memory: Memory | None = None,
 ) -> None:
     """Run a session until its input ends, or until q, Ctrl-C or SIGTERM; all are a good end.
 
@@ -56,6 +60,8 @@ def play(
         Gives the settings as they stand now, for a key that has them read anew; None: no such key.
     account
         Makes what is written there of what the session counted.
+    memory
+        Keeps the mix for the next session; None: it is forgotten.
 
     What broke while the music went on is left for the caller to ask for, with ``host.check()``.
     """
@@ -75,7 +81,7 @@ def play(
             hands.can_press = keyboard.works
             if not keyboard.works:
                 say("Ctrl-C ends it.")
-            _follow(host, hands, reloader, keyboard, screen, turn)
+            _follow(host, hands, reloader, keyboard, screen, turn, Keeper(host, memory))
     finally:
         host.stop()
         reloader.join(LEAVE_S)
@@ -85,8 +91,45 @@ def play(
             write_stats(stats_json, account(host.stats()))
 
 
+class Keeper:
+    """Keeps the mix of a session in a memory, from time to time.
+
+    Parameters
+    ----------
+    host
+        The session.
+    memory
+        Where to; None: nowhere.
+    """
+
+    def __init__(self, host: Host, memory: Memory | None) -> None:
+        self._host, self._memory, self._next_s = host, memory, 0.0
+
+    def turn(self) -> None:
+        """Do it, if it is time."""
+        if time.monotonic() >= self._next_s:
+            self.keep()
+
+    def keep(self) -> None:
+        """Do it now; that it cannot be done is said once."""
+        self._next_s = time.monotonic() + KEEP_EVERY_S
+        if self._memory is None:
+            return
+        try:
+            self._memory.keep(self._host.now())
+        except OSError as error:
+            say(f"warning: the mix cannot be kept for the next time: {error}")
+            self._memory = None
+
+
 def _follow(
-    host: Host, hands: Hands, reloader: Reloader, keyboard: Keyboard, screen: Screen, turn: Turn
+    host: Host,
+    hands: Hands,
+    reloader: Reloader,
+    keyboard: Keyboard,
+    screen: Screen,
+    turn: Turn,
+    keeper: Keeper,
 ) -> None:
     """Picture after picture, and key after key, until it is over."""
     shown, known = reloader.message, None
@@ -103,9 +146,11 @@ def _follow(
                 say(f"warning: {error} The music goes on.")
         for line in host.news():
             say(line)
+        keeper.turn()
         screen.show()
         if (key := keyboard.read(1 / PICTURES_PER_S)) is not None:
             press(key, hands, host)
+    keeper.keep()
 
 
 def write_stats(path: Path, stats: Mapping[str, Any]) -> None:
