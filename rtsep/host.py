@@ -285,16 +285,17 @@ class Host:
 
     def _take_turns(self, run: Run, following: Run, settings: LiveSettings) -> None:
         """Another run is the one that plays; the files of the one before get their names."""
-        self.mix.become(lambda now: mixed(now, run.written, settings))
-        self.mix.add(following.rig.separator.stems)
         following.before, following.written = run.stats, settings
-        self._run = following
         if following.rig.notice is not None:
             self._news.append(following.rig.notice)
         try:
+            self.mix.become(lambda now: mixed(now, run.written, settings))
+            self.mix.add(following.rig.separator.stems)
+            self._run = following  # whoever looks finds all its strips
             is_begun = following.rig.transport is None or is_same_input(run, following)
             raise_mix(following, is_begun=is_begun, is_over=self._has_stopped)
         finally:
+            self._run = following
             run.close()
             self._broken = self._broken or run.rig.recording.error
             account = run.stats()
