@@ -117,7 +117,7 @@ class Desk:
         self.source_tape = Tape(N_CHANNELS, memory) if has_source else None
         self._records = np.zeros(1, STATE)
         self.state = self._records[0]
-        self._n_told = 0
+        self._n_told, self._late_told = 0, 0
         self._make_inputs(cables, n_card_inputs)
         self._make_outputs(n_card_outputs)
         self._make_limiter(limit or Limit(), main if limit else (-1,))
@@ -244,7 +244,11 @@ class Desk:
         }
 
     def new_events(self) -> Iterator[Event]:
-        """What has happened since the last call; of many more than a thousand events the oldest are left out."""
+        """What has happened since the last call; of many more than a thousand events the oldest are left out.
+
+        A late span that is not over yet comes in parts, and as a whole when it is.
+        """
+        position = self.position  # before the look at the chain: what goes on later did so here
         written = int(load_word(int(self.state["events_written"])))
         rows = [self._events[k % N_EVENTS].copy() for k in range(self._n_told, written)]
         oldest = int(load_word(int(self.state["events_written"]))) - N_EVENTS + 1
@@ -252,6 +256,18 @@ class Desk:
             if k >= oldest:
                 yield Event(int(row[1]), EVENT_NAMES[int(row[0])], int(row[2]))
         self._n_told = written
+        yield from self._late_now(position)
+
+    def _late_now(self, position: int) -> Iterator[Event]:
+        """The part of a late span up to a position of the card that was not told yet, if there is one."""
+        chain = self.chain
+        if load_word(int(self.state["playing"])) != chain.address:
+            return  # another one has taken over, and its end is among the events
+        begun, heard = int(chain.record["late_start"]), position - chain.offset_samples
+        start = max(begun, self._late_told)
+        if begun >= 0 and start < heard:
+            self._late_told = heard
+            yield Event(start, "late", heard - start)
 
 
 CALLBACK = ctypes.CFUNCTYPE(
