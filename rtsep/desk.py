@@ -23,9 +23,10 @@ from rtsep.callback.meters import falls, in_dbfs
 from rtsep.callback.records import STATE
 from rtsep.chain import MEMORY_S, Chain, put_tape
 from rtsep.follower import Follower
-from rtsep.stream import N_CHANNELS
+from rtsep.reels import Reels
 from rtsep.tape import Tape
 
+REEL_S = 6.0  # the most of a file that may lie ready
 SETTLING_S = 0.5  # xruns of a card that is only starting are counted apart
 CROSS_FADE_S = 0.02
 
@@ -87,7 +88,7 @@ class Desk:
     n_card_inputs, n_card_outputs
         Channels of the card; 0: none.
     has_source
-        Whether the mixture is a source tape (a file).
+        Whether the mixture is a file, on reels.
     limit
         The main bus' limiter; None: none.
     follower
@@ -114,7 +115,7 @@ class Desk:
         memory = chain.offset_samples + round(MEMORY_S * sample_rate_hz)
         self.input_tape = input_tape
         self.sink_tape = Tape(self.n_outputs, memory)
-        self.source_tape = Tape(N_CHANNELS, memory) if has_source else None
+        self.reels = Reels(round(REEL_S * sample_rate_hz)) if has_source else None
         self._records = np.zeros(1, STATE)
         self.state = self._records[0]
         self._n_told, self._late_told = 0, 0
@@ -137,8 +138,9 @@ class Desk:
     def _make_inputs(self, cables: tuple[Cable, ...], n_card_inputs: int) -> None:
         state = self.state
         put_tape(state, "input", self.input_tape)
-        if self.source_tape is not None:
-            put_tape(state, "source", self.source_tape)
+        if self.reels is not None:
+            state["reel"], state["playing_reel"] = self.reels.newest.address, self.reels.playing_address
+            state["incoming_reel"] = self.reels.incoming_address
         self._cables = np.array([(cable.channel, cable.row) for cable in cables], np.int64).reshape(-1, 2)
         self._cable_gains = np.array([cable.gain for cable in cables], np.float32)
         state["n_input_rows"], state["n_card_inputs"] = self.input_tape.n_channels, n_card_inputs
@@ -195,6 +197,11 @@ class Desk:
     def state_address(self) -> int:
         """Its user data."""
         return int(self._records.ctypes.data)
+
+    @property
+    def source_tape(self) -> Tape | None:
+        """Of a file: the tape that plays, or shall play next."""
+        return self.reels.newest.tape if self.reels is not None else None
 
     @property
     def position(self) -> int:

@@ -86,8 +86,10 @@ class Rig:
         self.ends, self.mixer, self.separation, self.desk = ends, mixer, separation, desk
         self._ended: Counter[str] = Counter()  # of separations that do not play any more
         self.transport: Transport | None = None
-        if ends.reader is not None and desk.source_tape is not None:
-            self.transport = Transport(ends.reader, desk.source_tape, ends.sample_rate_hz, lambda: self.heard)
+        if ends.reader is not None and desk.reels is not None:
+            self.transport = Transport(
+                ends.reader, desk.reels, ends.sample_rate_hz, lambda: desk.position, lambda: self.heard
+            )
         self.recording = Recording(settings, separation.separator.stems, desk, lambda: self.end)
 
     def replace_separation(self, following: Separation) -> Separation:
@@ -125,13 +127,14 @@ class Rig:
     @property
     def n_heard_samples(self) -> int:
         """How much of the input was played by now, which is how long all files are."""
-        heard = max(0, self.heard)
-        return heard if self.end is None else min(heard, self.end)
+        heard, end = max(0, self.heard), self.end  # once: a seek may take it back at any instant
+        return heard if end is None else min(heard, end)
 
     @property
     def has_ended(self) -> bool:
         """Whether the last sample of the input was played."""
-        return self.end is not None and self.heard >= self.end
+        end = self.end
+        return end is not None and self.heard >= end
 
     def feed(self, n_samples: int) -> None:
         """Have the file's next samples on the source tape."""

@@ -10,8 +10,8 @@ import numpy as np
 from rtsep.host import Status
 from rtsep.io.files import AudioReader, AudioWriter
 from rtsep.mixer import MAIN, Bus, Mixer, Strip
+from rtsep.reels import Reels
 from rtsep.stream import Latency
-from rtsep.tape import Tape
 from rtsep.transport import Transport
 
 RATE_HZ = 8000
@@ -36,7 +36,10 @@ class StillSession:
             with AudioWriter(folder / "song.wav", RATE_HZ, 2) as writer:
                 writer.write(np.zeros((2, round(FILE_S * RATE_HZ)), np.float32))
             reader = AudioReader(folder / "song.wav")
-            self.transport = Transport(reader, Tape(2, 1 << 18), RATE_HZ, lambda: self.heard_samples)
+            self.transport = Transport(reader, Reels(1 << 18), RATE_HZ, self.heard, self.heard)
+
+    def heard(self) -> int:
+        return self.heard_samples
 
     def play_until(self, position_s: float) -> None:
         assert self.transport is not None
