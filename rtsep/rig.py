@@ -119,8 +119,8 @@ class Rig:
         self._ended: Counter[str] = Counter()  # of separations that do not play any more
         self.transport: Transport | None = None
         reader, rate_hz = self.ends.reader, self.ends.sample_rate_hz
-        if reader is not None and desk.source_tape is not None:
-            self.transport = Transport(reader, desk.source_tape, rate_hz, lambda: self.heard)
+        if reader is not None and desk.reels is not None:
+            self.transport = Transport(reader, desk.reels, rate_hz, lambda: desk.position, lambda: self.heard)
         self.recording = Recording(self.settings, self.separator.stems, desk, lambda: self.end)
 
     def close(self) -> None:
@@ -165,13 +165,14 @@ class Rig:
     @property
     def n_heard_samples(self) -> int:
         """How much of the input was played by now, which is how long all files are."""
-        heard = max(0, self.heard)
-        return heard if self.end is None else min(heard, self.end)
+        heard, end = max(0, self.heard), self.end  # once: a seek may take it back at any instant
+        return heard if end is None else min(heard, end)
 
     @property
     def has_ended(self) -> bool:
         """Whether the last sample of the input was played."""
-        return self.end is not None and self.heard >= self.end
+        end = self.end
+        return end is not None and self.heard >= end
 
     def feed(self, n_samples: int) -> None:
         """Have the file's next samples on the source tape."""

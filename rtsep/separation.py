@@ -21,7 +21,7 @@ from rtsep.separator import Separator
 from rtsep.settings import REACHES, LiveSettings, ModelSettings, Reach
 from rtsep.stream import Latency, StemStream
 from rtsep.tape import Tape
-from rtsep.tuning import Way, open_separator, open_stream, tune, untimed
+from rtsep.tuning import Way, open_separator, open_stream, time_updates, tune, untimed
 
 MOST_LOOKAHEAD_FRAMES = 32  # more makes nothing better
 
@@ -242,7 +242,12 @@ def spend(n_hops: int) -> Reach:
 
 
 def _compute_s(settings: LiveSettings, stream: StemStream, ends: Ends) -> float:
-    """The time that the latency allows for an update: as set, or measured; none is needed without a clock."""
-    if settings.output.compute_ms is not None:
-        return settings.output.compute_ms / 1000
-    return 0.0 if ends.clock == "free" else measure_compute_s(stream, ends.sample_rate_hz)
+    """The time that the latency allows for an update: as set, or measured; none is needed without a clock.
+
+    In any case the stream has made its first updates then, which pay for what is made once.
+    """
+    given_ms = settings.output.compute_ms
+    if given_ms is None and ends.clock != "free":
+        return measure_compute_s(stream, ends.sample_rate_hz)
+    time_updates(stream, ends.sample_rate_hz, 0, is_paced=False)
+    return (given_ms or 0.0) / 1000

@@ -293,13 +293,15 @@ def read_sources(sources: Sequence[str]) -> tuple[str | None, Path | None]:
     Raises
     ------
     UsageError
-        There are two of a kind.
+        There are two of a kind, or a name is empty.
     """
     configs = [text for text in sources if text.lower().endswith((".yaml", ".yml"))]
     songs = [text for text in sources if text not in configs]
     for kind, texts in (("songs", songs), ("settings files", configs)):
         if len(texts) > 1:
             raise UsageError(f"two {kind} are named, {texts[0]!r} and {texts[1]!r}; `live` plays one")
+    if "" in songs:
+        raise UsageError("the name of the song is empty, ''. Name a file, like song.mp3, or leave it out.")
     if songs and not songs[0].startswith(("file:", "device:")) and not Path(songs[0]).is_file():
         if Path(songs[0]).is_dir():
             raise UsageError(f"{songs[0]!r} is a folder; `live` plays one file. Name one in it.")

@@ -366,6 +366,9 @@ def stepped_gain_db(gain_db: float, step_db: float, highest_db: float) -> float:
 class Keyboard:
     """Single keys from the terminal, without Enter; outside of a terminal there are none.
 
+    One of the two outputs has to be that terminal too, or nobody could see what the keys do: the other may be
+    redirected.
+
     Used as a context manager, which gives the terminal back as it was. A shell that stops us (Ctrl-Z) leaves the
     terminal in lines; it is asked for keys again when we go on.
 
@@ -376,8 +379,13 @@ class Keyboard:
     """
 
     def __init__(self, wanted: bool = True) -> None:
-        # Without styling blessed does not ask the terminal what it can, and wait for its answer: seconds, on some.
-        self._terminal = blessed.Terminal(force_styling=None) if wanted and sys.stdin.isatty() else None
+        shown = next(
+            (one for one in (sys.__stdout__, sys.__stderr__) if one is not None and one.isatty()), None
+        )
+        self._terminal: blessed.Terminal | None = None
+        if wanted and sys.stdin.isatty() and shown is not None:
+            # Without styling blessed does not ask the terminal what it can, and wait for its answer: seconds, on some.
+            self._terminal = blessed.Terminal(stream=shown, force_styling=None)
         self._stack = ExitStack()
 
     def __enter__(self) -> Keyboard:

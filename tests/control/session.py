@@ -14,9 +14,9 @@ from rtsep.io.files import AudioReader, AudioWriter
 from rtsep.knobs import mix_controls, scene_controls, transport_controls
 from rtsep.mix import MAIN, Bus, Group, Mix, Strip
 from rtsep.mixer import Mixer
+from rtsep.reels import Reels
 from rtsep.scenes import Scenes, SceneStore
 from rtsep.stream import Latency
-from rtsep.tape import Tape
 from rtsep.transport import Transport
 
 RATE_HZ = 8000
@@ -48,7 +48,7 @@ class StillSession:
             with AudioWriter(folder / "song.wav", RATE_HZ, 2) as writer:
                 writer.write(np.zeros((2, round(FILE_S * RATE_HZ)), np.float32))
             reader = AudioReader(folder / "song.wav")
-            self.transport = Transport(reader, Tape(2, 1 << 18), RATE_HZ, lambda: self.heard_samples)
+            self.transport = Transport(reader, Reels(1 << 18), RATE_HZ, self.heard, self.heard)
         self.board = Board(together=self.mix.together)
         scenes = Scenes(self.board, self.mix, SceneStore(None), lambda: stems)
         controls = (
@@ -57,6 +57,9 @@ class StillSession:
             scene_controls(scenes),
         )
         self.board.replace(itertools.chain(*controls))
+
+    def heard(self) -> int:
+        return self.heard_samples
 
     def play_until(self, position_s: float) -> None:
         assert self.transport is not None

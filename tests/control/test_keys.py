@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from rtsep.control.keys import BINDINGS, Hands, Keyboard, press, selected, stepp
 from rtsep.control.rows import rows
 from rtsep.knobs import mix_controls
 from rtsep.scales import Gain
+from rtsep.transport import SOON_S
 
 ESCAPE = "KEY_ESCAPE"
 HIGHEST_DB = Gain().high_db
@@ -91,7 +93,7 @@ def test_the_tape_machine_answers(song: StillSession) -> None:
     song.play_until(4.0)
     type_keys(song, hands, "]")
     song.play_until(4.5)
-    assert song.transport.position_s == pytest.approx(9.5, abs=0.01)
+    assert song.transport.position_s == pytest.approx(9.5 - SOON_S)
     type_keys(song, hands, ",", ",")
     song.play_until(5.0)
     assert song.transport.position_s < 5.0
@@ -193,6 +195,7 @@ def keys_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, i
         monkeypatch.setattr(sys, "__stdin__", terminal)
         monkeypatch.setattr(sys, "stdin", terminal)
         monkeypatch.setattr(sys, "__stdout__", terminal)
+        monkeypatch.setattr(sys, "__stderr__", terminal)
         yield ours, theirs
 
 
@@ -204,6 +207,23 @@ def test_keys_come_from_a_terminal_without_enter(keys_of_a_terminal: tuple[int, 
         assert keyboard.read(0.0) is None
     with Keyboard(wanted=False) as keyboard:
         assert not keyboard.works
+
+
+def test_keys_come_while_one_output_is_redirected(
+    keys_of_a_terminal: tuple[int, int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with (tmp_path / "log").open("w", encoding="utf-8") as log:
+        for name in ("__stdout__", "__stderr__"):
+            with monkeypatch.context() as patch:
+                patch.setattr(sys, name, log)
+                with Keyboard() as keyboard:
+                    assert keyboard.works
+                    os.write(keys_of_a_terminal[0], b"q")
+                    assert keyboard.read(5.0) == "q"
+        monkeypatch.setattr(sys, "__stdout__", log)
+        monkeypatch.setattr(sys, "__stderr__", log)
+        with Keyboard() as keyboard:
+            assert not keyboard.works
 
 
 def test_keys_come_without_enter_again_after_a_stop(keys_of_a_terminal: tuple[int, int]) -> None:
