@@ -44,6 +44,7 @@ from rtsep.stream import Latency
 from rtsep.transport import Transport
 
 WATCH_S = 0.02
+LEAVE_S = 2.0  # to wait for a model that is being loaded for nothing; then the process takes it along
 TAKES = "takes"  # the folder of a recording that nobody gave another
 SWITCH_S = 0.0005  # the longest that a busy Python thread keeps the engine from the interpreter; Python's own is 5 ms
 
@@ -150,7 +151,7 @@ class Host:
         """From input to output: the offset's parts and the card's own."""
         return self._run.latency
 
-    def ask(self, what: str, doing: str, settings: Callable[[], LiveSettings]) -> None:
+    def ask(self, what: str, doing: str, settings: Callable[[], LiveSettings], done: str = "") -> None:
         """Have the session play by other settings soon; `message` tells what became of it.
 
         Parameters
@@ -161,8 +162,10 @@ class Host:
             The message meanwhile.
         settings
             Gives the settings, when it is their turn.
+        done
+            What the message begins with afterwards.
         """
-        self._podium.ask(what, doing, settings)
+        self._podium.ask(what, doing, settings, done)
 
     @property
     def is_recording(self) -> bool:
@@ -181,6 +184,8 @@ class Host:
         """
         recording, folder = self._rig.recording, self.settings.output.record or Path(TAKES)
         with self._playing:
+            if self._is_over:
+                return
             if on:
                 recording.record_into(folder, self.settings, self._rig.separator.stems)
             else:
@@ -209,7 +214,7 @@ class Host:
     def stop(self) -> None:
         """Stop the clock, then the threads; finish the files. Again it does nothing.
 
-        It does not wait for a model that is being loaded for a change; that is given up when it is there.
+        It does not wait long for a model that is being loaded for a change; that is given up when it is there.
         """
         if self._is_over:
             return
@@ -219,6 +224,7 @@ class Host:
         with self._playing:  # what is being handed over or faded gives up by now, and leaves nothing open
             self._run.close()
             self._opened.close()
+        self._podium.join(LEAVE_S)
 
     def change(self, settings: LiveSettings) -> int:
         """Play on with other settings. A mix, a model or a latency changes without a gap.

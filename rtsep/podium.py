@@ -23,7 +23,6 @@ from rtsep.wishes import Wishes
 from rtsep.zoo import list_models
 
 REFRESH_S = 1 / 30
-LEAVE_S = 2.0  # to wait for a model that is being loaded for nothing; then the process takes it along
 
 
 class Session(Protocol):
@@ -106,15 +105,19 @@ class Podium:
     def close(self) -> None:
         """Begin nothing more."""
         self._is_over.set()
-        self._wishes.close(LEAVE_S)
+        self._wishes.close()
+
+    def join(self, timeout_s: float | None = None) -> None:
+        """Wait for what was asked for and is under way."""
+        self._wishes.join(timeout_s)
 
     def put_controls(self) -> None:
         """Have on the board all that can be moved with what plays now."""
         self.board.replace(self._controls())
 
-    def ask(self, what: str, doing: str, settings: Callable[[], LiveSettings]) -> None:
+    def ask(self, what: str, doing: str, settings: Callable[[], LiveSettings], done: str = "") -> None:
         """See `Host.ask`."""
-        self._wishes.ask(what, doing, lambda: self._change(settings()))
+        self._wishes.ask(what, doing, lambda: done + self._change(settings()))
 
     def _change(self, settings: LiveSettings) -> str:
         session = self._session

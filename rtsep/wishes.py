@@ -52,12 +52,15 @@ class Wishes:
                 self._thread = threading.Thread(target=self._run, name="rtsep-wishes", daemon=True)
                 self._thread.start()
 
-    def close(self, timeout_s: float) -> None:
-        """Begin nothing more, and wait so long for what is under way."""
+    def close(self) -> None:
+        """Begin nothing more."""
         with self._lock:
             self._wishes.clear()
-            self._is_over, thread = True, self._thread
-        if thread is not None:
+            self._is_over = True
+
+    def join(self, timeout_s: float | None = None) -> None:
+        """Wait for what is under way."""
+        if (thread := self._thread) is not None:
             thread.join(timeout_s)
 
     def _run(self) -> None:

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import yaml
 
-from rtsep.cli.reload import Reloader
 from rtsep.errors import AudioFileError, CardBusyError, CardLostError, DeviceError, UsageError
 from rtsep.host import Host
 from rtsep.io.clocked import ClockedDriver
@@ -264,15 +263,14 @@ def test_nobody_waits_for_a_model_that_is_loaded_for_nothing(
     for groups in ({"model": {"name": "slow"}}, {"model": {"name": "slow"}, "mixer": {"ramp_ms": 20.0}}):
         log.unlink(missing_ok=True)
         host = Host(settings())
-        reloader = Reloader(host, lambda: settings(**groups))  # noqa: B023
         with host:
-            reloader.start()
+            host.ask("settings", "...", lambda: settings(**groups))  # noqa: B023
             while not log.exists():
                 time.sleep(0.01)
         assert log.read_text() == "begun\n"
         assert host.done
-        reloader.join()
-        assert "the session ended before slow was heard" in reloader.message
+        host._podium.join()
+        assert "the session ended before slow was heard" in host.message
     assert not list(Path("takes").rglob(".rtsep*"))
 
 

@@ -24,7 +24,6 @@ import rtsep
 from rtsep.account import tell
 from rtsep.chain import Chain
 from rtsep.cli.play import play as play_on_screen
-from rtsep.cli.reload import Reloader
 from rtsep.control.keys import Hands
 from rtsep.errors import AudioFileError, DeviceError, ModelError, RtsepError, UsageError
 from rtsep.host import Host
@@ -649,7 +648,6 @@ def test_a_change_that_is_under_way_at_the_end_leaves_nothing(
     takes = tmp_path / "takes"
     settings = session(song, tmp_path / "out.wav", "midside", "real", output={"record": str(takes)})
     host = Host(settings)
-    reloader = Reloader(host, lambda: settings.with_overrides({"model": {"lookahead_frames": 1}}))
     fade_to, is_here, may_go = host._rig.desk.fade_to, threading.Event(), threading.Event()
 
     def wait_and_fade(chain: Chain) -> None:
@@ -660,11 +658,11 @@ def test_a_change_that_is_under_way_at_the_end_leaves_nothing(
     monkeypatch.setattr(host._rig.desk, "fade_to", wait_and_fade)
     with host:
         time.sleep(0.3)
-        reloader.start()
+        host.ask("model", "...", lambda: settings.with_overrides({"model": {"lookahead_frames": 1}}))
         assert is_here.wait(20)
         threading.Timer(0.3, may_go.set).start()
-    reloader.join()
-    assert "the session ended before midside was heard" in reloader.message
+    host._podium.join()
+    assert "the session ended before midside was heard" in host.message
     assert not [thread for thread in threading.enumerate() if thread.name == "rtsep-engine"]
     assert {path.name for path in takes.iterdir()} - {"marks.txt"} == {
         "mid.wav",
@@ -790,21 +788,20 @@ def test_settings_are_read_anew_beside_whoever_watches(tmp_path: Path, model: st
     before = session(song, tmp_path / "out.wav", "midside", "real")
     host = Host(before)
     with host:
-        reloader = Reloader(host, lambda: session(song, tmp_path / "out.wav", model, "real"))
-        reloader.start()
-        assert reloader.message == "reading the settings anew ..."
-        reloader.join()
-        assert "; tiny plays. " in reloader.message
-        assert "ms were repeated." in reloader.message
-        wrong = Reloader(host, lambda: before.with_overrides({"output": {"clock": "free"}}))
-        wrong.start()
-        wrong.join()
-        assert wrong.message.startswith("nothing changed: without a clock only")
-        broken = Reloader(host, lambda: 1 // 0)
-        broken.start()
-        broken.join()
-        assert "for an error in rtsep" in broken.message
-        assert "ZeroDivisionError" in broken.message
+        host.ask(
+            "a", "reading ...", lambda: session(song, tmp_path / "out.wav", model, "real"), "Read anew; "
+        )
+        assert host.message == "reading ..."
+        host._podium.join()
+        assert host.message.startswith("Read anew; tiny plays; latency ")
+        assert "ms were repeated." in host.message
+        host.ask("b", "...", lambda: before.with_overrides({"output": {"clock": "free"}}))
+        host._podium.join()
+        assert host.message.startswith("nothing changed: without a clock only")
+        host.ask("c", "...", lambda: 1 // 0)  # type: ignore[arg-type, return-value]
+        host._podium.join()
+        assert "for an error in rtsep" in host.message
+        assert "ZeroDivisionError" in host.message
         assert host.model_name == "tiny"
 
 

@@ -140,7 +140,8 @@ def test_a_wish_that_fails_says_why_and_the_next_one_is_done() -> None:
     wait_for(lambda: "an error in rtsep, which should be reported: ZeroDivisionError" in wishes.message)
     wishes.ask("c", "...", lambda: done.append(1) or "done")  # type: ignore[func-returns-value]
     wait_for(lambda: wishes.message == "done")
-    wishes.close(1.0)
+    wishes.close()
+    wishes.join()
     wishes.ask("d", "...", lambda: done.append(2) or "done")  # type: ignore[func-returns-value]
     time.sleep(0.05)
     assert done == [1]

@@ -12,7 +12,7 @@ from rtsep.cli.console import say
 from rtsep.cli.measure_latency import measure
 from rtsep.cli.options import ModelOption, read_device, read_gains, read_names, read_routes
 from rtsep.cli.parts import go_on, run
-from rtsep.cli.reload import read_settings
+from rtsep.cli.reading import read_settings
 from rtsep.errors import UsageError
 from rtsep.resume import Session, take_session
 from rtsep.settings import LiveSettings, overlay, stem_overrides

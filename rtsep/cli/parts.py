@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rtsep.cli.again import Loading, start_again, wait_for_cards
 from rtsep.cli.console import getting_ready, say
 from rtsep.cli.play import play, write_stats
-from rtsep.cli.reload import read_settings
+from rtsep.cli.reading import read_settings
 from rtsep.control.display import clock
 from rtsep.control.keys import Keyboard
 from rtsep.errors import CardLostError, DeviceError, UsageError

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from rtsep.cli.console import out, say
 from rtsep.cli.interrupts import interruptible
-from rtsep.cli.reload import Reloader
 from rtsep.cli.surfaces import surfaces
 from rtsep.control.display import Screen
 from rtsep.control.keys import Hands, Keyboard, press
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 PICTURES_PER_S = 15
 KEEP_EVERY_S = 5.0  # a mix that a crash could lose
-LEAVE_S = 2.0  # to wait for a model that is being loaded for nothing; then the process takes it along
 
 Turn = Callable[[Hands], None]
 Account = Callable[[Mapping[str, Any]], Mapping[str, Any]]
@@ -66,7 +64,6 @@ def play(
     What broke while the music went on is left for the caller to ask for, with ``host.check()``.
     """
     hands = Hands(can_reload=read_settings is not None)
-    reloader = Reloader(host, read_settings or (lambda: host.settings))
     if host.notice is not None:
         say(host.notice)
     host.start()
@@ -81,10 +78,9 @@ def play(
             hands.can_press = keyboard.works
             if not keyboard.works:
                 say("Ctrl-C ends it.")
-            _follow(host, hands, reloader, keyboard, screen, turn, Keeper(host, memory))
+            _follow(host, hands, read_settings, keyboard, screen, turn, Keeper(host, memory))
     finally:
         host.stop()
-        reloader.join(LEAVE_S)
         for line in host.summary():
             say(line)
         if stats_json is not None:
@@ -125,20 +121,22 @@ class Keeper:
 def _follow(
     host: Host,
     hands: Hands,
-    reloader: Reloader,
+    read_settings: Callable[[], LiveSettings] | None,
     keyboard: Keyboard,
     screen: Screen,
     turn: Turn,
     keeper: Keeper,
 ) -> None:
     """Picture after picture, and key after key, until it is over."""
-    shown, known = reloader.message, None
+    shown, known = host.message, None
     while not hands.quit and not host.wait(0.0 if keyboard.works else 1 / PICTURES_PER_S):
         turn(hands)
-        if hands.reload:
+        if hands.reload and read_settings is not None:
             hands.reload = False
-            reloader.start()
-        if (message := reloader.message) is not shown:
+            host.ask(
+                "settings", "reading the settings anew ...", read_settings, "The settings are read anew; "
+            )
+        if (message := host.message) is not shown:
             hands.message = shown = message
         if (error := host.error) is not known:
             known = error
