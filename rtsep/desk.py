@@ -158,14 +158,14 @@ class Desk:
 
     def _make_limiter(self, limit: Limit, main: tuple[int, ...]) -> None:
         state, window = self.state, limit.lookahead_samples + 1
-        self._needs = np.ones(window, np.float32)
+        self._needs, self._leaves = np.ones(window, np.float32), np.zeros(window, np.int64)
         self._gains = np.full(window, ONE, np.int64)
         self._delays = np.zeros((self.n_outputs, window), np.float32)
         state["main_left"], state["main_right"] = main[0], main[-1]
         state["ceiling"], state["limiter_gain"] = limit.ceiling, 1.0
         state["limiter_release"] = np.exp(-1 / (limit.release_s * self.sample_rate_hz))
         state["limiter_window"], state["limiter_sum"] = window, ONE * window
-        for name in ("needs", "gains", "delays"):
+        for name in ("needs", "leaves", "gains", "delays"):
             state[f"limiter_{name}"] = getattr(self, f"_{name}").ctypes.data
 
     def _make_words(self) -> None:

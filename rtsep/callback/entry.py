@@ -43,15 +43,29 @@ def _finish(state: Any, outputs: Any, n: int) -> None:
 @inner
 def _keep(state: Any, outputs: Any, n: int) -> None:
     """To the sink tape, for whoever writes a file. After a jump what lies between is silent, or there already."""
+    _bridge(state)
     mask, p, written = state.sink_mask, state.position, load_acquire(state.sink_written)
     sink = carray(float_pointer(state.sink_samples), (state.n_outputs, mask + 1))
     for c in range(state.n_outputs):
-        for q in range(max(written, p - mask), p):
-            sink[c, q & mask] = 0
         for i in range(max(0, written - p), n):
             sink[c, (p + i) & mask] = outputs[c, i]
     if p + n > written:
         store_release(state.sink_written, p + n)
+
+
+@inner
+def _bridge(state: Any) -> None:
+    """Silence on the sink tape up to where it is kept next; by chunks, for readers trust all but a guard of it."""
+    mask, p, written = state.sink_mask, state.position, load_acquire(state.sink_written)
+    sink = carray(float_pointer(state.sink_samples), (state.n_outputs, mask + 1))
+    written = max(written, p - mask - 1)
+    while written < p:
+        n = min(CHUNK_SAMPLES, p - written)
+        for c in range(state.n_outputs):
+            for i in range(n):
+                sink[c, (written + i) & mask] = 0
+        written += n
+        store_release(state.sink_written, written)
 
 
 @inner
