@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rtsep.config import read_yaml
 from rtsep.errors import ConfigError, RtsepError, UsageError
+from rtsep.io.feedback import WARNING, may_howl
 from rtsep.settings import LiveSettings
 
 if TYPE_CHECKING:
@@ -99,8 +100,9 @@ class Reloader:
             self.message = f"nothing changed, for an error in rtsep, which should be reported: {error!r}"
 
     def _change(self) -> str:
-        host = self._host
+        host, cards = self._host, self._host.cards
         n_samples = host.change(self._read())
         ms = host.latency.ms(abs(n_samples))
         moved = f" {ms:.0f} ms were {'repeated' if n_samples > 0 else 'left out'}." if n_samples else ""
-        return f"The settings are read anew; {host.model_name} plays.{moved}"
+        is_odd = host.cards != cards and not host.settings.input.endpoint.is_desktop and may_howl(*host.cards)
+        return f"The settings are read anew; {host.model_name} plays.{moved}{f' {WARNING}' if is_odd else ''}"
