@@ -11,6 +11,7 @@ import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -39,6 +40,27 @@ class Splice:
     start: int
     sample: int
     moves: bool
+
+
+class Plan(NamedTuple):
+    """What was to be heard, when a control comes.
+
+    Attributes
+    ----------
+    splices
+        Of the tape.
+    pending
+        Where the control before it leads, if that is not heard yet.
+    """
+
+    splices: tuple[Splice, ...]
+    pending: Splice | None = None
+
+    def sample_at(self, position: int) -> int:
+        """The sample of the file at a position; of a control that is for later still, where that leads."""
+        if self.pending is not None and self.pending.start > position:
+            return self.pending.sample
+        return _sample_at(self.splices, position)
 
 
 class Transport:
@@ -81,7 +103,7 @@ class Transport:
         # Replaced whole, so that other threads may look; and as they were before the last control.
         self._splices: tuple[Splice, ...] = (Splice(0, 0, True),)
         self._splices_before: tuple[Splice, ...] = self._splices
-        self._sought = self._splices[0]
+        self._turned = self._sought = self._splices[0]
         self.end: int | None = None  # position at which the file ended
         self.error: Exception | None = None
 
@@ -141,9 +163,9 @@ class Transport:
         """Stand still, or go on from there."""
         with self._lock:
             if paused != self._paused:
-                self._take_hold()
+                plan = self._take_hold()
                 self._paused = paused
-                self._turn_to(self._looped(self._sample_at(self._soon())))
+                self._turn_to(self._looped(plan.sample_at(self._soon())))
 
     def seek(self, delta_s: float) -> None:
         """Jump by so many seconds from what is heard now; the ends of the file are the limits.
@@ -176,32 +198,35 @@ class Transport:
             wanted = (round(start_s * self._rate_hz), round(end_s * self._rate_hz))
         with self._lock:
             if wanted != self._loop:
-                self._take_hold()
+                plan = self._take_hold()
                 self._loop = wanted
-                self._plan_anew()
+                at = self._soon()
+                sample = plan.sample_at(at)
+                looped = self._looped(sample)
+                is_heard_already = looped == _sample_at(self._splices, at)
+                self._turn_to(looped, at if is_heard_already else None)
 
     def close(self) -> None:
         """Close the file."""
         self._reader.close()
 
-    def _take_hold(self) -> None:
-        """Before a control: the reel that plays lasts until the next one takes over, and none is on its way."""
+    def _take_hold(self) -> Plan:
+        """Before a control: the reel that plays lasts until the next one takes over, and none is on its way.
+
+        What was planned until now is given back: a jump that is not heard yet is not to be forgotten.
+        """
+        plan = Plan(self._splices)
         if self._reels.take_back():
+            plan = Plan(self._splices, self._turned)
             self._splices = self._splices_before
         else:
             self._fill(self._delivered() + round(SOON_S * self._rate_hz) + SPLICE_SAMPLES)
+        return plan
 
     def _soon(self) -> int:
         """The first position that a control can still reach."""
         now, last = self._delivered(), self._reels.newest.tape.written - SPLICE_SAMPLES
         return max(now, min(now + round(SOON_S * self._rate_hz), last))
-
-    def _plan_anew(self) -> None:
-        """The loop has changed: play on as it says, which is heard only if that is somewhere else."""
-        at = self._soon()
-        sample = self._sample_at(at)
-        looped = self._looped(sample)
-        self._turn_to(looped, at if looped == sample else None)
 
     def _looped(self, sample: int) -> int:
         """A place in the file, or the start of the loop if it lies behind its end."""
@@ -217,6 +242,7 @@ class Transport:
         self._tape = reel.tape
         self._splices_before = self._splices
         self._mark(at, moves=not self._paused)
+        self._turned = self._splices[-1]
         self._fill(at + round(READY_S * self._rate_hz))
         self._reels.hand_over(reel)
 
@@ -226,9 +252,7 @@ class Transport:
 
     def _sample_at(self, position: int) -> int:
         """The sample of the file at a position."""
-        splices = self._splices
-        splice = next((one for one in reversed(splices) if one.start <= position), splices[0])
-        return splice.sample + (max(0, position - splice.start) if splice.moves else 0)
+        return _sample_at(self._splices, position)
 
     def _play(self, n_samples: int) -> None:
         """Append the next samples: of the file, of the loop, or silence."""
@@ -292,6 +316,11 @@ class Transport:
             block = np.pad(block, ((0, 0), (0, n_samples - block.shape[1])))
         self._at += n_samples
         return block
+
+
+def _sample_at(splices: tuple[Splice, ...], position: int) -> int:
+    splice = next((one for one in reversed(splices) if one.start <= position), splices[0])
+    return splice.sample + (max(0, position - splice.start) if splice.moves else 0)
 
 
 def _up() -> Audio:

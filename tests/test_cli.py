@@ -374,7 +374,7 @@ def test_what_is_typed_while_a_model_is_loaded_is_not_echoed(
         monkeypatch.setattr("sys.__stdout__", terminal)
         echoes: list[bool] = []
 
-        def load(settings: LiveSettings) -> None:
+        def load(settings: LiveSettings, loaded: None) -> None:
             echoes.append(bool(termios.tcgetattr(theirs)[3] & termios.ECHO))
             raise UsageError("enough")
 
