@@ -102,7 +102,7 @@ def rows_of(separator: Separator, song: Stems, *, is_raised: bool, quick: bool) 
     """The part of the table for one loudness of the voice."""
     gain = np.float32(10 ** (RAISED_DB / 20) if is_raised else 1)
     truth = {"vocals": song["vocals"] * gain, "accompaniment": song["accompaniment"]}
-    stretch_s = 4 if quick else STRETCH_S
+    stretch_s = 2 if quick else STRETCH_S
     stretch = most_voice(song["vocals"], stretch_s)
     label = f"vocals +{RAISED_DB} dB" if is_raised else "as it is"
     rows = []
