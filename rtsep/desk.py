@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.atomics import load_word, store_word
-from rtsep.callback import CHUNK_SAMPLES, callback, capture, playback
+from rtsep.callback import CHUNK_SAMPLES, callback, halves
 from rtsep.callback.durations import N_STEPS, percentile_us
 from rtsep.callback.events import LATE, N_EVENTS, STARVED, SWITCH, XRUN
 from rtsep.callback.limiter import ONE
@@ -191,6 +191,7 @@ class Desk:
     @property
     def half_addresses(self) -> tuple[int, int]:
         """The C functions for two cards, input and output."""
+        capture, playback = halves()
         return int(capture.address or 0), int(playback.address or 0)
 
     @property

@@ -11,7 +11,6 @@ import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -40,27 +39,6 @@ class Splice:
     start: int
     sample: int
     moves: bool
-
-
-class Plan(NamedTuple):
-    """What was to be heard, when a control comes.
-
-    Attributes
-    ----------
-    splices
-        Of the tape.
-    pending
-        Where the control before it leads, if that is not heard yet.
-    """
-
-    splices: tuple[Splice, ...]
-    pending: Splice | None = None
-
-    def sample_at(self, position: int) -> int:
-        """The sample of the file at a position; of a control that is for later still, where that leads."""
-        if self.pending is not None and self.pending.start > position:
-            return self.pending.sample
-        return _sample_at(self.splices, position)
 
 
 class Transport:
@@ -103,7 +81,8 @@ class Transport:
         # Replaced whole, so that other threads may look; and as they were before the last control.
         self._splices: tuple[Splice, ...] = (Splice(0, 0, True),)
         self._splices_before: tuple[Splice, ...] = self._splices
-        self._turned = self._sought = self._splices[0]
+        self._sought = self._splices[0]
+        self._begun = 0  # the sample with which the newest reel begins
         self.end: int | None = None  # position at which the file ended
         self.error: Exception | None = None
 
@@ -163,9 +142,9 @@ class Transport:
         """Stand still, or go on from there."""
         with self._lock:
             if paused != self._paused:
-                plan = self._take_hold()
+                sample, at = self._take_hold()
                 self._paused = paused
-                self._turn_to(self._looped(plan.sample_at(self._soon())))
+                self._turn_to(self._looped(sample), at if paused else None)
 
     def seek(self, delta_s: float) -> None:
         """Jump by so many seconds from what is heard now; the ends of the file are the limits.
@@ -198,30 +177,26 @@ class Transport:
             wanted = (round(start_s * self._rate_hz), round(end_s * self._rate_hz))
         with self._lock:
             if wanted != self._loop:
-                plan = self._take_hold()
+                sample, at = self._take_hold()
                 self._loop = wanted
-                at = self._soon()
-                sample = plan.sample_at(at)
-                looped = self._looped(sample)
-                is_heard_already = looped == _sample_at(self._splices, at)
-                self._turn_to(looped, at if is_heard_already else None)
+                looped = self._looped(sample)  # if nothing changes by that, nothing is heard of it
+                self._turn_to(looped, at if looped == sample else None)
 
     def close(self) -> None:
         """Close the file."""
         self._reader.close()
 
-    def _take_hold(self) -> Plan:
+    def _take_hold(self) -> tuple[int, int | None]:
         """Before a control: the reel that plays lasts until the next one takes over, and none is on its way.
 
-        What was planned until now is given back: a jump that is not heard yet is not to be forgotten.
+        Gives the sample that would be played then, and where; not where if a control before it was not heard yet.
         """
-        plan = Plan(self._splices)
         if self._reels.take_back():
-            plan = Plan(self._splices, self._turned)
             self._splices = self._splices_before
-        else:
-            self._fill(self._delivered() + round(SOON_S * self._rate_hz) + SPLICE_SAMPLES)
-        return plan
+            return self._begun, None
+        self._fill(self._delivered() + round(SOON_S * self._rate_hz) + SPLICE_SAMPLES)
+        at = self._soon()
+        return self._sample_at(at), at
 
     def _soon(self) -> int:
         """The first position that a control can still reach."""
@@ -236,13 +211,12 @@ class Transport:
         """Play on from another sample, on another reel; from a position on, or as soon as it is there."""
         self._file_ended, self.end = False, None
         self._go_to(sample)
-        at = self._soon() if at is None else at
+        self._begun, at = sample, self._soon() if at is None else at
         reel = self._reels.free()
         reel.restart(at)
         self._tape = reel.tape
         self._splices_before = self._splices
         self._mark(at, moves=not self._paused)
-        self._turned = self._splices[-1]
         self._fill(at + round(READY_S * self._rate_hz))
         self._reels.hand_over(reel)
 
@@ -252,7 +226,9 @@ class Transport:
 
     def _sample_at(self, position: int) -> int:
         """The sample of the file at a position."""
-        return _sample_at(self._splices, position)
+        splices = self._splices
+        splice = next((one for one in reversed(splices) if one.start <= position), splices[0])
+        return splice.sample + (max(0, position - splice.start) if splice.moves else 0)
 
     def _play(self, n_samples: int) -> None:
         """Append the next samples: of the file, of the loop, or silence."""
@@ -316,11 +292,6 @@ class Transport:
             block = np.pad(block, ((0, 0), (0, n_samples - block.shape[1])))
         self._at += n_samples
         return block
-
-
-def _sample_at(splices: tuple[Splice, ...], position: int) -> int:
-    splice = next((one for one in reversed(splices) if one.start <= position), splices[0])
-    return splice.sample + (max(0, position - splice.start) if splice.moves else 0)
 
 
 def _up() -> Audio:

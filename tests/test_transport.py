@@ -233,6 +233,22 @@ def test_pause_is_silence_and_loses_nothing(machine: Machine) -> None:
     np.testing.assert_array_equal(again, ramp()[:, silent:][:, : again.shape[1]])
 
 
+def test_controls_that_come_at_once_all_count(machine: Machine) -> None:
+    """Though the card has seen none of them when the next one comes."""
+    machine.play(RATE_HZ)
+    machine.transport.seek(1.0)
+    machine.transport.loop(0.5, 2.5)
+    machine.transport.pause(True)
+    machine.play(1000)
+    assert machine.transport.position_s == pytest.approx(2.0)
+    machine.transport.pause(False)
+    machine.transport.loop(None, None)
+    start = machine.position + SOON
+    machine.play(RATE_HZ)
+    after = machine.played[:, start + SPLICE_SAMPLES :]
+    np.testing.assert_array_equal(after, ramp()[:, 2 * RATE_HZ + SPLICE_SAMPLES :][:, : after.shape[1]])
+
+
 @pytest.mark.parametrize("control", ["none", "seek", "pause", "loop"])
 def test_for_half_a_second_nobody_needs_to_read(machine: Machine, control: str) -> None:
     """So long may the disk or the machine be busy; what a control leaves ready lasts till somebody reads again."""
