@@ -35,8 +35,9 @@ from rtsep.resume import Standing
 from rtsep.rig import build
 from rtsep.scenes import SCENES, Scenes, SceneStore
 from rtsep.settings import LiveSettings
+from rtsep.showing import Level, read_heard, take_levels
 from rtsep.standing import stand
-from rtsep.stream import Latency
+from rtsep.stream import Audio, Latency
 from rtsep.transport import Transport
 
 WATCH_S = 0.02
@@ -306,6 +307,14 @@ class Host:
     def status(self) -> Status:
         """What there is to see now."""
         return take_status(self._rig, tuple(channel - 1 for channel in self.settings.output.channels))
+
+    def levels(self) -> dict[str, Level]:
+        """Peak and RMS of all that has a fader; see `take_levels`."""
+        return take_levels(self._rig)
+
+    def heard_stems(self, n_samples: int) -> Audio | None:
+        """The stems as they were heard last; see `read_heard`."""
+        return read_heard(self._rig, n_samples)
 
     def stats(self) -> dict[str, Any]:
         """The account of the session, for `--stats-json`."""

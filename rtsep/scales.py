@@ -19,8 +19,8 @@ from rtsep.errors import UsageError
 #: What a parameter can hold. A trigger holds nothing: what is set is done, and gone.
 Value = float | bool | str
 
-#: Positions of a fader and their gains in dB, with straight lines between: the law of the Behringer X32 and Midas M32, as
-#: their OSC protocol has it. 0 dB lies at three quarters, and the upper half, where hands are, is even.
+#: Positions of a fader and their gains in dB, with straight lines between: the law of the Behringer X32 and the
+#: Midas M32, as their OSC protocol has it. 0 dB lies at three quarters; the upper half, where hands are, is even.
 FADER_LAW = ((0.0, -90.0), (0.0625, -60.0), (0.25, -30.0), (0.5, -10.0), (1.0, 10.0))
 _POSITIONS, _GAINS_DB = (np.array(column) for column in zip(*FADER_LAW, strict=True))
 

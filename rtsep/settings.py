@@ -340,13 +340,21 @@ class OutputSettings(Strict):
         return Endpoint.read(self.sink)
 
 
+class WebSettings(Strict):
+    """The web mixer: where its server listens. Pages of other machines need a token, which the start shows."""
+
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: int = Field(default=8737, ge=0, le=65535)
+
+
 class ControlSettings(Strict):
     """Who may turn the knobs, and where the account of the session is left.
 
-    `scenes` is the file of the scenes (none: that of this user).
+    `web` is the mixer in a browser (none: there is none). `scenes` is the file of the scenes (none: that of this user).
     """
 
     keys: bool = True
+    web: WebSettings | None = None
     scenes: Path | None = None
     stats_json: Path | None = None
 

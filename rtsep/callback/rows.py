@@ -15,7 +15,7 @@ from numba import carray
 
 from rtsep.atomics import float_pointer, load_acquire
 from rtsep.callback.records import CHUNK_SAMPLES, FADE_SAMPLES, inner
-from rtsep.mixer import N_EXTRA_ROWS
+from rtsep.mix import N_EXTRA_ROWS
 from rtsep.stream import N_CHANNELS
 
 

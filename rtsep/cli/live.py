@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,12 +30,16 @@ EPILOG = """
 
 `rtsep live --measure-latency --input "USB Audio" --output "USB Audio"` with a cable from output 1 to input 1.
 
+`rtsep live song.mp3 --web 0.0.0.0:8737` shows a mixer in the browser, also on the phone that reads the code.
+
 `rtsep live song.flac --clock free --record takes --output mix.wav` runs as fast as it can.
 
 A path that exists or ends like an audio file is a file, `desktop` is what other applications play, anything else is
 a device; `file:` and `device:` decide. With the desktop, `--output` names a sink of PulseAudio or PipeWire.
 `rtsep devices` shows the devices. Keys are shown while it runs; q or Ctrl-C ends it.
 """
+
+PLACE = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[\w.-]*):(?P<port>\d{1,6})")
 
 MIX = "Mix"
 PLACES = "Places"
@@ -145,6 +150,14 @@ MeasureOption = Annotated[
         help="Play nothing, but find out what the card itself adds, through a cable from its output to its input.",
     ),
 ]
+WebOption = Annotated[
+    bool,
+    typer.Option(
+        "--web",
+        help="A mixer in the browser. With HOST:PORT behind it, like 0.0.0.0:8737, also for other machines, by a link "
+        "that the start shows.",
+    ),
+]
 KeysOption = Annotated[bool, typer.Option("--no-keys", help="Leave the keyboard alone.")]
 ResumeOption = Annotated[Path | None, typer.Option(hidden=True)]  # for `rtsep.cli.again`
 
@@ -171,6 +184,7 @@ def live(
     precision: PrecisionOption = None,
     device: PlaceOption = None,
     stats_json: StatsOption = None,
+    web: WebOption = False,
     no_keys: KeysOption = False,
     measure_latency: MeasureOption = False,
     resume: ResumeOption = None,
@@ -183,7 +197,8 @@ def live(
         raise UsageError('--stats-json "": the name is empty. Name a file, like stats.json, or leave it out.')
     if device is not None:
         read_device(device)
-    song, config = read_sources(sources or [])
+    words, web_tree = take_web(sources or [], wanted=web)
+    song, config = read_sources(words)
     if song is not None and input_ is not None:
         raise UsageError(f"two inputs are named, {song!r} and --input {input_!r}; give one of them")
     schedule = {
@@ -197,7 +212,7 @@ def live(
         "input": {"source": song or input_},
         "model": {"name": model, "device": device, **schedule},
         "output": {"sink": output, "record": record, "record_format": record_format, "clock": clock},
-        "control": {"stats_json": stats_json, "keys": False if no_keys else None},
+        "control": {"stats_json": stats_json, "keys": False if no_keys else None, "web": web_tree},
     }
     preset = choose_preset(karaoke=karaoke, acapella=acapella, drumless=drumless)
     mix = read_mix(preset, gain or [], mute or [], solo or [], route or [])
@@ -207,6 +222,23 @@ def live(
         measure(settings)
     else:
         run(Session.begin(settings, config, tree))
+
+
+def take_web(words: Sequence[str], *, wanted: bool) -> tuple[list[str], dict[str, Any] | None]:
+    """The words without an option but HOST:PORT, if the web mixer is wanted; and its settings, if it is.
+
+    It stands among them, since what follows `--web` may as well be the song.
+    """
+    places = [match for word in words if not Path(word).exists() and (match := PLACE.fullmatch(word))]
+    if not wanted:
+        return list(words), None
+    if len(places) > 1:
+        raise UsageError(f"--web: two places are named, {places[0][0]} and {places[1][0]}; give one")
+    rest = [word for word in words if not places or word != places[0][0]]
+    if not places:
+        return rest, {}
+    host, port = places[0]["host"].strip("[]"), int(places[0]["port"])
+    return rest, {"port": port, **({"host": host} if host else {})}
 
 
 def read_latency(text: str | None) -> float | str | None:

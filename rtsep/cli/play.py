@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rtsep.cli.console import out, say
 from rtsep.cli.interrupts import interruptible
 from rtsep.cli.reload import Reloader
+from rtsep.cli.surfaces import surfaces
 from rtsep.control.display import Screen
 from rtsep.control.keys import Hands, Keyboard, press
 from rtsep.errors import AudioFileError
@@ -68,12 +69,18 @@ def play(
     host.start()
     try:
         say(f"{host.model_name}: {', '.join(host.stems)}. Latency {host.latency}.")
-        with interruptible(leave), Keyboard(keys) as keyboard, Screen(out, host, hands) as screen:
+        with (
+            interruptible(leave),
+            surfaces(host),
+            Keyboard(keys) as keyboard,
+            Screen(out, host, hands) as screen,
+        ):
             hands.can_press = keyboard.works
             if not keyboard.works:
                 say("Ctrl-C ends it.")
             while not hands.quit and not host.wait(0.0 if keyboard.works else 1 / PICTURES_PER_S):
                 turn(hands)
+                host.board.refresh()
                 if hands.reload:
                     hands.reload = False
                     reloader.start()

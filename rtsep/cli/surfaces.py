@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from rtsep.cli.console import say
+from rtsep.config import user_folder
+
 if TYPE_CHECKING:
     from rtsep.host import Host
+    from rtsep.settings import WebSettings
 
 
 @contextmanager
@@ -19,5 +23,19 @@ def surfaces(host: Host) -> Iterator[None]:
     RtsepError
         One cannot be had as it was asked for; none is left open then.
     """
-    with ExitStack():
+    control = host.settings.control
+    with ExitStack() as opened:
+        if control.web is not None:
+            _open_web(host, control.web, opened)
         yield
+
+
+def _open_web(host: Host, web: WebSettings, opened: ExitStack) -> None:
+    """The web mixer; how to come to it is said."""
+    from rtsep.control.web.invitation import is_loopback, keep_token
+    from rtsep.control.web.link import WebSurface
+
+    token = "" if is_loopback(web.host) else keep_token(user_folder())
+    surface = opened.enter_context(WebSurface(host, web.host, web.port, token, say))
+    for line in surface.invitation():
+        say(line)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from rtsep.stream import Latency
+from rtsep.board import Board
+from rtsep.stream import Audio, Latency
 
 
 class Strip(Protocol):
@@ -138,8 +139,18 @@ class Player(Protocol):
         """The faders."""
 
     @property
+    def board(self) -> Board:
+        """Everything that can be moved, by address."""
+
+    @property
     def transport(self) -> Transport | None:
         """The tape machine, if the input is a file."""
 
     def status(self) -> Status:
         """What there is to see now."""
+
+    def levels(self) -> Mapping[str, tuple[float, float]]:
+        """Peak and RMS in dBFS, by the beginning of an address: ``/stem/vocals``; of stems before the fader."""
+
+    def heard_stems(self, n_samples: int, /) -> Audio | None:
+        """The last ``(stems, channels, n_samples)`` that were heard, before the faders, if there are any."""
