@@ -16,6 +16,7 @@ from __future__ import annotations
 import difflib
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from rtsep.errors import UsageError
@@ -79,9 +80,16 @@ class Board:
     ----------
     controls
         One for each.
+    together
+        Makes a block in which all that is set is heard at one instant.
     """
 
-    def __init__(self, controls: Iterable[Control] = ()) -> None:
+    def __init__(
+        self,
+        controls: Iterable[Control] = (),
+        together: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        self.together = together
         self._lock = threading.RLock()
         self._feeds: list[Feed] = []
         self._controls: dict[str, Control] = {}

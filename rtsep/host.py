@@ -78,7 +78,7 @@ class Host:
         self.started_s: float | None = None
         self._switch_s = sys.getswitchinterval()
         self._changing = threading.Lock()
-        self.board = Board()
+        self.board = Board(together=self.mix.together)
         self._scenes = Scenes(
             self.board,
             self.mix,

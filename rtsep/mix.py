@@ -138,7 +138,7 @@ class Mix:
     def untouched(self) -> Mix:
         """The same with stems that nobody has touched: it plays the mixture as it is."""
         strips = dict.fromkeys(self.strips, Strip())
-        return replace(self, strips=strips, groups={}, crossfade=0.0, separation=1.0, bypass=False)
+        return replace(self, strips=strips, groups={}, sides=None, separation=1.0, bypass=False)
 
     def has_solo(self, stems: tuple[str, ...]) -> bool:
         """Whether one of these stems, or a group of one of them, is soloed."""

@@ -226,7 +226,7 @@ class Mixer:
     def matrix(self, stems: tuple[str, ...]) -> Matrix:
         """The linear gains of the mix as it stands, for a chain of these stems."""
         parts = [weight * mix_matrix(mix, stems, self.n_outputs) for mix, weight in self.heard]
-        return np.sum(parts, axis=0, dtype=np.float32)
+        return np.asarray(np.sum(parts, axis=0), np.float32)
 
     def _edit_strip(self, name: str, **values: Any) -> None:
         _check_name("stem", name, self.state)
@@ -246,7 +246,8 @@ class Mixer:
 
 def _edited(mix: Mix, part: str, name: str, values: Mapping[str, Any]) -> Mix:
     found = getattr(mix, part)
-    return replace(mix, **{part: {**found, name: replace(found[name], **values)}})
+    changes: dict[str, Any] = {part: {**found, name: replace(found[name], **values)}}
+    return replace(mix, **changes)
 
 
 def _without_solo(mix: Mix) -> Mix:

@@ -69,6 +69,7 @@ HOMES = {
         "nets",
         "realtime/linux.py",
     },
+    "pythonosc": {"control/osc.py"},
     "platformdirs": {"io/desktop.py", "config.py", "resume.py", "zoo"},
     "pydantic": {"card_latency.py", "config.py", "scenes.py", "settings.py", "train", "tuning.py", "zoo"},
     "rich": {"cli", "control/display.py", "train"},

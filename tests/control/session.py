@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from pathlib import Path
 
 import numpy as np
 
+from rtsep.board import Board
 from rtsep.host import Status
 from rtsep.io.files import AudioReader, AudioWriter
+from rtsep.knobs import mix_controls, scene_controls, transport_controls
 from rtsep.mix import MAIN, Bus, Mix, Strip
 from rtsep.mixer import Mixer
+from rtsep.scenes import Scenes, SceneStore
 from rtsep.stream import Latency
 from rtsep.tape import Tape
 from rtsep.transport import Transport
@@ -30,7 +34,7 @@ class StillSession:
         self.stems = stems
         self.mix = Mixer(Mix(dict.fromkeys(stems, Strip()), {MAIN: Bus((0, 1))}), 2)
         self.heard_samples = 0
-        self.transport = None
+        self.transport: Transport | None = None
         levels_dbfs = dict(zip(stems, (-6.0, -0.5, -math.inf, -40.0), strict=False))
         self.current = Status(65.0, 0.23, 0, 0, 0, levels_dbfs, levels_dbfs, -3.25, False)
         if folder is not None:
@@ -38,6 +42,10 @@ class StillSession:
                 writer.write(np.zeros((2, round(FILE_S * RATE_HZ)), np.float32))
             reader = AudioReader(folder / "song.wav")
             self.transport = Transport(reader, Tape(2, 1 << 18), RATE_HZ, lambda: self.heard_samples)
+        self.board = Board(together=self.mix.together)
+        scenes = Scenes(self.board, self.mix, SceneStore(None), lambda: stems)
+        controls = (mix_controls(self.mix, stems), transport_controls(self.transport), scene_controls(scenes))
+        self.board.replace(itertools.chain(*controls))
 
     def play_until(self, position_s: float) -> None:
         assert self.transport is not None
