@@ -113,6 +113,11 @@ class Host:
         return self._rig.mixer
 
     @property
+    def sides(self) -> tuple[str, str] | None:
+        """The groups at both ends of the cross-fader."""
+        return self.mix.mix.sides
+
+    @property
     def transport(self) -> Transport | None:
         """The tape machine, if the input is a file."""
         return self._rig.transport

@@ -139,6 +139,10 @@ class Player(Protocol):
         """The faders."""
 
     @property
+    def sides(self) -> tuple[str, str] | None:
+        """The groups at both ends of the cross-fader."""
+
+    @property
     def board(self) -> Board:
         """Everything that can be moved, by address."""
 

@@ -26,6 +26,7 @@ def draw_about(player: Player) -> dict[str, Any]:
     return {
         "model": player.model_name,
         "stems": list(player.stems),
+        "sides": player.sides,
         "latency_ms": {name: round(latency.ms(n), 2) for name, n in latency.parts.items() if n},
         "latency_total_ms": round(latency.ms(latency.total_samples), 2),
         "duration_s": None if transport is None else round(transport.duration_s, 2),
