@@ -66,7 +66,7 @@ class WebSurface:
         self._over, self._news = threading.Event(), threading.Event()
         self._notes = Notes()
         self._n_pages, self._is_new = 0, True
-        self.n_restarts = self.n_refused = 0
+        self.n_restarts = self.n_refused = self._n_broken = 0
 
     @property
     def port(self) -> int:
@@ -127,8 +127,6 @@ class WebSurface:
             for message in messages:
                 self._process.send(message)
 
-    _n_broken = 0
-
     def _note_broken(self, error: Exception) -> None:
         self._n_broken += 1
         if self._n_broken == 1:
@@ -152,6 +150,7 @@ class WebSurface:
     def _start_again(self, wait_s: float) -> None:
         """Have another server, soon; pages find it by themselves."""
         self._n_pages = 0
+        self._notes.take()  # nobody waits for these any more
         while not self._over.wait(wait_s):
             self.n_restarts += 1
             self._process.close()
@@ -216,8 +215,10 @@ class Teller:
 
     def __init__(self, player: Player, feed: Feed, notes: Notes) -> None:
         self._player, self._feed, self._notes = player, feed, notes
-        self._generation, self._world, self._looked_s = -1, {}, 0.0
+        self._generation, self._looked_s = -1, 0.0
+        self._world: dict[str, Any] = {}
         self._spectrum: Spectrum | None = None
+        self._rate_hz = 0
 
     def changes(self, *, anew: bool) -> list[bytes]:
         """What is new since the last call, or everything."""
@@ -252,5 +253,3 @@ class Teller:
         if self._spectrum is None or self._rate_hz != rate_hz:
             self._spectrum, self._rate_hz = Spectrum(rate_hz), rate_hz
         return [line("status", draw_status(self._player, self._spectrum))]
-
-    _rate_hz = 0

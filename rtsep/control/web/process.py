@@ -14,6 +14,7 @@ from rtsep.control.web.wire import LINE_BYTES, line, read_line
 from rtsep.errors import DeviceError
 
 MODULE = __package__
+NEW_GROUP = 0x200  # of Windows: CREATE_NEW_PROCESS_GROUP
 
 
 class Process:
@@ -40,15 +41,18 @@ class Process:
     """
 
     def __init__(self, host: str, port: int, token: str, names: list[str]) -> None:
-        own = {"start_new_session": True} if os.name == "posix" else {"creationflags": 0x200}
+        # Ctrl-C of the terminal is for the session: a group of its own, by whichever name the system has for it.
+        own: dict[str, Any] = (
+            {"start_new_session": True} if os.name == "posix" else {"creationflags": NEW_GROUP}
+        )
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
-        self._process = subprocess.Popen(
+        self._process: subprocess.Popen[bytes] = subprocess.Popen(
             [sys.executable, "-m", MODULE],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            **own,  # type: ignore[call-overload]  # Ctrl-C of the terminal is for the session
+            **own,
         )
         self.send(line("open", {"host": host, "port": port, "token": token, "names": names}))
         kind, content = next(self.messages(), ("failed", ""))
