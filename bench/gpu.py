@@ -19,7 +19,7 @@ from parts.models import noise, random_model
 from parts.report import is_quick, show
 
 from rtsep.arithmetic import MaskPlan
-from rtsep.nets.device.arithmetic import DeviceStreams
+from rtsep.nets.device.arithmetic import DeviceStreams, Task
 from rtsep.nets.device.layers import Networks
 from rtsep.nets.device.recording import KINDS, Lane
 from rtsep.nets.device.spectra import Framing
@@ -66,9 +66,8 @@ class Bench:
         card, net = self.model(n_stems)
         plan, tapers = MaskPlan(card, "ratio", "zeros", card.stems), choose_tapers(card, None)
         framing = Framing(tapers.analysis, tapers.synthesis, 1024, card.n_bins)
-        streams = DeviceStreams(
-            net, plan.instruments, plan.recipe, framing, Window(None), (1,), Effort(self.device, precision), n_decks
-        )  # fmt: skip
+        task = Task(net, plan.instruments, plan.recipe, framing, Effort(self.device, precision))
+        streams = DeviceStreams(task, Window(None), (1,), n_decks)
         samples = np.stack([noise(1024, seed) for seed in range(n_decks)])
         times_ms = []
         for _ in range(N_WARM_UP_STEPS if self.has_gpu else 1):

@@ -80,7 +80,7 @@ class Watch:
             self.memory += [(now_s - started_s, kib) for kib in resident_kib()]
 
     def _move(self) -> None:
-        mix, name = self._host.mix, str(self._rng.choice(self._host.stems))
+        mix, name = self._host.mix, str(self._rng.choice(list(self._host.stems)))
         value = float(self._rng.uniform())
         moves = [
             lambda: mix.set_gain_db(name, -30 + 36 * value),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rtsep.recording import Recording
-from rtsep.rig import Rig
+from rtsep.rig import Rig, from_zero
 from rtsep.settings import LiveSettings
 from rtsep.stream import N_CHANNELS, Latency
 
@@ -36,8 +36,8 @@ class Status:
     n_moves: int = 0
 
 
-def take_status(rig: Rig, main: tuple[int, ...]) -> Status:
-    """What there is to see now; `main` are the outputs of the main bus, from 0."""
+def take_status(rig: Rig) -> Status:
+    """What there is to see now."""
     desk, separation = rig.desk, rig.separation  # once: a change may put another in its place at any instant
     stems = separation.separator.stems
     peak_dbfs, rms_dbfs = separation.chain.levels_dbfs()
@@ -55,31 +55,46 @@ def take_status(rig: Rig, main: tuple[int, ...]) -> Status:
         n_xruns=int(desk.state["n_xruns"]),
         peak_dbfs=of_stems(peak_dbfs),
         rms_dbfs=of_stems(rms_dbfs),
-        main_dbfs=float(max(outputs_dbfs[channel] for channel in main)),
+        main_dbfs=float(max(outputs_dbfs[channel] for channel in from_zero(rig.settings.output.channels))),
         is_late=separation.chain.is_late,
         update_hops=separation.pace.update_hops,
         n_moves=separation.pace.n_moves,
     )
 
 
+#: What is counted by the callback, and is added up over all rigs that play in a session; so are `ADDED`.
+COUNTS = (
+    "n_blocks",
+    "n_late_blocks",
+    "n_late_samples",
+    "n_xruns",
+    "n_xruns_at_start",
+    "n_starved_samples",
+    "n_limited_samples",
+    "n_switches",
+)
+ADDED = (
+    *COUNTS,
+    "n_rigs",
+    "duration_s",
+    "n_clock_jumps",
+    "n_update_moves",
+    "n_skips",
+    "n_skipped_samples",
+    "n_recording_lost_samples",
+)
+LARGEST = ("load_max", "callback_max_us")
+
+
 def take_stats(rig: Rig, settings: LiveSettings, latency: Latency) -> dict[str, Any]:
     """Everything that was counted, for `--stats-json`."""
     desk, engine = rig.desk, rig.separation.engine
-    counts = (
-        "n_blocks",
-        "n_late_blocks",
-        "n_late_samples",
-        "n_xruns",
-        "n_xruns_at_start",
-        "n_starved_samples",
-        "n_limited_samples",
-        "n_switches",
-    )
     loads = np.array(engine.loads or [0.0])
     return {
         "model": rig.separator.name,
         "separation": rig.separator.summary,
         "stems": list(rig.separator.stems),
+        "n_rigs": 1,
         "clock": rig.ends.clock,
         "sample_rate_hz": rig.ends.sample_rate_hz,
         "duration_s": desk.position / desk.sample_rate_hz,
@@ -92,10 +107,31 @@ def take_stats(rig: Rig, settings: LiveSettings, latency: Latency) -> dict[str, 
         **{f"callback_{name}_us": value for name, value in desk.durations_us().items()},
         "priority": dict(engine.priority),
         "n_clock_jumps": desk.follower.n_jumps if desk.follower is not None else 0,
-        **{name: int(desk.state[name]) for name in counts},
+        **{name: int(desk.state[name]) for name in COUNTS},
         **rig.count_engines(),
         **_take_files(rig.recording),
         "settings": settings.model_dump(mode="json"),
+    }
+
+
+def add_up(before: Mapping[str, Any] | None, last: Mapping[str, Any]) -> dict[str, Any]:
+    """The account of all that has played in a session: sums, and what the last says of the present.
+
+    Parameters
+    ----------
+    before
+        The account of all but the last; None: there was nothing before.
+    last
+        That of the last alone.
+    """
+    if before is None:
+        return dict(last)
+    return {
+        **last,
+        **{name: before[name] + last[name] for name in ADDED},
+        **{name: max(before[name], last[name]) for name in LARGEST},
+        "files": [*before["files"], *last["files"]],
+        "n_clipped_samples": {**before["n_clipped_samples"], **last["n_clipped_samples"]},
     }
 
 

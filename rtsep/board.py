@@ -127,6 +127,11 @@ class Board:
     def __getitem__(self, address: str) -> Value:
         return self._find(address).get()
 
+    def get(self, address: str, default: Value = False) -> Value:
+        """The value of a parameter, or another one if there is no such parameter here."""
+        control = self._controls.get(address)
+        return default if control is None else control.get()
+
     def __setitem__(self, address: str, value: object) -> None:
         self.set(address, value)
 

@@ -1,7 +1,7 @@
 """Changes while a session runs: the mix at once, the model and its latency through a second chain that fades in.
 
-What a session is connected to (files, cards, their channels, the clock) stays. Faders and buttons stay where a person
-has put them, but for those that the new settings name otherwise than the old ones did.
+What a session is connected to (files, cards, their channels) changes with the whole rig: see `rtsep.handover`. Faders
+and buttons stay where a person has put them, but for those that the new settings name otherwise than the old ones did.
 """
 
 from __future__ import annotations
@@ -9,74 +9,97 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import fields, replace
+from typing import Any, TypeVar
 
 from rtsep.errors import UsageError
-from rtsep.mix import Strip
+from rtsep.mix import Bus, Group, Mix, Strip
 from rtsep.mixer import Mixer
-from rtsep.rig import Rig, make_mix, make_mixer
-from rtsep.separation import Separation
+from rtsep.rig import Rig, make_mixer
+from rtsep.separation import Separation, load_model, tune_model
 from rtsep.settings import LiveSettings
-from rtsep.tuning import Way, open_separator
 
 POLL_S = 0.01
 MOST_WAIT_S = 20.0  # beyond the new latency; a chain that is not ready by then never will be
 
-
-def check_change(before: LiveSettings, after: LiveSettings) -> None:
-    """Refuse what needs another session.
-
-    Raises
-    ------
-    UsageError
-        Naming the settings that may not change while it runs.
-    """
-    groups = {
-        "input": (before.input, after.input),
-        "output": (before.output, after.output),
-        "mixer.direct": (before.mixer.direct, after.mixer.direct),
-        "mixer.limiter": (before.mixer.limiter, after.mixer.limiter),
-        "mixer.ramp_ms": (before.mixer.ramp_ms, after.mixer.ramp_ms),
-    }
-    fixed = [name for name, (old, new) in groups.items() if old != new]
-    if fixed:
-        raise UsageError(
-            f"{', '.join(fixed)} cannot change while it plays; end the session and start it anew"
-        )
+_T = TypeVar("_T", Strip, Bus, Group, Mix)
 
 
-def check_mix(mixer: Mixer, before: LiveSettings, after: LiveSettings) -> None:
-    """Refuse a mix that needs another session.
+def needs_rig(mixer: Mixer, before: LiveSettings, after: LiveSettings) -> bool:
+    """Whether it is to be connected otherwise, so that mix and separation alone cannot change."""
+    is_wider = make_mixer(after).n_outputs > mixer.n_outputs
+    return is_wider or _connections(before) != _connections(after)
 
-    Raises
-    ------
-    UsageError
-        There are other buses, or outputs that were not opened.
+
+def _connections(settings: LiveSettings) -> tuple[Any, ...]:
+    """All that a rig is made for and keeps."""
+    mixer, output = settings.mixer, settings.output.model_copy(update={"resume": True})
+    directs = {name: direct.channels for name, direct in mixer.direct.items()}
+    return settings.input, output, mixer.limiter, mixer.ramp_ms, directs, set(mixer.buses)
+
+
+def mixed(mixer: Mixer, before: LiveSettings, after: LiveSettings, n_outputs: int | None = None) -> Mixer:
+    """The mix of the new settings, but as a hand has left it where they say what the old ones did.
+
+    Parameters
+    ----------
+    mixer
+        As it stands.
+    before, after
+        The settings, old and new.
+    n_outputs
+        Those that are open; None: as many as the new settings name.
     """
     old, new = make_mixer(before), make_mixer(after)
-    if new.n_outputs > mixer.n_outputs or set(new.buses) != set(old.buses):
-        raise UsageError("buses and outputs that were not opened at the start need a new session")
-    if set(new.mix.groups) != set(old.mix.groups):
-        raise UsageError("groups that were not there at the start need a new session")
+    n_outputs = n_outputs or new.n_outputs
+    mix = _mixed(old.mix, new.mix, mixer.mix, n_outputs)
+    return Mixer(mix, n_outputs, solo_is_exclusive=new.solo_is_exclusive)
+
+
+def _mixed(old: Mix, new: Mix, now: Mix, n_outputs: int) -> Mix:
+    buses = {
+        name: _moved(old.buses.get(name, bus), bus, now.buses.get(name, bus))
+        for name, bus in new.buses.items()
+    }
+    buses = {name: bus if max(bus.outputs) < n_outputs else new.buses[name] for name, bus in buses.items()}
+    strips = {}
+    for name in {**now.all_strips, **new.all_strips}:
+        first, then, there = (one.all_strips.get(name, Strip()) for one in (old, new, now))
+        strip = _moved(first, then, there)
+        strips[name] = strip if _fits(strip, buses, n_outputs) else then
+    directs = {name: strips.pop(name) for name in new.directs}
+    groups = {
+        name: _moved(old.groups.get(name, group), group, now.groups.get(name, group))
+        for name, group in new.groups.items()
+    }
+    return replace(_moved(old, new, now), strips=strips, directs=directs, groups=groups, buses=buses)
+
+
+def _moved(old: _T, new: _T, now: _T) -> _T:
+    """As it is now, but for what differs between old and new."""
+    names = [field.name for field in fields(now)]
+    changes = {name: getattr(new, name) for name in names if getattr(new, name) != getattr(old, name)}
+    return replace(now, **changes)
+
+
+def _fits(strip: Strip, buses: dict[str, Bus], n_outputs: int) -> bool:
+    """Whether all that it goes to is there."""
+    return set(strip.sends) <= set(buses) and max(strip.route or (0,)) < n_outputs
 
 
 def change_mix(mixer: Mixer, before: LiveSettings, after: LiveSettings) -> None:
     """Move what two settings name differently, and nothing else."""
-    old, new = make_mix(before), make_mix(after)
-    mixer.add(new.strips)
-    for part, untouched in (("strips", Strip()), ("directs", Strip()), ("groups", None), ("buses", None)):
-        found, wanted = getattr(old, part), getattr(new, part)
-        for name in {**found, **wanted}:
-            if (there := wanted.get(name, untouched)) != found.get(name, untouched):
-                mixer.edit(part, name, **vars(there))
-    of_mix = ("sides", "crossfade", "separation")
-    mixer.turn(**{name: getattr(new, name) for name in of_mix if getattr(new, name) != getattr(old, name)})
-    mixer.solo_is_exclusive = after.mixer.solo == "exclusive"
+    mixer.become(lambda now: mixed(now, before, after, now.n_outputs))
 
 
 def change_separation(
-    rig: Rig, before: LiveSettings, after: LiveSettings, is_over: Callable[[], bool]
-) -> None:
+    rig: Rig,
+    before: LiveSettings,
+    after: LiveSettings,
+    is_over: Callable[[], bool],
+    alone: AbstractContextManager[object],
+) -> int:
     """Prepare another separation beside the one that plays, and have it fade in with its mix.
 
     Parameters
@@ -87,34 +110,67 @@ def change_separation(
         The settings, old and new.
     is_over
         Whether nothing plays any more, so that there is nothing to wait for.
+    alone
+        Held while what plays is touched.
+
+    Returns
+    -------
+    int
+        By how many samples the latency has grown.
 
     Raises
     ------
     RtsepError
         The model is not to be had, or not ready in time. What plays goes on.
     """
-    separator = open_separator(after.model, Way())
-    after.mixer.check_stems(separator.name, separator.stems)
-    following = Separation(after, separator, rig.ends, rig.mixer, rig.desk.input_tape)
+    model = tune_model(after, load_model(after))
+    check_over(is_over, model.separator.name)
+    following = Separation(after, model, rig.ends, rig.mixer, rig.desk.input_tape)
     with ExitStack() as unused:
         unused.callback(following.close)
-        following.start()
-        until_s = time.monotonic() + MOST_WAIT_S + following.latency.total_samples / rig.ends.sample_rate_hz
-        if not _wait(lambda: following.is_ahead_of(rig.desk.position), until_s, is_over):
-            raise UsageError(f"{separator.name} was not ready in time, so nothing was changed")
-        rig.recording.end_take()
-        change_mix(rig.mixer, before, after)
-        rig.desk.fade_to(following.chain)
-        if not _wait(rig.desk.has_switched, math.inf, is_over):
-            raise UsageError(f"the session ended before {separator.name} was heard")
-        unused.pop_all()
-    played = rig.replace_separation(following)
-    rig.recording.next_take(after, separator.stems)
+        _get_ahead(rig, following, is_over)
+        with alone:
+            _fade(rig, following, lambda: change_mix(rig.mixer, before, after), is_over)
+            unused.pop_all()
+            played = rig.replace_separation(following)
+            rig.recording.next_take(after, following.separator.stems)
     played.close()
+    return following.latency.total_samples - played.latency.total_samples
 
 
-def _wait(ready: Callable[[], bool], until_s: float, is_over: Callable[[], bool]) -> bool:
+def _get_ahead(rig: Rig, following: Separation, is_over: Callable[[], bool]) -> None:
+    """Have it separate until there is enough to play."""
+    name = following.separator.name
+    following.start()
+    until_s = time.monotonic() + MOST_WAIT_S + following.latency.total_samples / rig.ends.sample_rate_hz
+    if not wait_until(lambda: following.is_ahead_of(rig.desk.position), until_s, is_over):
+        check_over(is_over, name)
+        raise UsageError(f"{name} was not ready in time, so nothing was changed")
+
+
+def _fade(rig: Rig, following: Separation, mix: Callable[[], None], is_over: Callable[[], bool]) -> None:
+    check_over(is_over, following.separator.name)
+    rig.recording.end_take()
+    mix()
+    rig.desk.fade_to(following.chain)
+    if not wait_until(rig.desk.has_switched, math.inf, is_over):
+        check_over(is_over, following.separator.name)
+
+
+def wait_until(ready: Callable[[], bool], until_s: float, is_over: Callable[[], bool]) -> bool:
     """Until it is ready, or it is too late; whether it is."""
     while not (is_ready := ready()) and time.monotonic() < until_s and not is_over():
         time.sleep(POLL_S)
     return is_ready
+
+
+def check_over(is_over: Callable[[], bool], name: str) -> None:
+    """Give a change up when there is nothing left to change.
+
+    Raises
+    ------
+    UsageError
+        The session has ended.
+    """
+    if is_over():
+        raise UsageError(f"the session ended before {name} was heard")

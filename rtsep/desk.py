@@ -23,9 +23,10 @@ from rtsep.callback.meters import falls, in_dbfs
 from rtsep.callback.records import STATE
 from rtsep.chain import MEMORY_S, Chain, put_tape
 from rtsep.follower import Follower
-from rtsep.stream import N_CHANNELS
+from rtsep.reels import Reels
 from rtsep.tape import Tape
 
+REEL_S = 6.0  # the most of a file that may lie ready
 SETTLING_S = 0.5  # xruns of a card that is only starting are counted apart
 CROSS_FADE_S = 0.02
 
@@ -87,7 +88,7 @@ class Desk:
     n_card_inputs, n_card_outputs
         Channels of the card; 0: none.
     has_source
-        Whether the mixture is a source tape (a file).
+        Whether the mixture is a file, on reels.
     limit
         The main bus' limiter; None: none.
     follower
@@ -114,10 +115,10 @@ class Desk:
         memory = chain.offset_samples + round(MEMORY_S * sample_rate_hz)
         self.input_tape = input_tape
         self.sink_tape = Tape(self.n_outputs, memory)
-        self.source_tape = Tape(N_CHANNELS, memory) if has_source else None
+        self.reels = Reels(round(REEL_S * sample_rate_hz)) if has_source else None
         self._records = np.zeros(1, STATE)
         self.state = self._records[0]
-        self._n_told = 0
+        self._n_told, self._late_told = 0, 0
         self._make_inputs(cables, n_card_inputs)
         self._make_outputs(n_card_outputs)
         self._make_limiter(limit or Limit(), main if limit else (-1,))
@@ -137,8 +138,9 @@ class Desk:
     def _make_inputs(self, cables: tuple[Cable, ...], n_card_inputs: int) -> None:
         state = self.state
         put_tape(state, "input", self.input_tape)
-        if self.source_tape is not None:
-            put_tape(state, "source", self.source_tape)
+        if self.reels is not None:
+            state["reel"], state["playing_reel"] = self.reels.newest.address, self.reels.playing_address
+            state["incoming_reel"] = self.reels.incoming_address
         self._cables = np.array([(cable.channel, cable.row) for cable in cables], np.int64).reshape(-1, 2)
         self._cable_gains = np.array([cable.gain for cable in cables], np.float32)
         state["n_input_rows"], state["n_card_inputs"] = self.input_tape.n_channels, n_card_inputs
@@ -197,6 +199,11 @@ class Desk:
         return int(self._records.ctypes.data)
 
     @property
+    def source_tape(self) -> Tape | None:
+        """Of a file: the tape that plays, or shall play next."""
+        return self.reels.newest.tape if self.reels is not None else None
+
+    @property
     def position(self) -> int:
         """Samples delivered so far."""
         return self.sink_tape.written
@@ -244,7 +251,11 @@ class Desk:
         }
 
     def new_events(self) -> Iterator[Event]:
-        """What has happened since the last call; of many more than a thousand events the oldest are left out."""
+        """What has happened since the last call; of many more than a thousand events the oldest are left out.
+
+        A late span that is not over yet comes in parts, and as a whole when it is.
+        """
+        position = self.position  # before the look at the chain: what goes on later did so here
         written = int(load_word(int(self.state["events_written"])))
         rows = [self._events[k % N_EVENTS].copy() for k in range(self._n_told, written)]
         oldest = int(load_word(int(self.state["events_written"]))) - N_EVENTS + 1
@@ -252,6 +263,18 @@ class Desk:
             if k >= oldest:
                 yield Event(int(row[1]), EVENT_NAMES[int(row[0])], int(row[2]))
         self._n_told = written
+        yield from self._late_now(position)
+
+    def _late_now(self, position: int) -> Iterator[Event]:
+        """The part of a late span up to a position of the card that was not told yet, if there is one."""
+        chain = self.chain
+        if load_word(int(self.state["playing"])) != chain.address:
+            return  # another one has taken over, and its end is among the events
+        begun, heard = int(chain.record["late_start"]), position - chain.offset_samples
+        start = max(begun, self._late_told)
+        if begun >= 0 and start < heard:
+            self._late_told = heard
+            yield Event(start, "late", heard - start)
 
 
 CALLBACK = ctypes.CFUNCTYPE(

@@ -68,7 +68,7 @@ def open_ends(settings: LiveSettings, model_rate_hz: int) -> Ends:
         A card or a file is not to be had, or a card does not have the rate that was asked for.
     """
     source, output = settings.input.endpoint, settings.output
-    clock = _choose_clock(settings)
+    clock = choose_clock(settings)
     inputs, outputs = _find_cards(settings) if clock == "device" else (None, None)
     reader = AudioReader(source.path) if source.is_file else None
     largest = output.max_block_samples if clock == "device" else BLOCK_SAMPLES
@@ -123,7 +123,7 @@ def _choose_rate_hz(
     return choose_rate_hz(inputs, outputs, [*file_rates_hz, model_rate_hz])
 
 
-def _choose_clock(settings: LiveSettings) -> Clock:
+def choose_clock(settings: LiveSettings) -> Clock:
     """The clock that was asked for, if it fits; else the card's if there is one."""
     source, sink, clock = settings.input.endpoint, settings.output.endpoint, settings.output.clock
     needs_card = not source.is_file or not sink.is_file or bool(settings.mixer.direct)

@@ -13,6 +13,7 @@ alone and exits with the class's ``exit_code``: 1 failed, 2 used wrongly.
     │   ├── CheckpointError     1   a checkpoint that is damaged, foreign or mismatched
     │   └── DownloadError       1   a download that did not arrive whole
     ├── DeviceError             1   a sound card or a computing device
+    │   ├── CardBusyError       1   a sound card that somebody else has, perhaps we ourselves
     │   └── CardLostError       1   a sound card that played and does not any more
     └── TrainingError           1   data that cannot be trained on
 """
@@ -54,6 +55,10 @@ class DownloadError(ModelError):
 
 class DeviceError(RtsepError):
     """A sound card or a computing device is missing, or refuses what was asked of it."""
+
+
+class CardBusyError(DeviceError):
+    """A sound card cannot be opened for it is open already, by another program or by another stream of this one."""
 
 
 class CardLostError(DeviceError):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from rtsep.board import Control
+from rtsep.errors import UsageError
 from rtsep.mix import CUE, MAIN, Mix
 from rtsep.mixer import Mixer
 from rtsep.parameters import ROWS, Parameter, expand
@@ -107,38 +108,48 @@ def route_of(text: str) -> tuple[int, ...] | None:
 class Looper:
     """The loop of a tape machine under two buttons, one for its start and one for its end."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Callable[[], Transport]) -> None:
         self._transport = transport
-        self.start_s: float | None = None
+        self._start_s = 0.0
 
     def begin(self) -> None:
         """It begins at what is heard now; until it has an end there is none."""
-        self._transport.loop(None, None)
-        self.start_s = self._transport.position_s
+        self._transport().loop(None, None)
+        self._start_s = self._transport().position_s
 
     def end(self) -> None:
         """It ends at what is heard now, and is played; without a start, from the start of the file."""
-        self._transport.loop(self.start_s or 0.0, self._transport.position_s)
+        self._transport().loop(self._start_s, self._transport().position_s)
 
     def leave(self) -> None:
         """There is none any more."""
-        self.start_s = None
-        self._transport.loop(None, None)
+        self._start_s = 0.0
+        self._transport().loop(None, None)
 
 
-def transport_controls(transport: Transport | None) -> Iterable[Control]:
-    """The controls of a tape machine."""
-    if transport is None:
+def transport_controls(transport: Callable[[], Transport | None]) -> Iterable[Control]:
+    """The controls of a tape machine, if there is one; of a session that is connected otherwise it may be another."""
+    if transport() is None:
         return []
-    tape, looper = transport, Looper(transport)
-    doing = {
-        "/transport/position_s": lambda value: tape.seek(float(value) - tape.position_s),
-        "/transport/seek_s": lambda value: tape.seek(float(value)),
+
+    def tape() -> Transport:
+        if (now := transport()) is None:
+            raise UsageError("a card cannot be paused or wound")
+        return now
+
+    looper = Looper(tape)
+    doing: dict[str, Callable[[Value], None]] = {
+        "/transport/position_s": lambda value: tape().seek(float(value) - tape().position_s),
+        "/transport/seek_s": lambda value: tape().seek(float(value)),
         "/transport/loop_start": lambda value: looper.begin() if value else None,
         "/transport/loop_end": lambda value: looper.end() if value else None,
         "/transport/loop_off": lambda value: looper.leave() if value else None,
     }
-    play = Control(ROWS["/transport/play"], lambda: not tape.paused, lambda value: tape.pause(not value))
+    play = Control(
+        ROWS["/transport/play"],
+        lambda: (now := transport()) is not None and not now.paused,
+        lambda value: tape().pause(not value),
+    )
     return [play, *(Control(ROWS[address], lambda: 0.0, do) for address, do in doing.items())]
 
 

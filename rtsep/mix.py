@@ -135,6 +135,11 @@ class Mix:
     separation: float = 1.0
     bypass: bool = False
 
+    @property
+    def all_strips(self) -> dict[str, Strip]:
+        """Stems and direct inputs."""
+        return {**self.strips, **self.directs}
+
     def untouched(self) -> Mix:
         """The same with stems that nobody has touched: it plays the mixture as it is."""
         strips = dict.fromkeys(self.strips, Strip())

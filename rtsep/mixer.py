@@ -85,7 +85,7 @@ class Mixer:
     @property
     def state(self) -> Mapping[str, Strip]:
         """Stem or direct input to strip, as it stands now."""
-        return {**self._mix.strips, **self._mix.directs}
+        return self._mix.all_strips
 
     @property
     def buses(self) -> Mapping[str, Bus]:
@@ -105,6 +105,32 @@ class Mixer:
             self._players.append((stems, coefficients))
         return coefficients
 
+    def open_silent(self, stems: tuple[str, ...], like: Mixer) -> Coefficients:
+        """Silence for a chain that comes later, in the shape of a mixer that this one will have become by then."""
+        like.add(stems)
+        return Coefficients(np.zeros_like(like.matrix(stems)))
+
+    def rise(self, stems: tuple[str, ...], coefficients: Coefficients) -> None:
+        """Let a silent chain be heard: it ramps to the mix as it stands, and follows it."""
+        self.add(stems)
+        with self._lock:
+            self._players.append((stems, coefficients))
+            coefficients.publish(self.matrix(stems))
+
+    def fall(self, coefficients: Coefficients) -> None:
+        """Let a chain ramp to silence, whatever moves from now on."""
+        with self._lock:
+            self._forget(coefficients)
+            coefficients.publish(np.zeros_like(coefficients.newest))
+
+    def become(self, make: Callable[[Mixer], Mixer]) -> None:
+        """Stand as a mixer does that is made of this one, while nothing moves. What is open must have its shape."""
+        with self._lock:
+            other = make(self)
+            self._mix, self._departure, self._share = other.mix, (), 1.0
+            self.n_outputs, self.solo_is_exclusive = other.n_outputs, other.solo_is_exclusive
+            self._publish()
+
     def add(self, names: Iterable[str]) -> None:
         """Know these stems too, as they are."""
         new = {name: Strip() for name in names if name not in self._mix.directs}
@@ -114,7 +140,7 @@ class Mixer:
     def close(self, coefficients: Coefficients) -> None:
         """A chain is not played any more."""
         with self._lock:
-            self._players = [player for player in self._players if player[1] is not coefficients]
+            self._forget(coefficients)
 
     def edit(self, part: str, name: str, **values: Any) -> None:
         """Change fields of one strip, direct input, group or bus; during a fade they are changed at once.
@@ -174,9 +200,9 @@ class Mixer:
     def fade_to(self, share: float) -> None:
         """Play the mix as it stands by `share`; at 1 the fade is over."""
         with self._lock:
+            if share >= 1.0 or not self._departure:
+                self._departure, share = (), 1.0
             self._share = share
-            if share >= 1.0:
-                self._departure, self._share = (), 1.0
             self._publish()
 
     def set_gain_db(self, name: str, gain_db: float) -> None:
@@ -236,6 +262,9 @@ class Mixer:
         """Also to what a fade comes from, so that what is touched meanwhile is at once where it was put."""
         self._mix = change(self._mix)
         self._departure = tuple((change(mix), weight) for mix, weight in self._departure)
+
+    def _forget(self, coefficients: Coefficients) -> None:
+        self._players = [player for player in self._players if player[1] is not coefficients]
 
     def _publish(self) -> None:
         if self._n_held:

@@ -162,8 +162,10 @@ class Recorder:
         started_s = time.monotonic()
         for file in self._growing:
             self._attend(file, lambda one: one.writer.flush())
+        new = union(self._labels[self._n_noted :])  # what goes on for long comes in many parts
+        self._labels[self._n_noted :] = new
+        self._n_noted = len(self._labels)
         if self._notes is not None and self._growing:
-            new, self._n_noted = self._labels[self._n_noted :], len(self._labels)
             with self._told_when_notes_fail():
                 self._notes.update(self.account(), new)
         took_s = time.monotonic() - started_s

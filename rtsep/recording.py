@@ -23,8 +23,55 @@ from rtsep.session_files import open_sink, open_take
 from rtsep.settings import LiveSettings
 
 
+class Take:
+    """Files that are written together, from one instant to another, and what happens meanwhile.
+
+    Parameters
+    ----------
+    desk
+        Whose tapes are followed.
+    first
+        Position of the card at which sample 0 of the files is heard.
+    until
+        Gives the position on the tapes at which the files end, once that is known.
+    place
+        From events on the tapes to events in the files.
+    open_files
+        Makes the recorder of what gives how many samples are certain, and of what gives the events.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        first: int,
+        until: Callable[[], int | None],
+        place: Callable[[Iterable[Event]], Iterable[Event]],
+        open_files: Callable[[Callable[[], int], Callable[[], Iterable[Event]]], Recorder],
+    ) -> None:
+        self._desk, self._first, self._until, self._place = desk, first, until, place
+        self._queue: deque[Event] = deque()
+        self.recorder = open_files(self.n_heard, self._events)
+
+    def n_heard(self) -> int:
+        """Samples of every file that are certain by now.
+
+        After a change of the latency that is not what was heard of the input, but what has come out.
+        """
+        position, until = self._desk.position, self._until()
+        if until is not None:
+            position = min(position, until + self._desk.offset_samples)
+        return max(0, position - self._first)
+
+    def tell(self, events: Iterable[Event]) -> None:
+        """What has happened."""
+        self._queue.extend(events)
+
+    def _events(self) -> Iterable[Event]:
+        return self._place(self._queue.popleft() for _ in range(len(self._queue)))
+
+
 class Recording:
-    """All recorders of a session, behind one door.
+    """All files of a session, behind one door.
 
     Parameters
     ----------
@@ -53,53 +100,46 @@ class Recording:
     def __init__(
         self, settings: LiveSettings, stems: tuple[str, ...], desk: Desk, end: Callable[[], int | None]
     ) -> None:
-        self._settings, self._desk, self._end = settings, desk, end
+        self._desk, self._end = desk, end
+        self._cut: int | None = None
         self._lock = threading.Lock()
-        self._recorders: list[Recorder] = []  # the sink's, if there is one, then the takes
-        self._queues: list[deque[Event]] = []
+        self._recorders: list[Recorder] = []  # the sink's, if there is one, then those of all takes
+        self._sink: Take | None = None
+        self._take: Take | None = None
+        self._folder = settings.output.record  # of takes, if any are wanted now
         self.account: Callable[[], Mapping[str, Any]] = dict
-        self._take: Recorder | None = None
         self._error: Exception | None = None
-        first_offset = desk.offset_samples
-
-        def n_out() -> int:
-            """Samples that have come out; after a change of the latency that is not what was heard of the input."""
-            ends_at = end()
-            n = desk.position - first_offset
-            return n if ends_at is None else min(n, ends_at + desk.offset_samples - first_offset)
-
         try:
-            if settings.output.record is not None:
-                self.begin_take(settings, stems)
-            sink = open_sink(settings, desk, lambda: max(0, n_out()), self._new_queue(InSink()))
-            if sink is not None:
-                self._recorders.insert(0, sink)
+            self._open_take(settings, stems)
+            self._open_sink(settings)
         except BaseException:
             self.abort()
             raise
 
-    def begin_take(self, settings: LiveSettings, stems: tuple[str, ...]) -> None:
-        """Record what is heard from now on, if takes are wanted."""
-        if settings.output.record is None:
+    def _open_sink(self, settings: LiveSettings) -> None:
+        if not settings.output.endpoint.is_file:
             return
-        start = max(0, self._desk.position - self._desk.offset_samples)
-        offset = self._desk.offset_samples
+        first = self._desk.offset_samples
+        files = partial(open_sink, settings, self._desk)
+        self._sink = Take(self._desk, first, self._until, InSink(), files)
+        self._recorders.insert(0, self._sink.recorder)
 
-        def n_heard() -> int:
-            ends_at, heard = self._end(), self._desk.position - offset
-            return max(0, heard if ends_at is None else min(heard, ends_at)) - start
-
-        events = self._new_queue(partial(in_take, start))
-        take = open_take(settings, stems, self._desk, n_heard, events, start)
-        take.account = lambda: self.account()
+    def _open_take(self, settings: LiveSettings, stems: tuple[str, ...]) -> None:
+        if self._folder is None:
+            return
+        desk = self._desk
+        start = max(0, desk.position - desk.offset_samples)
+        files = partial(open_take, settings.recorded_into(self._folder), stems, desk, start)
+        take = Take(desk, start + desk.offset_samples, self._until, partial(in_take, start), files)
+        take.recorder.account = lambda: self.account()
         with self._lock:
-            self._recorders.append(take)
+            self._recorders.append(take.recorder)
             self._take = take
 
     def next_take(self, settings: LiveSettings, stems: tuple[str, ...]) -> None:
-        """As `begin_take`; if there can be none, `error` says so and the music goes on."""
+        """Record what is heard from now on, if takes are wanted; if none can be made, `error` says so."""
         try:
-            self.begin_take(settings, stems)
+            self._open_take(settings, stems)
         except RtsepError as error:
             self._error = self._error or error
 
@@ -108,8 +148,52 @@ class Recording:
         with self._lock:
             if self._take is not None:
                 self._pull()
-                self._take.close()
+                self._take.recorder.close()
             self._take = None
+
+    @property
+    def has_take(self) -> bool:
+        """Whether a take is written now."""
+        return self._take is not None and not self._take.recorder.is_over
+
+    def record_into(self, folder: Path, settings: LiveSettings, stems: tuple[str, ...]) -> None:
+        """Begin a take there, if none is written.
+
+        Raises
+        ------
+        UsageError
+            The sink file is one of the take.
+        AudioFileError
+            The folder cannot be made or a file not be written.
+        """
+        if not self.has_take:
+            self.end_take()
+            self._folder = folder
+            self._open_take(settings, stems)
+
+    def stop_takes(self) -> None:
+        """End the take, if one is written, and begin no other."""
+        self._folder = None
+        self.end_take()
+
+    @property
+    def folder(self) -> Path | None:
+        """Where takes go; None: none are wanted now."""
+        return self._folder
+
+    def end_in(self, n_samples: int) -> int:
+        """End all files so many samples of the card from now; the position on the tapes that is mixed then."""
+        with self._lock:  # nobody writes meanwhile, so nothing beyond it is written yet
+            self._cut = self._desk.position - self._desk.chain.offset_samples + n_samples
+            return self._cut
+
+    def go_on(self) -> None:
+        """It does not end there after all."""
+        self._cut = None
+
+    def _until(self) -> int | None:
+        known = [end for end in (self._end(), self._cut) if end is not None]
+        return min(known, default=None)
 
     @property
     def is_wanted(self) -> bool:
@@ -171,19 +255,12 @@ class Recording:
         for recorder in self._recorders:
             recorder.abort()
 
-    def _new_queue(
-        self, place: Callable[[Iterable[Event]], Iterable[Event]]
-    ) -> Callable[[], Iterable[Event]]:
-        """Events for a recorder, placed in its files."""
-        queue: deque[Event] = deque()
-        self._queues.append(queue)
-        return lambda: place(queue.popleft() for _ in range(len(queue)))
-
     def _pull(self) -> None:
-        """Hand what has happened to all recorders."""
-        for event in self._desk.new_events():
-            for queue in self._queues:
-                queue.append(event)
+        """Hand what has happened to whoever writes."""
+        events = list(self._desk.new_events())
+        for take in (self._sink, self._take):
+            if take is not None:
+                take.tell(events)
 
 
 class InSink:

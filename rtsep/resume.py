@@ -79,10 +79,14 @@ class Session(Strict):
 
     @classmethod
     def begin(
-        cls, settings: LiveSettings, config: Path | None = None, options: Mapping[str, Any] | None = None
+        cls,
+        settings: LiveSettings,
+        config: Path | None = None,
+        options: Mapping[str, Any] | None = None,
+        written: LiveSettings | None = None,
     ) -> Session:
-        """A new session."""
-        standing = Standing(settings=settings, written=settings)
+        """A new session; `written` are its settings as they were written, if those that it begins with are others."""
+        standing = Standing(settings=settings, written=written or settings)
         return cls(standing=standing, config=config, options=dict(options or {}))
 
     @property
@@ -151,12 +155,12 @@ class Session(Strict):
 def next_name(first: Path, written: set[str]) -> Path:
     """Where an output file goes on: ``out-2.wav`` after ``out.wav``, and nothing that is there is replaced.
 
-    If no part has written the first, it is still to be written.
+    If no part has written the first, it is still to be written; what is `written` need not be there by its name yet.
     """
     if str(first) not in written:
         return first
     numbered = (first.with_stem(f"{first.stem}-{number}") for number in itertools.count(2))
-    return next(path for path in numbered if not os.path.lexists(path))
+    return next(path for path in numbered if not os.path.lexists(path) and str(path) not in written)
 
 
 def session_path() -> Path:

@@ -1,4 +1,7 @@
-"""Puts all parts of a session together from its settings: the one builder.
+"""Puts all parts of a session together from its settings: the one builder, for the start and for every change.
+
+It builds in two steps. What takes long is made first, and touches nothing (`Preparation`): a session that plays goes on
+beside it. Then cards and files are opened (`plug_in`).
 
 ::
 
@@ -24,14 +27,13 @@ from rtsep.io.desktop import DesktopDriver
 from rtsep.mix import MAIN, Bus, Group, Mix, Strip, gain_of
 from rtsep.mixer import Mixer
 from rtsep.recording import Recording
-from rtsep.separation import Separation, parts_beside
+from rtsep.separation import Model, Separation, load_model, parts_beside, tune_model
 from rtsep.separator import Separator
 from rtsep.session_files import check_files, recover_earlier
 from rtsep.settings import GroupSettings, LiveSettings, StripSettings
 from rtsep.stream import N_CHANNELS, Latency
 from rtsep.tape import Tape
 from rtsep.transport import Transport
-from rtsep.tuning import Way, open_separator
 
 MOST_OFFSET_S = 8.0  # 64 hops of update, 256 frames of lookahead
 
@@ -54,42 +56,79 @@ class Driver(Protocol):
         """Return when no call is under way any more. May come before `start`, and twice."""
 
 
-class Rig:
-    """The parts of a session.
+class Preparation:
+    """The parts that take long to make; no card is open, and no file that is written.
 
     Parameters
     ----------
     settings
         Everything that a person decides.
-    ends
-        What it is connected to.
+    model
+        The one that they name, if it is loaded already.
     mixer
-        The faders.
-    separation
-        What plays first.
+        That of the session which this goes on with; what is made is silent until `Mixer.rise`. None: a new one.
+
+    Raises
+    ------
+    RtsepError
+        A model, a file or a card is not to be had, or does not fit. Nothing is left open then.
+    """
+
+    def __init__(
+        self, settings: LiveSettings, model: Model | None = None, mixer: Mixer | None = None
+    ) -> None:
+        check_files(settings)
+        separator = model.separator if model is not None else load_model(settings)
+        self.settings, self.shape = settings, make_mixer(settings)
+        with ExitStack() as opened:
+            self.ends = ends = open_ends(settings, separator.sample_rate_hz)
+            if ends.reader is not None:
+                opened.callback(ends.reader.close)
+            memory = round((MOST_OFFSET_S + MEMORY_S) * ends.sample_rate_hz)
+            self.input_tape = Tape(N_CHANNELS * (1 + len(self.shape.directs)), memory)
+            self.mixer, like = (mixer, self.shape) if mixer is not None else (self.shape, None)
+            tuned = model or tune_model(settings, separator)
+            self.separation = Separation(settings, tuned, ends, self.mixer, self.input_tape, like)
+            opened.pop_all()
+
+    def close(self) -> None:
+        """Let go of everything, where no rig was made of it."""
+        self.separation.close()
+        if self.ends.reader is not None:
+            self.ends.reader.close()
+
+
+class Rig:
+    """The parts of a session.
+
+    Parameters
+    ----------
+    preparation
+        What was made before.
     desk
         What the callback works on.
     earlier
         Lines that tell what was left of earlier sessions.
     """
 
-    def __init__(
-        self,
-        settings: LiveSettings,
-        ends: Ends,
-        mixer: Mixer,
-        separation: Separation,
-        desk: Desk,
-        earlier: list[str],
-    ) -> None:
-        told = [*earlier, *([separation.notice] if separation.notice is not None else [])]
+    def __init__(self, preparation: Preparation, desk: Desk, earlier: list[str]) -> None:
+        self.settings, self.ends, self.mixer = preparation.settings, preparation.ends, preparation.mixer
+        self.separation, self.desk = preparation.separation, desk
+        told = [*earlier, *([self.separation.notice] if self.separation.notice is not None else [])]
         self.notice = "\n".join(told) or None
-        self.ends, self.mixer, self.separation, self.desk = ends, mixer, separation, desk
         self._ended: Counter[str] = Counter()  # of separations that do not play any more
         self.transport: Transport | None = None
-        if ends.reader is not None and desk.source_tape is not None:
-            self.transport = Transport(ends.reader, desk.source_tape, ends.sample_rate_hz, lambda: self.heard)
-        self.recording = Recording(settings, separation.separator.stems, desk, lambda: self.end)
+        reader, rate_hz = self.ends.reader, self.ends.sample_rate_hz
+        if reader is not None and desk.reels is not None:
+            self.transport = Transport(reader, desk.reels, rate_hz, lambda: desk.position, lambda: self.heard)
+        self.recording = Recording(self.settings, self.separator.stems, desk, lambda: self.end)
+
+    def close(self) -> None:
+        """Let go of the input and of the networks that play, and leave no files that have no names yet."""
+        self.recording.abort()
+        self.separation.close()
+        if self.ends.reader is not None:
+            self.ends.reader.close()
 
     def replace_separation(self, following: Separation) -> Separation:
         """Another one plays; the one before, for the caller to close."""
@@ -126,13 +165,14 @@ class Rig:
     @property
     def n_heard_samples(self) -> int:
         """How much of the input was played by now, which is how long all files are."""
-        heard = max(0, self.heard)
-        return heard if self.end is None else min(heard, self.end)
+        heard, end = max(0, self.heard), self.end  # once: a seek may take it back at any instant
+        return heard if end is None else min(heard, end)
 
     @property
     def has_ended(self) -> bool:
         """Whether the last sample of the input was played."""
-        return self.end is not None and self.heard >= self.end
+        end = self.end
+        return end is not None and self.heard >= end
 
     def feed(self, n_samples: int) -> None:
         """Have the file's next samples on the source tape."""
@@ -151,42 +191,24 @@ class Rig:
         return self.has_ended or (self.transport is not None and self.transport.paused)
 
 
-def build(settings: LiveSettings, opened: ExitStack) -> tuple[Rig, Driver]:
-    """Open everything.
-
-    Parameters
-    ----------
-    settings
-        Everything that a person decides.
-    opened
-        Gets what must be closed if this, or the start, fails.
+def plug_in(preparation: Preparation) -> tuple[Rig, Driver]:
+    """Open the files that are written, and the cards; the preparation belongs to the rig then.
 
     Raises
     ------
     RtsepError
-        A model, a file or a card is not to be had, or does not fit.
+        A file or a card refuses. The preparation is as it was then, and no file is left.
     """
-    check_files(settings)
-    separator = open_separator(settings.model, Way())
-    settings.mixer.check_stems(separator.name, separator.stems)
-    ends = open_ends(settings, separator.sample_rate_hz)
-    if ends.reader is not None:
-        opened.callback(ends.reader.close)
-    mixer = make_mixer(settings)
-    memory = round((MOST_OFFSET_S + MEMORY_S) * ends.sample_rate_hz)
-    input_tape = Tape(N_CHANNELS * (1 + len(mixer.directs)), memory)
-    separation = Separation(settings, separator, ends, mixer, input_tape)
-    with ExitStack() as unplugged:
-        unplugged.callback(separation.close)
-        desk = _make_desk(settings, ends, separation, input_tape)
-        earlier = recover_earlier(settings)  # now that hardly anything can keep its lines from being shown
-        rig = Rig(settings, ends, mixer, separation, desk, earlier)
-        unplugged.pop_all()
-    opened.callback(lambda: rig.separation.close())  # the one that plays then; none before it is kept
-    opened.callback(rig.recording.abort)
-    driver = _make_driver(settings, rig)
-    opened.callback(driver.stop)
-    return rig, driver
+    desk = _make_desk(preparation)
+    earlier = recover_earlier(
+        preparation.settings
+    )  # now that hardly anything can keep its lines from being shown
+    rig = Rig(preparation, desk, earlier)
+    try:
+        return rig, make_driver(rig)
+    except BaseException:
+        rig.recording.abort()
+        raise
 
 
 def make_mixer(settings: LiveSettings) -> Mixer:
@@ -202,10 +224,10 @@ def make_mixer(settings: LiveSettings) -> Mixer:
 def make_mix(settings: LiveSettings) -> Mix:
     """Where everything stands at the start."""
     mixer = settings.mixer
-    buses = {name: Bus(_from_zero(bus.channels), bus.gain_db) for name, bus in mixer.buses.items()}
+    buses = {name: Bus(from_zero(bus.channels), bus.gain_db) for name, bus in mixer.buses.items()}
     return Mix(
         strips={name: _strip(found) for name, found in mixer.stems.items()},
-        buses={MAIN: Bus(_from_zero(settings.output.channels), mixer.gain_db), **buses},
+        buses={MAIN: Bus(from_zero(settings.output.channels), mixer.gain_db), **buses},
         directs={name: _strip(found) for name, found in mixer.direct.items()},
         groups={name: _group(found) for name, found in mixer.all_groups.items()},
         sides=mixer.crossfade_groups,
@@ -214,7 +236,8 @@ def make_mix(settings: LiveSettings) -> Mix:
     )
 
 
-def _from_zero(channels: tuple[int, ...]) -> tuple[int, ...]:
+def from_zero(channels: tuple[int, ...]) -> tuple[int, ...]:
+    """Channels as people count them to channels as arrays do."""
     return tuple(channel - 1 for channel in channels)
 
 
@@ -223,7 +246,7 @@ def _strip(found: StripSettings) -> Strip:
         gain_db=found.gain_db,
         mute=found.mute,
         solo=found.solo,
-        route=None if found.route is None else _from_zero(found.route),
+        route=None if found.route is None else from_zero(found.route),
         pan=found.pan,
         invert=found.invert,
         cue=found.cue,
@@ -236,23 +259,24 @@ def _group(found: GroupSettings) -> Group:
     return Group(stems, not found.stems, found.gain_db, found.mute, found.solo)
 
 
-def _make_desk(settings: LiveSettings, ends: Ends, separation: Separation, input_tape: Tape) -> Desk:
+def _make_desk(preparation: Preparation) -> Desk:
+    settings, ends, chain = preparation.settings, preparation.ends, preparation.separation.chain
     cables = tuple(_cables(settings)) if ends.inputs else ()
     limiter, rate_hz = settings.mixer.limiter, ends.sample_rate_hz
     limit, beside = None, parts_beside(settings, ends)
     if limiter is not None:
         limit = Limit(gain_of(limiter.ceiling_dbfs), beside["limiter"], limiter.release_ms / 1000)
     return Desk(
-        separation.chain,
-        input_tape,
+        chain,
+        preparation.input_tape,
         rate_hz,
-        _from_zero(settings.output.channels),
+        from_zero(settings.output.channels),
         cables=cables,
         n_card_inputs=1 + max((cable.channel for cable in cables), default=-1),
-        n_card_outputs=separation.chain.n_outputs if ends.outputs else 0,
+        n_card_outputs=chain.n_outputs if ends.outputs else 0,
         has_source=ends.reader is not None,
         limit=limit,
-        follower=_make_follower(ends, separation.chain.n_outputs, input_tape, beside["two clocks"]),
+        follower=_make_follower(ends, chain.n_outputs, preparation.input_tape, beside["two clocks"]),
     )
 
 
@@ -272,7 +296,7 @@ def _cables(settings: LiveSettings) -> list[Cable]:
     cables = []
     for i, channels in enumerate(pairs):
         for side in range(N_CHANNELS):
-            found = _from_zero(channels)[side::N_CHANNELS] or _from_zero(
+            found = from_zero(channels)[side::N_CHANNELS] or from_zero(
                 channels
             )  # a single channel is doubled
             row = first_row + N_CHANNELS * i + side
@@ -280,8 +304,16 @@ def _cables(settings: LiveSettings) -> list[Cable]:
     return cables
 
 
-def _make_driver(settings: LiveSettings, rig: Rig) -> Driver:
-    ends, desk, block_samples = rig.ends, rig.desk, settings.output.block_samples
+def make_driver(rig: Rig) -> Driver:
+    """What calls the callback of a rig: opened, and not started.
+
+    Raises
+    ------
+    DeviceError
+        A card refuses; `CardBusyError` if somebody else has it.
+    """
+    settings, ends, desk = rig.settings, rig.ends, rig.desk
+    block_samples = settings.output.block_samples
     if ends.clock != "device":
         rate_hz = ends.sample_rate_hz
         if ends.clock == "real":
@@ -295,7 +327,7 @@ def _make_driver(settings: LiveSettings, rig: Rig) -> Driver:
 
         return DesktopDriver(None if sink.is_file else sink.name, ends.sample_rate_hz, open_again)
     if ends.has_two_clocks:
-        return _open_two_cards(settings, rig)
+        return _open_two_cards(rig)
     driver = open_card(ends, desk, block_samples)
     if ends.round_trip is not None:
         driver.latency_parts = {"card measured": ends.round_trip.samples}
@@ -328,9 +360,9 @@ def open_card(
     )
 
 
-def _open_two_cards(settings: LiveSettings, rig: Rig) -> TwoCardsDriver:
+def _open_two_cards(rig: Rig) -> TwoCardsDriver:
     """A stream for each end, on clocks of their own."""
-    ends, desk, block = rig.ends, rig.desk, settings.output.block_samples
+    ends, desk, block = rig.ends, rig.desk, rig.settings.output.block_samples
     n_inputs, n_outputs = int(desk.state["n_card_inputs"]), int(desk.state["n_card_outputs"])
     (capture, playback), state = desk.half_addresses, desk.state_address
     longest, rates_hz = ends.largest_block_samples, (ends.sample_rate_hz, ends.output_rate_hz)

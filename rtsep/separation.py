@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import threading
 from contextlib import ExitStack, closing
+from typing import NamedTuple
 
 from rtsep.chain import Chain
-from rtsep.ends import Ends
+from rtsep.ends import Ends, choose_clock
 from rtsep.engine import Engine
 from rtsep.errors import UsageError
 from rtsep.follower import least_offset_samples
@@ -20,9 +21,55 @@ from rtsep.separator import Separator
 from rtsep.settings import REACHES, LiveSettings, ModelSettings, Reach
 from rtsep.stream import Latency, StemStream
 from rtsep.tape import Tape
-from rtsep.tuning import open_separator, open_stream, tune, untimed
+from rtsep.tuning import Way, open_separator, open_stream, time_updates, tune, untimed
 
 MOST_LOOKAHEAD_FRAMES = 32  # more makes nothing better
+
+
+class Model(NamedTuple):
+    """A model that is loaded and tuned, before it is known what it is going to be connected to.
+
+    Attributes
+    ----------
+    separator
+        It.
+    way
+        How it is run on this machine.
+    notice
+        What a person should know before it plays.
+    """
+
+    separator: Separator
+    way: Way
+    notice: str | None
+
+
+def load_model(settings: LiveSettings) -> Separator:
+    """The model of a session, before it is known how to run it.
+
+    Raises
+    ------
+    RtsepError
+        It is not to be had, or makes other stems than the settings name.
+    """
+    separator = open_separator(settings.model, Way())
+    settings.mixer.check_stems(separator.name, separator.stems)
+    return separator
+
+
+def tune_model(settings: LiveSettings, separator: Separator) -> Model:
+    """Find out how to run a loaded model; of what `auto` leaves open, by measuring for a second."""
+    # Without a clock nothing is ever short of time, and the output shall not depend on how busy a machine is.
+    choose = untimed if choose_clock(settings) == "free" else tune
+    way, notice = choose(settings.model, separator)
+    return Model(open_separator(settings.model, way), way, notice)
+
+
+def warm_up(settings: LiveSettings, model: Model) -> None:
+    """Have done once what is slow only once: compiled code is read, threads are there."""
+    separator, hops = model.separator, model.way.update_hops
+    with closing(open_stream(separator, settings.model, hops, separator.sample_rate_hz)) as stream:
+        measure_compute_s(stream, separator.sample_rate_hz)
 
 
 class Separation:
@@ -32,14 +79,16 @@ class Separation:
     ----------
     settings
         Everything that a person decides.
-    separator
-        The model that they name, opened in any way.
+    model
+        The one that they name.
     ends
         What the session is connected to.
     mixer
         Whose mix is played.
     input_tape
         What is separated, from where it stands now.
+    like
+        The chain is silent, and has the shape of this mixer; see `Mixer.open_silent`. None: it plays the mix.
 
     Attributes
     ----------
@@ -53,44 +102,55 @@ class Separation:
     Raises
     ------
     RtsepError
-        The model is not to be had, or does not fit the settings. Nothing is left open then.
+        The model does not fit the settings. Nothing is left open then.
     """
 
     def __init__(
-        self, settings: LiveSettings, separator: Separator, ends: Ends, mixer: Mixer, input_tape: Tape
+        self,
+        settings: LiveSettings,
+        model: Model,
+        ends: Ends,
+        mixer: Mixer,
+        input_tape: Tape,
+        like: Mixer | None = None,
     ) -> None:
-        # Without a clock nothing is ever short of time, and the output shall not depend on how busy a machine is.
-        is_timed, rate_hz = ends.clock != "free", ends.sample_rate_hz
-        choose = tune if is_timed else untimed
-        way, self.notice = choose(settings.model, separator)
-        self.separator = open_separator(settings.model, way)
-        self.pace = Pace() if is_timed else Steady()
+        self.separator, _, self.notice = model
+        self._rate_hz, self._is_timed = ends.sample_rate_hz, ends.clock != "free"
+        self.pace = Pace() if self._is_timed else Steady()
+        self._stop, self._thread = threading.Event(), threading.Thread()
         with ExitStack() as opened:
-            reach = choose_reach(settings, self.separator, way.update_hops, ends)
-            self.stream = open_stream(
-                self.separator, settings.model, way.update_hops, rate_hz, self.pace, reach
-            )
+            self.stream = self._open_stream(settings, model.way, ends)
             opened.callback(self.stream.close)
             compute_s = _compute_s(settings, self.stream, ends)
-            self.latency = offset(self.stream, rate_hz, compute_s, _block_samples(ends))
+            self.latency = offset(self.stream, self._rate_hz, compute_s, _block_samples(ends))
             self.pace.forget()
-            self._mixer, self._stop = mixer, threading.Event()
-            self._thread = threading.Thread(
-                target=lambda: self.engine.run(self._stop), name="rtsep-engine", daemon=True
-            )
-            n_stems, n_offset = len(self.separator.stems), self.latency.total_samples
-            coefficients = mixer.open(self.separator.stems)
-            opened.callback(mixer.close, coefficients)
-            ramp_samples = round(settings.mixer.ramp_ms / 1000 * rate_hz)
-            start = input_tape.written
-            self.chain = Chain(coefficients, n_stems, n_offset, rate_hz, ramp_samples, start)
-            self.engine = Engine(
-                self.stream, input_tape, self.chain.stem_tape, rate_hz, n_offset, may_skip=is_timed
-            )
+            self.chain = self._make_chain(settings, mixer, input_tape.written, like)
+            opened.callback(mixer.close, self.chain.coefficients)
+            self.engine = self._make_engine(input_tape)
             self._opened = opened.pop_all()
 
+    def _open_stream(self, settings: LiveSettings, way: Way, ends: Ends) -> StemStream:
+        hops = way.update_hops
+        reach = choose_reach(settings, self.separator, hops, ends)
+        return open_stream(self.separator, settings.model, hops, self._rate_hz, self.pace, reach)
+
+    def _make_chain(self, settings: LiveSettings, mixer: Mixer, start: int, like: Mixer | None) -> Chain:
+        stems = self.separator.stems
+        coefficients = mixer.open(stems) if like is None else mixer.open_silent(stems, like)
+        ramp_samples = round(settings.mixer.ramp_ms / 1000 * self._rate_hz)
+        n_offset = self.latency.total_samples
+        return Chain(coefficients, len(stems), n_offset, self._rate_hz, ramp_samples, start)
+
+    def _make_engine(self, input_tape: Tape) -> Engine:
+        tapes, n_offset = (input_tape, self.chain.stem_tape), self.latency.total_samples
+        return Engine(self.stream, *tapes, self._rate_hz, n_offset, may_skip=self._is_timed)
+
     def start(self) -> None:
-        """Separate on a thread of its own, from now on."""
+        """Separate on a thread of its own, from now on; also after `stop`."""
+        self._stop = stop = threading.Event()
+        self._thread = threading.Thread(
+            target=lambda: self.engine.run(stop), name="rtsep-engine", daemon=True
+        )
         self._thread.start()
 
     def is_ahead_of(self, position: int) -> bool:
@@ -131,22 +191,30 @@ def choose_reach(settings: LiveSettings, separator: Separator, update_hops: int,
     UsageError
         It cannot be had, at milliseconds; the message says what can.
     """
-    latency = settings.model.latency
-    if not isinstance(latency, float):
+    latency_ms = settings.model.latency
+    if not isinstance(latency_ms, float):
         return REACHES["quality" if ends.reader is not None else "balanced"]
-    least = ModelSettings(**{**settings.model.model_dump(), "latency": "low"})
+    least, hop_samples = _least_latency(settings, separator, update_hops, ends)
     rate_hz = ends.sample_rate_hz
-    with closing(open_stream(separator, least, update_hops, rate_hz)) as stream:
-        parts = offset(stream, rate_hz, _compute_s(settings, stream, ends), _block_samples(ends))
-        parts = Latency(rate_hz, {**parts.parts, **parts_beside(settings, ends)})
-        hop_samples = stream.update_samples / update_hops
-    spare_samples = latency / 1000 * rate_hz - parts.total_samples - ends.card_latency_s * rate_hz
+    spare_samples = latency_ms / 1000 * rate_hz - least.total_samples - ends.card_latency_s * rate_hz
     if spare_samples < 0:
         raise UsageError(
-            f"latency {latency:g} ms cannot be had with {separator.name} here: the least is {parts}, and the "
+            f"latency {latency_ms:g} ms cannot be had with {separator.name} here: the least is {least}, and the "
             f"card's own {1000 * ends.card_latency_s:.1f} ms. Give more, or `low`; a smaller model has less."
         )
     return spend(int(spare_samples / hop_samples))
+
+
+def _least_latency(
+    settings: LiveSettings, separator: Separator, update_hops: int, ends: Ends
+) -> tuple[Latency, float]:
+    """All parts but the card's own at `low`, and the samples of a hop."""
+    least, rate_hz = ModelSettings(**{**settings.model.model_dump(), "latency": "low"}), ends.sample_rate_hz
+    with closing(open_stream(separator, least, update_hops, rate_hz)) as stream:
+        parts = offset(stream, rate_hz, _compute_s(settings, stream, ends), _block_samples(ends)).parts
+        return Latency(
+            rate_hz, {**parts, **parts_beside(settings, ends)}
+        ), stream.update_samples / update_hops
 
 
 def parts_beside(settings: LiveSettings, ends: Ends) -> dict[str, int]:
@@ -174,7 +242,12 @@ def spend(n_hops: int) -> Reach:
 
 
 def _compute_s(settings: LiveSettings, stream: StemStream, ends: Ends) -> float:
-    """The time that the latency allows for an update: as set, or measured; none is needed without a clock."""
-    if settings.output.compute_ms is not None:
-        return settings.output.compute_ms / 1000
-    return 0.0 if ends.clock == "free" else measure_compute_s(stream, ends.sample_rate_hz)
+    """The time that the latency allows for an update: as set, or measured; none is needed without a clock.
+
+    In any case the stream has made its first updates then, which pay for what is made once.
+    """
+    given_ms = settings.output.compute_ms
+    if given_ms is None and ends.clock != "free":
+        return measure_compute_s(stream, ends.sample_rate_hz)
+    time_updates(stream, ends.sample_rate_hz, 0, is_paced=False)
+    return (given_ms or 0.0) / 1000

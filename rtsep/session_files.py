@@ -69,8 +69,8 @@ def open_sink(
     desk: Desk,
     n_out: Callable[[], int],
     events: Callable[[], Iterable[Event]],
-) -> Recorder | None:
-    """A recorder for the sink file, or None if there is none.
+) -> Recorder:
+    """A recorder for the sink file, which there must be.
 
     Parameters
     ----------
@@ -88,10 +88,8 @@ def open_sink(
     AudioFileError
         The file cannot be written.
     """
-    sink = settings.output.endpoint
-    if not sink.is_file:
-        return None
-    track = Track(sink.path, desk.sink_tape, tuple(range(desk.n_outputs)), desk.offset_samples)
+    path = settings.output.endpoint.path
+    track = Track(path, desk.sink_tape, tuple(range(desk.n_outputs)), desk.offset_samples)
     return Recorder([track], desk.sample_rate_hz, n_out, "PCM_24", events=events)
 
 
@@ -99,9 +97,9 @@ def open_take(
     settings: LiveSettings,
     stems: tuple[str, ...],
     desk: Desk,
+    start: int,
     n_heard: Callable[[], int],
     events: Callable[[], Iterable[Event]],
-    start: int,
 ) -> Recorder:
     """A recorder for ``--record``: ``mixture``, a file for each stem, and ``mix`` (the main bus), all of 24 bits.
 
@@ -114,10 +112,10 @@ def open_take(
         See `open_sink`.
     stems
         Those that play.
-    n_heard
-        Gives how many samples of the take were heard by now, which is how long the files may be.
     start
         Position on the tapes of sample 0 of the files.
+    n_heard
+        Gives how many samples of the take were heard by now, which is how long the files may be.
 
     Raises
     ------
@@ -129,12 +127,12 @@ def open_take(
     base = settings.output.record
     assert base is not None, "whoever asks for a take says where"
     with _chosen_folder(base, settings, stems) as folder:
-        tracks = _recording(folder, settings, stems, desk, start)
+        tracks = _tracks(folder, settings, stems, desk, start)
         rate_hz = desk.sample_rate_hz
         return Recorder(tracks, rate_hz, n_heard, "PCM_24", events=events, notes_folder=folder)
 
 
-def _recording(
+def _tracks(
     folder: Path, settings: LiveSettings, stems: tuple[str, ...], desk: Desk, start: int
 ) -> list[Track]:
     names = _sound_names(stems, settings.output.record_format)

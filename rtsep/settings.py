@@ -340,22 +340,57 @@ class OutputSettings(Strict):
         return Endpoint.read(self.sink)
 
 
-class WebSettings(Strict):
-    """The web mixer: where its server listens. Pages of other machines need a token, which the start shows."""
+def _check_place(text: str) -> str:
+    read_place(text)
+    return text
 
-    host: str = Field(default="127.0.0.1", min_length=1)
-    port: int = Field(default=8737, ge=0, le=65535)
+
+def read_place(text: str) -> tuple[str, int]:
+    """Host and port of ``HOST:PORT``; an IPv6 address stands in brackets.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    host, _, port = text.rpartition(":")
+    if not host.strip("[]") or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ValueError(f"{text!r} is no HOST:PORT, such as 192.168.1.20:9000")
+    return host.strip("[]"), int(port)
+
+
+#: ``HOST:PORT``.
+NetPlace = Annotated[str, AfterValidator(_check_place)]
+
+
+class OscSettings(Strict):
+    """Where OSC is listened for, over UDP; and `clients` that are told of every change without asking for it.
+
+    Whoever reaches the port moves the mix: OSC knows no password.
+    """
+
+    listen: NetPlace = "127.0.0.1:9000"
+    clients: tuple[NetPlace, ...] = ()
+
+
+class WebSettings(Strict):
+    """Where the web mixer listens. Pages of other machines need a token, which the start shows."""
+
+    listen: NetPlace = "127.0.0.1:8737"
 
 
 class ControlSettings(Strict):
     """Who may turn the knobs, and where the account of the session is left.
 
-    `web` is the mixer in a browser (none: there is none). `scenes` is the file of the scenes (none: that of this user).
+    `web` is the mixer in a browser (none: there is none).
+    `scenes` is the file of the scenes (none: that of this user), `scene_fade_s` the time that the way to one takes.
     """
 
     keys: bool = True
     web: WebSettings | None = None
     scenes: Path | None = None
+    scene_fade_s: float = Field(default=0.0, ge=0.0, le=60.0)
+    osc: OscSettings | None = None
     stats_json: Path | None = None
 
 
@@ -387,6 +422,10 @@ class LiveSettings(Strict):
         if not sink.is_file:
             wanted["output"] = sink.name
         return wanted
+
+    def recorded_into(self, folder: Path | None) -> LiveSettings:
+        """The same settings, with takes in a folder or none."""
+        return self.model_copy(update={"output": self.output.model_copy(update={"record": folder})})
 
     def with_overrides(self, overrides: Mapping[str, Any], where: str = "command line") -> LiveSettings:
         """The same settings with a tree of plain values laid over them.

@@ -28,7 +28,7 @@ import numpy as np
 from rtsep.arithmetic import Arithmetic, HostArithmetic, MaskPlan
 from rtsep.dsp.stft import Tapers, early_tapers, hann_tapers
 from rtsep.errors import UsageError
-from rtsep.nets.device.arithmetic import DeviceSegments, DeviceStream, DeviceStreams
+from rtsep.nets.device.arithmetic import DeviceSegments, DeviceStream, DeviceStreams, Task
 from rtsep.nets.device.recording import explained
 from rtsep.nets.device.spectra import Framing
 from rtsep.nets.runner import Effort, Runner, Window, choose_effort, open_runner
@@ -172,15 +172,15 @@ def device_stream(
         The device has not enough memory, or fails otherwise.
     """
     framing = Framing(tapers.analysis, tapers.synthesis, tapers.hop_samples, card.n_bins)
-    names, recipe = plan.instruments, plan.recipe
+    task = Task(net, plan.instruments, plan.recipe, framing, effort)
     arithmetic: Arithmetic
     with explained(effort.device, f"opening {card.name}"):
         if window is None:
-            arithmetic = DeviceSegments(net, names, recipe, framing, card.n_frames, effort)
+            arithmetic = DeviceSegments(task, card.n_frames)
             window = Window(card.n_frames, arithmetic.delay_samples // tapers.hop_samples)
         else:
             pace.begin(window.update_hops, window.update_hops + window.lookahead_frames)
-            arithmetic = DeviceStream(DeviceStreams(net, names, recipe, framing, window, pace.sizes, effort))
+            arithmetic = DeviceStream(DeviceStreams(task, window, pace.sizes))
     return SpectralStream(plan.stems, card.sample_rate_hz, tapers, window, arithmetic, pace)
 
 

@@ -23,14 +23,13 @@ from rtsep.transport import Transport
 
 def stand(rig: Rig, written: LiveSettings) -> Standing:
     """Where it stands; `written` are its settings as a person has written them."""
-    return Standing(settings=settings_now(rig, written), written=written, place=place_now(rig.transport))
+    place = place_at(rig.transport, rig.heard) if rig.transport is not None else None
+    return Standing(settings=settings_now(rig, written), written=written, place=place)
 
 
-def place_now(transport: Transport | None) -> Place | None:
-    """Where it stands."""
-    if transport is None:
-        return None
-    return Place(position_s=transport.position_s, paused=transport.paused, loop_s=transport.loop_s)
+def place_at(transport: Transport, position: int) -> Place:
+    """Where a tape machine stands when a position of its tape is heard."""
+    return Place(position_s=transport.place_s(position), paused=transport.paused, loop_s=transport.loop_s)
 
 
 def settings_now(rig: Rig, settings: LiveSettings) -> LiveSettings:

@@ -59,6 +59,10 @@ class Tape:
                 self.samples[:, here] = part[:, there]
             store_word(self.written_address, start + first + part.shape[1])
 
+    def restart(self, start: int) -> None:
+        """Forget what is there, and begin anew at a position. For the one writer, while nobody reads."""
+        store_word(self.written_address, start)
+
     def read(self, start: int, n_samples: int) -> Audio | None:
         """Copy ``(channels, n_samples)`` from position `start`.
 

@@ -1,7 +1,8 @@
-"""The tape machine of a file: play, pause, seek and loop, onto the source tape that the callback reads as its input.
+"""The tape machine of a file: play, pause, seek and loop, onto the reels that the callback reads as its input.
 
-What is on the tape is decided: a control takes effect where the tape ends, `AHEAD_S` from now at most. Every splice is
-a short cross-fade, so none clicks; a loop from A to B is exactly B − A long, as its rhythm needs.
+A reel is kept `AHEAD_S` ahead of the card: for so long may the disk, or the machine, be busy. A control begins another
+reel, `SOON_S` from now, and what was decided beyond that is forgotten. Every splice is a short cross-fade, so none
+clicks; a loop from A to B is exactly B − A long, as its rhythm needs.
 """
 
 from __future__ import annotations
@@ -13,15 +14,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rtsep import realtime
+from rtsep.callback.records import SPLICE_SAMPLES
 from rtsep.dsp.resample import StepResampler
 from rtsep.errors import UsageError
 from rtsep.io.files import AudioReader
+from rtsep.reels import Reels
 from rtsep.stream import N_CHANNELS, Audio
-from rtsep.tape import Tape
 
-AHEAD_S = 0.2  # how much the source tape is kept ahead of the card
+AHEAD_S = 0.5  # how much is kept ahead of the card
+SOON_S = 0.02  # when a control is heard: time enough to hand over a reel before the card is there,
+READY_S = 0.2  # with so much on it: the rest of what shall lie ahead would keep it waiting
 POLL_S = 0.02
-SPLICE_SAMPLES = 256
 READ_SAMPLES = 4096
 MIN_LOOP_S = 0.1
 N_SPLICES_KEPT = 256
@@ -30,7 +34,7 @@ PRE_ROLL_SAMPLES = 4096  # after a jump the converter has to forget its beginnin
 
 @dataclass(frozen=True)
 class Splice:
-    """From position `start` of the tape on there is the file from `sample` on; standing still if not `moves`."""
+    """From position `start` on there is the file from `sample` on; standing still if not `moves`."""
 
     start: int
     sample: int
@@ -38,37 +42,47 @@ class Splice:
 
 
 class Transport:
-    """Feeds a file to the source tape.
+    """Plays a file onto reels.
 
     Parameters
     ----------
     reader
         The open file; closed by `close`.
-    tape
-        The source tape.
+    reels
+        What the callback plays.
     sample_rate_hz
-        The tape's rate; the file is converted if it has another.
+        Their rate; the file is converted if it has another.
+    delivered
+        Gives the position of the card.
     heard
-        Gives the absolute position that is heard now.
+        Gives the position that is heard now, which is behind that by the latency.
     """
 
     def __init__(
-        self, reader: AudioReader, tape: Tape, sample_rate_hz: int, heard: Callable[[], int]
+        self,
+        reader: AudioReader,
+        reels: Reels,
+        sample_rate_hz: int,
+        delivered: Callable[[], int],
+        heard: Callable[[], int],
     ) -> None:
-        self._reader, self._tape, self._rate_hz, self._heard = reader, tape, sample_rate_hz, heard
+        self._reader, self._reels, self._rate_hz = reader, reels, sample_rate_hz
+        self._delivered, self._heard = delivered, heard
         self._lock = threading.Lock()
         self._converter: StepResampler | None = None
         if reader.sample_rate_hz != sample_rate_hz:
             self._converter = StepResampler(reader.sample_rate_hz, sample_rate_hz, N_CHANNELS)
         self._ready: Audio = np.zeros((N_CHANNELS, 0), np.float32)
-        self._at = 0  # the next sample of the file, at the tape's rate
+        self._tape = reels.newest.tape
+        self._at = 0  # the next sample of the file, at the reels' rate
         self._file_ended = False
         self._loop: tuple[int, int] | None = None
         self._paused = False
-        self._splices: tuple[Splice, ...] = (
-            Splice(0, 0, True),
-        )  # replaced whole, so that other threads may look
-        self.end: int | None = None  # tape position at which the file ended
+        # Replaced whole, so that other threads may look; and as they were before the last control.
+        self._splices: tuple[Splice, ...] = (Splice(0, 0, True),)
+        self._splices_before: tuple[Splice, ...] = self._splices
+        self._sought = self._splices[0]
+        self.end: int | None = None  # position at which the file ended
         self.error: Exception | None = None
 
     @property
@@ -79,8 +93,11 @@ class Transport:
     @property
     def position_s(self) -> float:
         """The place in the file that is heard now."""
-        position_s = self._sample_at(max(0, self._heard())) / self._rate_hz
-        return min(position_s, self.duration_s or math.inf)
+        return self.place_s(self._heard())
+
+    def place_s(self, position: int) -> float:
+        """The place in the file that is on the tape at a position."""
+        return min(self._sample_at(max(0, position)) / self._rate_hz, self.duration_s or math.inf)
 
     @property
     def paused(self) -> bool:
@@ -92,42 +109,41 @@ class Transport:
         """Start and end of the loop, in seconds."""
         return None if self._loop is None else (self._loop[0] / self._rate_hz, self._loop[1] / self._rate_hz)
 
-    def begin_at(self, position_s: float, *, paused: bool, loop_s: tuple[float, float] | None) -> None:
-        """Begin elsewhere than at the start of the file. Before the first `fill`."""
+    def begin_at(
+        self, position_s: float, *, paused: bool, loop_s: tuple[float, float] | None, fades_in: bool = True
+    ) -> None:
+        """Begin elsewhere than at the start of the file, with a fade if the mix has none. Before the first `fill`."""
         with self._lock:
             if loop_s is not None:
                 self._loop = (round(loop_s[0] * self._rate_hz), round(loop_s[1] * self._rate_hz))
             self._go_to(round(position_s * self._rate_hz))
             self._paused = paused
             self._splices = (Splice(0, self._at, not paused),)
-            if not paused:
+            if fades_in and not paused:
                 self._tape.append(self._next(SPLICE_SAMPLES) * _up())
 
     def fill(self, until: int) -> None:
-        """Write the source tape up to a position at least."""
+        """Have everything ready up to a position at least."""
         with self._lock:
-            while self._tape.written < until:
-                self._play(min(READ_SAMPLES, until - self._tape.written))
+            self._fill(until)
 
     def run(self, stop: threading.Event, now: Callable[[], int]) -> None:
-        """Keep the tape ahead of the card until told to stop."""
+        """Keep ahead of the card until told to stop; before everything but the audio, for it takes no time."""
         try:
-            while not stop.wait(POLL_S):
+            with realtime.raised("helper", POLL_S):
                 self.fill(now() + round(AHEAD_S * self._rate_hz))
+                while not stop.wait(POLL_S):
+                    self.fill(now() + round(AHEAD_S * self._rate_hz))
         except Exception as error:  # whoever watches the host is told
             self.error = error
 
     def pause(self, paused: bool) -> None:
         """Stand still, or go on from there."""
         with self._lock:
-            if paused == self._paused:
-                return
-            if not paused:
-                self._mark(moves=True)
-            self._tape.append(self._next(SPLICE_SAMPLES) * (_down() if paused else _up()))
-            if paused:
-                self._mark(moves=False)
-            self._paused = paused
+            if paused != self._paused:
+                self._take_hold()
+                self._paused = paused
+                self._turn_to(self._looped(self._sample_at(self._soon())))
 
     def seek(self, delta_s: float) -> None:
         """Jump by so many seconds from what is heard now; the ends of the file are the limits.
@@ -136,9 +152,11 @@ class Transport:
         """
         with self._lock:
             heard = max(0, self._heard())
-            here = self._at if self._splices[-1].start > heard else self._sample_at(heard)
+            here = self._sought.sample if self._sought.start > heard else self._sample_at(heard)
             last = round(self.duration_s * self._rate_hz) or math.inf
-            self._jump(int(min(max(0, here + round(delta_s * self._rate_hz)), last)))
+            self._take_hold()
+            self._turn_to(int(min(max(0, here + round(delta_s * self._rate_hz)), last)))
+            self._sought = self._splices[-1]
 
     def loop(self, start_s: float | None, end_s: float | None) -> None:
         """Repeat from start to end; two times None: play on.
@@ -148,23 +166,66 @@ class Transport:
         UsageError
             The end does not lie behind the start by a tenth of a second.
         """
-        if start_s is None or end_s is None:
-            self._loop = None
-            return
-        end_s = min(end_s, self.duration_s or math.inf)
-        if not 0 <= start_s <= end_s - MIN_LOOP_S:
-            raise UsageError(
-                f"loop from {start_s:.2f} s to {end_s:.2f} s: the end must lie {MIN_LOOP_S} s behind the start"
-            )
+        wanted = None
+        if start_s is not None and end_s is not None:
+            end_s = min(end_s, self.duration_s or math.inf)
+            if not 0 <= start_s <= end_s - MIN_LOOP_S:
+                raise UsageError(
+                    f"loop from {start_s:.2f} s to {end_s:.2f} s: the end must lie {MIN_LOOP_S} s behind the start"
+                )
+            wanted = (round(start_s * self._rate_hz), round(end_s * self._rate_hz))
         with self._lock:
-            self._loop = (round(start_s * self._rate_hz), round(end_s * self._rate_hz))
+            if wanted != self._loop:
+                self._take_hold()
+                self._loop = wanted
+                self._plan_anew()
 
     def close(self) -> None:
         """Close the file."""
         self._reader.close()
 
+    def _take_hold(self) -> None:
+        """Before a control: the reel that plays lasts until the next one takes over, and none is on its way."""
+        if self._reels.take_back():
+            self._splices = self._splices_before
+        else:
+            self._fill(self._delivered() + round(SOON_S * self._rate_hz) + SPLICE_SAMPLES)
+
+    def _soon(self) -> int:
+        """The first position that a control can still reach."""
+        now, last = self._delivered(), self._reels.newest.tape.written - SPLICE_SAMPLES
+        return max(now, min(now + round(SOON_S * self._rate_hz), last))
+
+    def _plan_anew(self) -> None:
+        """The loop has changed: play on as it says, which is heard only if that is somewhere else."""
+        at = self._soon()
+        sample = self._sample_at(at)
+        looped = self._looped(sample)
+        self._turn_to(looped, at if looped == sample else None)
+
+    def _looped(self, sample: int) -> int:
+        """A place in the file, or the start of the loop if it lies behind its end."""
+        return self._loop[0] if self._loop is not None and sample >= self._loop[1] else sample
+
+    def _turn_to(self, sample: int, at: int | None = None) -> None:
+        """Play on from another sample, on another reel; from a position on, or as soon as it is there."""
+        self._file_ended, self.end = False, None
+        self._go_to(sample)
+        at = self._soon() if at is None else at
+        reel = self._reels.free()
+        reel.restart(at)
+        self._tape = reel.tape
+        self._splices_before = self._splices
+        self._mark(at, moves=not self._paused)
+        self._fill(at + round(READY_S * self._rate_hz))
+        self._reels.hand_over(reel)
+
+    def _fill(self, until: int) -> None:
+        while self._tape.written < until:
+            self._play(min(READ_SAMPLES, until - self._tape.written))
+
     def _sample_at(self, position: int) -> int:
-        """The sample of the file at a position of the tape."""
+        """The sample of the file at a position."""
         splices = self._splices
         splice = next((one for one in reversed(splices) if one.start <= position), splices[0])
         return splice.sample + (max(0, position - splice.start) if splice.moves else 0)
@@ -176,18 +237,17 @@ class Transport:
         elif self._loop is None:
             self._tape.append(self._next(n_samples))
         elif self._at >= self._loop[1] or self.end is not None:
-            self._jump(self._loop[0])
+            self._wind_back(self._loop[0])
         else:
             self._tape.append(self._next(min(n_samples, self._loop[1] - self._at)))
 
-    def _jump(self, sample: int) -> None:
-        """Cross-fade from here to another place in the file."""
-        old = None if self._paused else self._next(SPLICE_SAMPLES)
+    def _wind_back(self, sample: int) -> None:
+        """Cross-fade from here to the start of the loop."""
+        old = self._next(SPLICE_SAMPLES)
         self._file_ended, self.end = False, None
         self._go_to(sample)
-        self._mark(moves=not self._paused)
-        if old is not None:
-            self._tape.append(old * _down() + self._next(SPLICE_SAMPLES) * _up())
+        self._mark(self._tape.written, moves=True)
+        self._tape.append(old * _down() + self._next(SPLICE_SAMPLES) * _up())
 
     def _go_to(self, sample: int) -> None:
         """Make `sample` the next one.
@@ -208,9 +268,10 @@ class Transport:
         self._load(n_drop)
         self._ready, self._at = self._ready[:, n_drop:], sample
 
-    def _mark(self, *, moves: bool) -> None:
-        splice = Splice(self._tape.written, self._at, moves)
-        self._splices = (*self._splices[1 - N_SPLICES_KEPT :], splice)
+    def _mark(self, start: int, *, moves: bool) -> None:
+        """Remember what begins at a position; what was to come beyond it does not."""
+        before = [one for one in self._splices if one.start < start]
+        self._splices = (*before[1 - N_SPLICES_KEPT :], Splice(start, self._at, moves))
 
     def _load(self, n_samples: int) -> None:
         """Have so many samples ready, or all that the file still has."""

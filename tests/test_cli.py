@@ -388,10 +388,14 @@ def test_what_is_typed_while_a_model_is_loaded_is_not_echoed(
     os.close(ours)
 
 
-def test_an_account_without_a_name_is_refused(song: Path) -> None:
-    result = rtsep("live", song, "--stats-json", "")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [(["song.wav", "--stats-json", ""], "the name is empty"), ([""], "song is empty, ''")],
+)
+def test_what_has_no_name_is_refused(words: list[str], message: str) -> None:
+    result = rtsep("live", *words)
     assert result.exit_code == 2
-    assert "the name is empty" in result.stderr
+    assert message in result.stderr
 
 
 def test_options_go_before_the_settings_file(model: Path, song: Path, tmp_path: Path) -> None:

@@ -209,6 +209,25 @@ def test_late_spans_and_xruns_are_noted_where_they_were() -> None:
     assert list(desk.new_events()) == []
 
 
+def test_a_late_span_is_told_in_parts_while_it_goes_on_and_then_as_a_whole() -> None:
+    mixture = noise(2, 6000)
+    desk = make_desk(mixture)
+    desk.chain.stem_tape.append(mixture[:, :1000])
+    drive(desk, 1500)
+    assert list(desk.new_events()) == []
+    told = []
+    for _ in range(3):
+        drive(desk, 500)
+        told += desk.new_events()
+        assert list(desk.new_events()) == []
+    ends = [desk.position - OFFSET - n for n in (1000, 500, 0)]
+    assert told == [Event(start, "late", end - start) for start, end in zip([900, *ends], ends, strict=False)]
+    desk.chain.stem_tape.append(mixture[:, 1000:])
+    drive(desk, 1000)
+    assert list(desk.new_events()) == [Event(900, "late", int(desk.state["n_late_samples"]))]
+    assert list(desk.new_events()) == []
+
+
 def test_of_too_many_events_the_newest_are_told() -> None:
     desk = make_desk(noise(2, 100))
     for _ in range(3000):

@@ -19,7 +19,7 @@ from rtsep.dsp.stft import Tapers
 from rtsep.errors import DeviceError, UsageError
 from rtsep.nets import runner
 from rtsep.nets.device import arithmetic, spectra
-from rtsep.nets.device.arithmetic import N_SEGMENTS, DeviceStreams
+from rtsep.nets.device.arithmetic import N_SEGMENTS, DeviceStreams, Task
 from rtsep.nets.device.recording import Mark, explained
 from rtsep.nets.device.spectra import Framing
 from rtsep.nets.runner import Effort, Window, open_runner
@@ -251,21 +251,10 @@ def test_a_separator_takes_the_device_that_it_has(monkeypatch: pytest.MonkeyPatc
 
 
 def test_decks_are_streams_by_themselves() -> None:
-    net, window = make_net(CARD), Window(None, 2, 3)
     plan = MaskPlan(CARD, "ratio", "zeros", ("vocals", "drums"))
-    decks, alone = (
-        DeviceStreams(
-            net,
-            plan.instruments,
-            plan.recipe,
-            Framing(HANN.analysis, HANN.synthesis, CARD.hop_samples, CARD.n_bins),
-            window,
-            (2,),
-            Effort(CPU),
-            n_decks=n,
-        )
-        for n in (3, 1)
-    )
+    framing = Framing(HANN.analysis, HANN.synthesis, CARD.hop_samples, CARD.n_bins)
+    task = Task(make_net(CARD), plan.instruments, plan.recipe, framing, Effort(CPU))
+    decks, alone = (DeviceStreams(task, Window(None, 2, 3), (2,), n_decks=n) for n in (3, 1))
     rng = np.random.default_rng(0)
     for _ in range(20):
         samples = rng.uniform(-0.5, 0.5, (3, 2, 128)).astype(np.float32)

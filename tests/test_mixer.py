@@ -287,3 +287,21 @@ def test_a_fade_goes_evenly_from_what_was_heard_and_what_is_touched_leaves_it() 
     mixer.fade_to(1.0)
     assert gains() == [0, 0]
     assert len(mixer.heard) == 1
+
+
+def test_a_chain_rises_to_the_mix_follows_it_and_falls_whatever_moves() -> None:
+    mixer = Mixer(Mix({"a": Strip(-20.0)}, BUSES), 2)
+    like = Mixer(Mix({"a": Strip()}, {MAIN: Bus((2, 3))}), 4)
+    coefficients = mixer.open_silent(("a", "b"), like)
+    assert coefficients.newest.shape == (8, 4)
+    mixer.set_mute("a", True)
+    assert not coefficients.newest.any()  # nobody has let it be heard
+    mixer.become(lambda now: like)
+    mixer.rise(("a", "b"), coefficients)
+    np.testing.assert_array_equal(coefficients.newest, mixer.matrix(("a", "b")))
+    mixer.set_gain_db("a", -20.0)
+    assert coefficients.newest[0, 2] == pytest.approx(0.1)
+    assert coefficients.newest[2, 2] == 1
+    mixer.fall(coefficients)
+    mixer.set_gain_db("a", 0.0)
+    assert not coefficients.newest.any()

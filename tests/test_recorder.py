@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from rtsep.errors import AudioFileError
 from rtsep.io.files import AudioWriter, read_audio
-from rtsep.io.labels import Label
+from rtsep.io.labels import Label, from_track
 from rtsep.io.part import target_of
 from rtsep.notes import Event
 from rtsep.recorder import Recorder
@@ -315,6 +315,23 @@ def test_lost_time_is_marked_where_it_was_lost(tmp_path: Path) -> None:
         "files": ["mixture.wav", "l.wav", "r.wav"]
     }
     assert len(list(tmp_path.iterdir())) == 5
+
+
+def test_a_late_span_that_goes_on_is_in_the_marks_at_every_sync(tmp_path: Path) -> None:
+    """In a line for each, however many parts it came in."""
+    made = Session(tmp_path)
+    parts = [(800 + 100 * k, "late", 100) for k in range(10)]
+    for made.heard, made.happened, spans in (
+        (2000, parts, [(800, 1800)]),
+        (3000, [(1800, "late", 200), (800, "late", 1300)], [(800, 1800), (800, 2100)]),
+    ):
+        made.recorder._sync_due_s = 0.0
+        made.recorder.step()
+        (part,) = tmp_path.glob(".rtsep-*-marks.txt.part")
+        found = [label[:2] for label in from_track(part.read_text(), RATE_HZ)]
+        assert found == spans
+    assert [label[:2] for label in made.recorder.labels] == [(800, 2100)]
+    made.recorder.abort()
 
 
 def test_without_losses_there_are_no_marks(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 One call moves one block. At card position p (samples delivered so far) a chain plays stem position p − offset::
 
-    card inputs, source tape ─▶ intake ─▶ input tape [p, p + n): mixture, direct inputs
+    card inputs, file's reel ─▶ intake ─▶ input tape [p, p + n): mixture, direct inputs
                                                 │ at p                        │ at p − offset
     stem tape [p − offset ..) ──────────────────┼─▶ fade a ─▶ rows ◀──────────┘
                                                 ▼               │

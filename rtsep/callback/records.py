@@ -11,6 +11,10 @@ from numba.extending import intrinsic
 
 CHUNK_SAMPLES = 256
 FADE_SAMPLES = 64  # linear: the two signals are nearly the same, equal power would bump by 3 dB
+SPLICE_SAMPLES = 256  # of a file's tape: two places of a song are not the same, and shall not click
+
+REEL_SAMPLES, REEL_WRITTEN, REEL_MASK, REEL_START, N_REEL_WORDS = range(5)
+"""The words of a reel (`rtsep.reels`): a tape, and the position from which on it is played."""
 
 
 def _tape(name: str) -> list[tuple[str, type]]:
@@ -64,12 +68,17 @@ STATE = np.dtype(
         ("converted", np.int64),
         # What comes in: cables ``(n, 2)`` of card channel and tape row, and their gains.
         *_tape("input"),
-        *_tape("source"),
         ("n_input_rows", np.int64),
         ("n_card_inputs", np.int64),
         ("n_cables", np.int64),
         ("cables", np.int64),
         ("cable_gains", np.int64),
+        # A file: the reel that plays, the next one while it fades in, and words for the transport; 0 is no file.
+        ("reel", np.int64),
+        ("next_reel", np.int64),
+        ("incoming_reel", np.int64),
+        ("playing_reel", np.int64),
+        ("spliced", np.int64),
         # What is played: the address of a chain, that of the next one while it fades in, and words for the host.
         ("chain", np.int64),
         ("next_chain", np.int64),

@@ -10,19 +10,26 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Generator
 from pathlib import Path
-from typing import NoReturn
+from types import TracebackType
+from typing import TYPE_CHECKING, NoReturn
 
 from rtsep.cli.console import say
 from rtsep.cli.interrupts import hold_back, interruptible, let_through
 from rtsep.control.keys import Keyboard
 from rtsep.io.probe import Probe
 from rtsep.resume import Session, save_session
+from rtsep.settings import LiveSettings
+
+if TYPE_CHECKING:
+    from rtsep.separation import Model
 
 PROBE_EVERY_S = 1.0
 TURN_S = 0.05
+LEAVE_S = 5.0  # for a library that is being loaded when nobody wants to wait for the card any more
 FIRST_FILE = 3  # after the standard streams
 OPEN_FILES = Path("/dev/fd")
 
@@ -67,6 +74,44 @@ def _leave_files_behind() -> None:
         if int(name) >= FIRST_FILE:
             with contextlib.suppress(OSError):  # the list itself, which is closed by now
                 os.set_inheritable(int(name), False)
+
+
+class Loading:
+    """Loads and tunes the model of a session meanwhile, so that sound is back as soon as the card is.
+
+    Used as a context manager: who leaves does not wait for more than what cannot be broken off.
+    """
+
+    def __init__(self, settings: LiveSettings) -> None:
+        self._settings, self._is_wanted = settings, True
+        self._model: Model | None = None
+        self._thread = threading.Thread(target=self._run, name="rtsep-loading", daemon=True)
+
+    def __enter__(self) -> Loading:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._is_wanted = False
+        self._thread.join(LEAVE_S)
+
+    def model(self) -> Model | None:
+        """The model; None if it is not to be had, which whoever needs it will be told."""
+        self._thread.join()
+        return self._model
+
+    def _run(self) -> None:
+        from rtsep.separation import load_model, tune_model, warm_up
+
+        if not self._is_wanted:
+            return
+        with contextlib.suppress(Exception):
+            model = tune_model(self._settings, load_model(self._settings))
+            if self._is_wanted:
+                warm_up(self._settings, model)
+            self._model = model
 
 
 def wait_for_cards(session: Session) -> bool:

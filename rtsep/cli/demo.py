@@ -135,7 +135,7 @@ class VoiceFader:
 
     def __init__(self, host: Host, seconds: float | None) -> None:
         self._host, self._seconds = host, seconds
-        self._stem = "vocals" if "vocals" in host.stems else host.stems[0]
+        self._stem = "vocals" if "vocals" in host.stems else next(iter(host.stems))
         self._gain_db = host.mix.state[self._stem].gain_db
         self._is_mine = True
         self._message = ""

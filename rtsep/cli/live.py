@@ -9,13 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
+from rtsep.cli.console import say
 from rtsep.cli.measure_latency import measure
 from rtsep.cli.options import ModelOption, read_device, read_gains, read_names, read_routes
 from rtsep.cli.parts import go_on, run
-from rtsep.cli.reload import read_settings
+from rtsep.cli.reading import read_settings
 from rtsep.errors import UsageError
 from rtsep.resume import Session, take_session
-from rtsep.settings import overlay, stem_overrides
+from rtsep.settings import LiveSettings, overlay, stem_overrides
 
 EPILOG = """
 **Examples**
@@ -39,10 +40,11 @@ a device; `file:` and `device:` decide. With the desktop, `--output` names a sin
 `rtsep devices` shows the devices. Keys are shown while it runs; q or Ctrl-C ends it.
 """
 
-PLACE = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[\w.-]*):(?P<port>\d{1,6})")
+PLACE = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w.-]*):\d+")
 
 MIX = "Mix"
 PLACES = "Places"
+HANDS = "Hands"
 
 SourcesArgument = Annotated[
     list[str] | None,
@@ -156,9 +158,27 @@ WebOption = Annotated[
         "--web",
         help="A mixer in the browser. With HOST:PORT behind it, like 0.0.0.0:8737, also for other machines, by a link "
         "that the start shows.",
+        rich_help_panel=HANDS,
     ),
 ]
-KeysOption = Annotated[bool, typer.Option("--no-keys", help="Leave the keyboard alone.")]
+KeysOption = Annotated[
+    bool, typer.Option("--no-keys", help="Leave the keyboard alone.", rich_help_panel=HANDS)
+]
+FreshOption = Annotated[
+    bool,
+    typer.Option(
+        "--fresh", help="Begin with the mix of CONFIG.yaml, not as it was left.", rich_help_panel=MIX
+    ),
+]
+OscOption = Annotated[
+    str | None,
+    typer.Option(
+        "--osc",
+        metavar="[HOST:]PORT",
+        help="Listen for OSC there; without a host on this machine only.",
+        rich_help_panel=HANDS,
+    ),
+]
 ResumeOption = Annotated[Path | None, typer.Option(hidden=True)]  # for `rtsep.cli.again`
 
 
@@ -186,6 +206,8 @@ def live(
     stats_json: StatsOption = None,
     web: WebOption = False,
     no_keys: KeysOption = False,
+    osc: OscOption = None,
+    fresh: FreshOption = False,
     measure_latency: MeasureOption = False,
     resume: ResumeOption = None,
 ) -> None:
@@ -212,7 +234,12 @@ def live(
         "input": {"source": song or input_},
         "model": {"name": model, "device": device, **schedule},
         "output": {"sink": output, "record": record, "record_format": record_format, "clock": clock},
-        "control": {"stats_json": stats_json, "keys": False if no_keys else None, "web": web_tree},
+        "control": {
+            "stats_json": stats_json,
+            "keys": False if no_keys else None,
+            "web": web_tree,
+            "osc": {"listen": local(osc)} if osc is not None else None,
+        },
     }
     preset = choose_preset(karaoke=karaoke, acapella=acapella, drumless=drumless)
     mix = read_mix(preset, gain or [], mute or [], solo or [], route or [])
@@ -221,7 +248,27 @@ def live(
     if measure_latency:
         measure(settings)
     else:
-        run(Session.begin(settings, config, tree))
+        run(Session.begin(recalled(config, settings, fresh), config, tree, settings))
+
+
+def recalled(config: Path | None, settings: LiveSettings, fresh: bool) -> LiveSettings:
+    """The settings with the mix as it was left the last time that their file was played; or as they are."""
+    if config is None:
+        return settings
+    from rtsep.remembered import Memory
+
+    memory = Memory(config)
+    if fresh:
+        memory.forget()
+    now = memory.recall(settings)
+    if now is not settings:
+        say("The mix is as you left it; --fresh begins with what is written.")
+    return now
+
+
+def local(place: str) -> str:
+    """A place on a net; a port alone is one of this machine."""
+    return f"127.0.0.1:{place}" if place.isdecimal() else place
 
 
 def take_web(words: Sequence[str], *, wanted: bool) -> tuple[list[str], dict[str, Any] | None]:
@@ -229,16 +276,13 @@ def take_web(words: Sequence[str], *, wanted: bool) -> tuple[list[str], dict[str
 
     It stands among them, since what follows `--web` may as well be the song.
     """
-    places = [match for word in words if not Path(word).exists() and (match := PLACE.fullmatch(word))]
+    places = [word for word in words if PLACE.fullmatch(word) and not Path(word).exists()]
     if not wanted:
         return list(words), None
     if len(places) > 1:
-        raise UsageError(f"--web: two places are named, {places[0][0]} and {places[1][0]}; give one")
-    rest = [word for word in words if not places or word != places[0][0]]
-    if not places:
-        return rest, {}
-    host, port = places[0]["host"].strip("[]"), int(places[0]["port"])
-    return rest, {"port": port, **({"host": host} if host else {})}
+        raise UsageError(f"--web: two places are named, {places[0]} and {places[1]}; give one")
+    rest = [word for word in words if word not in places]
+    return rest, {"listen": places[0]} if places else {}
 
 
 def read_latency(text: str | None) -> float | str | None:
@@ -280,13 +324,15 @@ def read_sources(sources: Sequence[str]) -> tuple[str | None, Path | None]:
     Raises
     ------
     UsageError
-        There are two of a kind.
+        There are two of a kind, or a name is empty.
     """
     configs = [text for text in sources if text.lower().endswith((".yaml", ".yml"))]
     songs = [text for text in sources if text not in configs]
     for kind, texts in (("songs", songs), ("settings files", configs)):
         if len(texts) > 1:
             raise UsageError(f"two {kind} are named, {texts[0]!r} and {texts[1]!r}; `live` plays one")
+    if "" in songs:
+        raise UsageError("the name of the song is empty, ''. Name a file, like song.mp3, or leave it out.")
     if songs and not songs[0].startswith(("file:", "device:")) and not Path(songs[0]).is_file():
         if Path(songs[0]).is_dir():
             raise UsageError(f"{songs[0]!r} is a folder; `live` plays one file. Name one in it.")

@@ -4,40 +4,48 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from rtsep.cli.again import start_again, wait_for_cards
+from rtsep.cli.again import Loading, start_again, wait_for_cards
 from rtsep.cli.console import getting_ready, say
 from rtsep.cli.play import play, write_stats
-from rtsep.cli.reload import read_settings
+from rtsep.cli.reading import read_settings
 from rtsep.control.display import clock
 from rtsep.control.keys import Keyboard
 from rtsep.errors import CardLostError, DeviceError, UsageError
 from rtsep.io.cards import Card
 from rtsep.io.feedback import WARNING, may_howl
+from rtsep.remembered import Memory
 from rtsep.resume import Session
 from rtsep.settings import LiveSettings
 
+if TYPE_CHECKING:
+    from rtsep.separation import Model
 
-def run(session: Session) -> None:
+
+def run(session: Session, model: Model | None = None) -> None:
     """Play a session and leave its account; when its card is lost, go on in another process."""
     # The keyboard now already: what is typed while the model is loaded is not echoed.
     with Keyboard(session.settings.control.keys):
-        following = play_part(session)
+        following = play_part(session, model)
     if following is not None:
         start_again(following)
 
 
 def go_on(session: Session) -> None:
-    """The same in that process: wait for the card, until nobody wants to any more."""
+    """The same in that process: wait for the card, until nobody wants to any more, and load the model meanwhile."""
     control = session.settings.control
-    if wait_for_cards(session):
-        say(where(session))
-        run(session)
+    with Loading(session.settings) as loading:
+        if is_back := wait_for_cards(session):
+            say(where(session))
+            model = loading.model()
+    if is_back:
+        run(session, model)
     elif control.stats_json is not None:
         write_stats(control.stats_json, session.last_account(time.monotonic()))
 
 
-def play_part(session: Session) -> Session | None:
+def play_part(session: Session, model: Model | None = None) -> Session | None:
     """Play until the end, or until the card is lost; what goes on then."""
     from rtsep.host import Host
 
@@ -49,10 +57,9 @@ def play_part(session: Session) -> Session | None:
         say(default_model()[1])
     try:
         with getting_ready():
-            host = Host(session.settings)
-        if session.n_losses:
-            host.take_over(session.standing)
-        else:
+            host = Host(session.settings, model)
+        host.take_over(session.standing)
+        if not session.n_losses:
             for line in odd_wishes(session.settings, *host.cards):
                 say(line)
         play(
@@ -61,6 +68,7 @@ def play_part(session: Session) -> Session | None:
             stats_json=control.stats_json,
             read_settings=(lambda: read_settings(config, session.options)) if config else None,
             account=lambda stats: session.account(stats, host.started_s),
+            memory=Memory(config) if config else None,
         )
     except CardLostError as error:
         if not session.settings.output.resume:

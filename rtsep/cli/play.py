@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rtsep.cli.console import out, say
 from rtsep.cli.interrupts import interruptible
-from rtsep.cli.reload import Reloader
 from rtsep.cli.surfaces import surfaces
 from rtsep.control.display import Screen
 from rtsep.control.keys import Hands, Keyboard, press
@@ -19,9 +20,11 @@ from rtsep.whole import replacing
 
 if TYPE_CHECKING:
     from rtsep.host import Host
+    from rtsep.remembered import Memory
     from rtsep.settings import LiveSettings
 
 PICTURES_PER_S = 15
+KEEP_EVERY_S = 5.0  # a mix that a crash could lose
 
 Turn = Callable[[Hands], None]
 Account = Callable[[Mapping[str, Any]], Mapping[str, Any]]
@@ -35,6 +38,7 @@ def play(
     stats_json: Path | None = None,
     read_settings: Callable[[], LiveSettings] | None = None,
     account: Account = dict,
+    memory: Memory | None = None,
 ) -> None:
     """Run a session until its input ends, or until q, Ctrl-C or SIGTERM; all are a good end.
 
@@ -54,54 +58,97 @@ def play(
         Gives the settings as they stand now, for a key that has them read anew; None: no such key.
     account
         Makes what is written there of what the session counted.
+    memory
+        Keeps the mix for the next session; None: it is forgotten.
 
     What broke while the music went on is left for the caller to ask for, with ``host.check()``.
     """
-    hands, known = Hands(can_reload=read_settings is not None), None
-    reloader = Reloader(host, read_settings or (lambda: host.settings))
-    shown = reloader.message
-
-    def leave() -> None:
-        hands.quit = True
-
+    hands = Hands(can_reload=read_settings is not None)
     if host.notice is not None:
         say(host.notice)
     host.start()
     try:
         say(f"{host.model_name}: {', '.join(host.stems)}. Latency {host.latency}.")
         with (
-            interruptible(leave),
-            surfaces(host),
+            interruptible(partial(setattr, hands, "quit", True)),
             Keyboard(keys) as keyboard,
+            surfaces(host),
             Screen(out, host, hands) as screen,
         ):
             hands.can_press = keyboard.works
             if not keyboard.works:
                 say("Ctrl-C ends it.")
-            while not hands.quit and not host.wait(0.0 if keyboard.works else 1 / PICTURES_PER_S):
-                turn(hands)
-                host.board.refresh()
-                if hands.reload:
-                    hands.reload = False
-                    reloader.start()
-                if (message := reloader.message) is not shown:
-                    hands.message = shown = message
-                if (error := host.error) is not known:
-                    known = error
-                    if error is not None:  # another model has taken the place of what broke
-                        say(f"warning: {error} The music goes on.")
-                for line in host.news():
-                    say(line)
-                screen.show()
-                if (key := keyboard.read(1 / PICTURES_PER_S)) is not None:
-                    press(key, hands, host)
+            _follow(host, hands, read_settings, keyboard, screen, turn, Keeper(host, memory))
     finally:
         host.stop()
-        reloader.join()
         for line in host.summary():
             say(line)
         if stats_json is not None:
             write_stats(stats_json, account(host.stats()))
+
+
+class Keeper:
+    """Keeps the mix of a session in a memory, from time to time.
+
+    Parameters
+    ----------
+    host
+        The session.
+    memory
+        Where to; None: nowhere.
+    """
+
+    def __init__(self, host: Host, memory: Memory | None) -> None:
+        self._host, self._memory, self._next_s = host, memory, 0.0
+
+    def turn(self) -> None:
+        """Do it, if it is time."""
+        if time.monotonic() >= self._next_s:
+            self.keep()
+
+    def keep(self) -> None:
+        """Do it now; that it cannot be done is said once."""
+        self._next_s = time.monotonic() + KEEP_EVERY_S
+        if self._memory is None:
+            return
+        try:
+            self._memory.keep(self._host.now())
+        except OSError as error:
+            say(f"warning: the mix cannot be kept for the next time: {error}")
+            self._memory = None
+
+
+def _follow(
+    host: Host,
+    hands: Hands,
+    read_settings: Callable[[], LiveSettings] | None,
+    keyboard: Keyboard,
+    screen: Screen,
+    turn: Turn,
+    keeper: Keeper,
+) -> None:
+    """Picture after picture, and key after key, until it is over."""
+    shown, known = host.message, None
+    while not hands.quit and not host.wait(0.0 if keyboard.works else 1 / PICTURES_PER_S):
+        turn(hands)
+        if hands.reload and read_settings is not None:
+            hands.reload = False
+            host.ask(
+                "settings", "reading the settings anew ...", read_settings, "The settings are read anew; "
+            )
+        if (message := host.message) is not shown:
+            hands.message = shown = message
+        if (error := host.error) is not known:
+            known = error
+            if error is not None:  # another model has taken the place of what broke
+                say(f"warning: {error} The music goes on.")
+        for line in host.news():
+            say(line)
+        keeper.turn()
+        screen.show()
+        if (key := keyboard.read(1 / PICTURES_PER_S)) is not None:
+            press(key, hands, host)
+    keeper.keep()
 
 
 def write_stats(path: Path, stats: Mapping[str, Any]) -> None:

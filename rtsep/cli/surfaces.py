@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rtsep.cli.console import say
 from rtsep.config import user_folder
+from rtsep.settings import read_place
 
 if TYPE_CHECKING:
     from rtsep.host import Host
@@ -25,6 +26,12 @@ def surfaces(host: Host) -> Iterator[None]:
     """
     control = host.settings.control
     with ExitStack() as opened:
+        if control.osc is not None:
+            from rtsep.control.osc import OscSurface
+
+            where, clients = read_place(control.osc.listen), map(read_place, control.osc.clients)
+            opened.enter_context(OscSurface(host, *where, list(clients)))
+            say(f"OSC: {control.osc.listen} (UDP)")
         if control.web is not None:
             _open_web(host, control.web, opened)
         yield
@@ -35,7 +42,8 @@ def _open_web(host: Host, web: WebSettings, opened: ExitStack) -> None:
     from rtsep.control.web.invitation import is_loopback, keep_token
     from rtsep.control.web.link import WebSurface
 
-    token = "" if is_loopback(web.host) else keep_token(user_folder())
-    surface = opened.enter_context(WebSurface(host, web.host, web.port, token, say))
+    where, port = read_place(web.listen)
+    token = "" if is_loopback(where) else keep_token(user_folder())
+    surface = opened.enter_context(WebSurface(host, where, port, token, say))
     for line in surface.invitation():
         say(line)

@@ -6,6 +6,7 @@ pictures: in place on a terminal, as plain lines anywhere else.
 
 from __future__ import annotations
 
+import math
 import textwrap
 import time
 from collections.abc import Iterable, Iterator
@@ -16,8 +17,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from rtsep.control.keys import BINDINGS, Hands, format_db
-from rtsep.control.player import Player, Status, Strip, Transport
+from rtsep.board import Board
+from rtsep.control.keys import BINDINGS, Hands, scene_names
+from rtsep.control.player import Player, Status, Transport
+from rtsep.control.rows import Row, rows
 from rtsep.stream import Latency
 
 FLOOR_DBFS = -60.0
@@ -25,9 +28,18 @@ FLOOR_DBFS = -60.0
 ZONES_DBFS = ((-18.0, "green"), (-6.0, "yellow"), (0.0, "red"))
 PLAIN_LINE_EVERY_S = 1.0
 
-NAME_COLUMNS = 13
+NAME_COLUMNS = 13  # fewer on a narrow screen
 GAIN_COLUMNS = 9
-FLAG_COLUMNS = 4
+FLAG_COLUMNS = 9
+LEAST_METER_COLUMNS = 4
+#: Buttons of a row, as they are shown when they are pressed.
+BUTTONS = (
+    ("mute", "M", "bold white on red"),
+    ("solo", "S", "bold black on yellow"),
+    ("invert", "I", "bold white on blue"),
+    ("cue", "C", "bold black on green"),
+)
+N_SCENE_KEYS = 12
 #: Marker, number, spaces between the columns.
 OTHER_COLUMNS = 6
 
@@ -43,10 +55,12 @@ class Marks:
     line: str
     playing: str
     paused: str
+    knob: str
+    cursor: str
 
 
-UNICODE = Marks(rms="█", peak="▒", rest="·", selected="▸", line="─", playing="▶", paused="‖")
-ASCII = Marks(rms="#", peak="=", rest=".", selected=">", line="-", playing=">", paused="|")
+UNICODE = Marks("█", "▒", "·", "▸", "─", "▶", "‖", "┃", "▏")
+ASCII = Marks("#", "=", ".", ">", "-", ">", "|", "|", "_")
 
 
 def draw(player: Player, hands: Hands, width: int, marks: Marks = UNICODE) -> Text:
@@ -67,61 +81,86 @@ def draw(player: Player, hands: Hands, width: int, marks: Marks = UNICODE) -> Te
 
 
 def _lines(player: Player, hands: Hands, width: int, marks: Marks) -> Iterator[Text]:
-    status = player.status()
-    stems = tuple(status.peak_dbfs)  # not the player's, which may be those of another model by now
-    for number, stem in enumerate(stems):
-        is_selected = number == min(hands.selected, len(stems) - 1)
-        yield _strip_line(number, stem, player, status, is_selected, width, marks)
-    yield _bus_line(status.main_dbfs, width, marks)
+    status, board = player.status(), player.board
+    found = rows(board)
+    for place, row in enumerate(found):
+        is_selected = place == min(hands.selected, len(found) - 1)
+        yield _row_line(row, board, status, is_selected, width, marks)
     yield Text("")
     transport = player.transport
     if transport is None:
         yield Text(f"live   {clock(status.position_s)}")
     else:
         yield _transport_line(transport, hands, width, marks)
-    yield health_line(status)
+    yield health_line(status, is_dry=bool(board["/bypass"]), records=bool(board.get("/record")))
+    yield from _filled(scene_chunks(board), width)
     yield from _filled(latency_chunks(player.latency), width)
     yield from _filled(help_chunks(player, hands), width)
-    for line in textwrap.wrap(hands.message, width) or [""]:
+    said = hands.message if hands.prompt is None else f"{hands.prompt.label}{hands.prompt.text}{marks.cursor}"
+    for line in textwrap.wrap(said, width, drop_whitespace=False) or [""]:
         yield Text(line, style="italic")
 
 
-def _strip_line(
-    number: int, stem: str, player: Player, status: Status, selected: bool, width: int, marks: Marks
-) -> Text:
-    """``▸1 vocals       ████▒▒······   -12.0 dB M S``."""
-    strip = player.mix.state[stem]
-    line = Text(f"{marks.selected if selected else ' '}{number + 1} {_fitted(stem)} ")
+def _row_line(row: Row, board: Board, status: Status, selected: bool, width: int, marks: Marks) -> Text:
+    """``▸1 vocals       ████▒▒······   -12.0 dB MS    L25``."""
+    columns = _meter_columns(width)
+    name = row.label[: _name_columns(width)].ljust(_name_columns(width))
+    line = Text(f"{marks.selected if selected else ' '}{row.number or ' '} {name} ")
     if selected:
         line.stylize("bold")
-    line.append(meter(status.peak_dbfs[stem], status.rms_dbfs[stem], _meter_columns(width), marks))
-    line.append(f" {format_db(strip.gain_db):>{GAIN_COLUMNS}} ")
-    line.append_text(_flags(strip))
-    return line
+    if (level := _level(row, status)) is not None:
+        line.append(meter(*level, columns, marks))
+    else:
+        line.append(slider(board.position(row.fader), columns, marks))
+    value = board.parameter(row.fader).scale.tell(board[row.fader])
+    line.append(f" {value:>{GAIN_COLUMNS}} ")
+    return line.append_text(_flags(row, board))
 
 
-def _bus_line(main_dbfs: float, width: int, marks: Marks) -> Text:
-    """The main bus: its peak, and the same in figures."""
-    level = f"{main_dbfs:.1f} dBFS" if main_dbfs > FLOOR_DBFS else "silent"
-    line = Text(f"   {_fitted('main')} ", style="bold")
-    line.append(meter(main_dbfs, main_dbfs, _meter_columns(width), marks))
-    return line.append(f" {level:>{GAIN_COLUMNS + 1}}")
+def _level(row: Row, status: Status) -> tuple[float, float] | None:
+    """Peak and RMS in dBFS of what is measured."""
+    if row.number:
+        return status.peak_dbfs.get(row.label, -math.inf), status.rms_dbfs.get(row.label, -math.inf)
+    return (status.main_dbfs, status.main_dbfs) if row.folder == "/bus/main" else None
 
 
-def _fitted(name: str) -> str:
-    """A name in its column."""
-    return name[:NAME_COLUMNS].ljust(NAME_COLUMNS)
+def slider(position: float, width: int, marks: Marks) -> Text:
+    """Where a fader without a meter stands: ``────┃─────``."""
+    place = round(position * (width - 1))
+    bar = Text(marks.line * place, style="dim")
+    bar.append(marks.knob, style="bold")
+    return bar.append(marks.line * (width - 1 - place), style="dim")
+
+
+def _name_columns(width: int) -> int:
+    return max(
+        4, min(NAME_COLUMNS, width - OTHER_COLUMNS - GAIN_COLUMNS - FLAG_COLUMNS - LEAST_METER_COLUMNS)
+    )
 
 
 def _meter_columns(width: int) -> int:
-    return max(4, width - OTHER_COLUMNS - NAME_COLUMNS - GAIN_COLUMNS - FLAG_COLUMNS)
+    rest = width - OTHER_COLUMNS - _name_columns(width) - GAIN_COLUMNS - FLAG_COLUMNS
+    return max(LEAST_METER_COLUMNS, rest)
 
 
-def _flags(strip: Strip) -> Text:
+def _flags(row: Row, board: Board) -> Text:
+    """Buttons that are pressed, and the pan where it is turned: ``MSIC L25``."""
     flags = Text()
-    flags.append("M" if strip.mute else " ", style="bold white on red" if strip.mute else "")
-    flags.append(" ")
-    return flags.append("S" if strip.solo else " ", style="bold black on yellow" if strip.solo else "")
+    for field, letter, style in BUTTONS:
+        is_on = row.address(field) in board and board[row.address(field)]
+        flags.append(letter if is_on else " ", style=style if is_on else "")
+    pan = float(board[row.address("pan")]) if row.address("pan") in board else 0.0
+    if pan:
+        flags.append(f" {'L' if pan < 0 else 'R'}{abs(100 * pan):.0f}")
+    return flags
+
+
+def scene_chunks(board: Board) -> Iterator[Text]:
+    """``scenes F1 everything  F2 karaoke ..``, with the one that was recalled in bold."""
+    yield Text("scenes ", style="dim")
+    for number, name in enumerate(scene_names(board), 1):
+        style = "bold" if name == board["/scene/current"] else "dim"
+        yield Text.assemble((f"F{number} " if number <= N_SCENE_KEYS else "", "dim"), (name, style), "  ")
 
 
 def meter(peak_dbfs: float, rms_dbfs: float, width: int, marks: Marks = UNICODE) -> Text:
@@ -155,7 +194,7 @@ def _transport_line(transport: Transport, hands: Hands, width: int, marks: Marks
     return Text(f"{marks.paused if transport.paused else marks.playing} {now} {''.join(bar)} {end}")
 
 
-def health_line(status: Status) -> Text:
+def health_line(status: Status, *, is_dry: bool = False, records: bool = False) -> Text:
     """Load, late blocks, xruns, and whether the mixture is heard in place of stems; red where they hurt."""
     line = Text("load ")
     line.append(f"{status.load:.0%}", style="red" if status.load > 1 else "green")
@@ -165,18 +204,18 @@ def health_line(status: Status) -> Text:
     line.append(f"{status.n_xruns}", style="red" if status.n_xruns else "")
     if status.n_moves:
         line.append(f"   update {status.update_hops} hops, changed {status.n_moves} times", style="yellow")
-    return line.append("   mixture" if status.is_late else "", style="red")
+    line.append("   mixture" if status.is_late else "", style="red")
+    line.append("   dry" if is_dry else "", style="bold yellow")
+    return line.append("   recording" if records else "", style="bold red")
 
 
 def help_chunks(player: Player, hands: Hands) -> Iterator[Text]:
-    """The keys that work here, each with what it does."""
+    """The keys that work here, or the most important of them, each with what it does."""
     if not hands.can_press:
         yield Text.assemble(("Ctrl-C", "bold"), " ends it", style="dim")
         return
     for binding in BINDINGS:
-        if binding.needs_file and player.transport is None:
-            continue
-        if hands.can_reload or not binding.needs_settings:
+        if binding.works(player, hands) and (binding.is_basic or hands.shows_keys):
             yield Text.assemble((binding.label, "bold"), " ", binding.what, "  ", style="dim")
 
 

@@ -6,7 +6,7 @@ A surface (keys, screen, later MIDI, OSC and the web) is a thin view: it reads a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from rtsep.board import Board
@@ -123,7 +123,7 @@ class Player(Protocol):
     """A running session."""
 
     @property
-    def stems(self) -> tuple[str, ...]:
+    def stems(self) -> Iterable[str]:
         """The stems, in the model's order."""
 
     @property

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Literal
 
 from rtsep import realtime
-from rtsep.errors import DeviceError
-from rtsep.io.cards import Card, Direction, born_with_it, portaudio
+from rtsep.errors import CardBusyError, DeviceError
+from rtsep.io.cards import Card, Direction, born_with_it, is_busy, portaudio
 from rtsep.io.watchdog import Watchdog
 
 CLOSE_S = 5.0
@@ -43,7 +43,7 @@ class CardDriver:
     Raises
     ------
     DeviceError
-        A card has not that many channels, or refuses.
+        A card has not that many channels, or refuses; `CardBusyError` if somebody else has it.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class CardDriver:
             )
         except (sd.PortAudioError, ValueError) as error:
             names = " and ".join(card.full_name for card, _ in ends if card is not None)
-            raise DeviceError(
+            raise (CardBusyError if is_busy(error) else DeviceError)(
                 f"{names} cannot be opened with {n_inputs} inputs and {n_outputs} outputs at {sample_rate_hz} Hz: "
                 f"{error}. `rtsep devices` shows what each can do; both ends must be of one host API."
             ) from error

@@ -22,6 +22,7 @@ WITHOUT_CARD: dict[Direction, str] = {
 }
 DEFAULT_CARD = "default"  # the system's choice
 WASAPI = "Windows WASAPI"  # PortAudio's name of it
+DEVICE_UNAVAILABLE = -9985  # paDeviceUnavailable: there, but somebody else has it, perhaps we ourselves
 PREFERRED_RATE_HZ = 44100  # the models' own: nothing need be converted
 USUAL_RATES_HZ = (8000, 16000, 22050, 32000, 44100, 48000, 88200, 96000, 176400, 192000)
 
@@ -209,14 +210,20 @@ def rates_hz(card: Card, direction: Direction) -> list[int]:
     return [hz for hz in sorted(asked_hz) if _takes(inputs, outputs, hz)]
 
 
+def is_busy(error: Exception) -> bool:
+    """Whether PortAudio refuses a device for somebody else has it."""
+    return error.args[1:2] == (DEVICE_UNAVAILABLE,)
+
+
 def _takes(inputs: Card | None, outputs: Card | None, rate_hz: int) -> bool:
-    """Whether both cards, as far as they are there, run at a rate."""
+    """Whether both cards, as far as they are there, run at a rate; one that cannot be asked now is trusted to."""
     sd = portaudio()
-    try:
-        if inputs is not None:
-            sd.check_input_settings(inputs.index, samplerate=rate_hz, extra_settings=inputs.settings())
-        if outputs is not None:
-            sd.check_output_settings(outputs.index, samplerate=rate_hz, extra_settings=outputs.settings())
-    except (sd.PortAudioError, ValueError):
-        return False
+    for card, check in ((inputs, sd.check_input_settings), (outputs, sd.check_output_settings)):
+        if card is None:
+            continue
+        try:
+            check(card.index, samplerate=rate_hz, extra_settings=card.settings())
+        except (sd.PortAudioError, ValueError) as error:
+            if not is_busy(error):
+                return False
     return True

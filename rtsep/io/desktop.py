@@ -28,7 +28,7 @@ from typing import IO
 
 import platformdirs
 
-from rtsep.errors import DeviceError, UsageError
+from rtsep.errors import CardBusyError, DeviceError, UsageError
 from rtsep.io.card_driver import CardDriver
 from rtsep.io.cards import DEFAULT_CARD, Card, find_card
 from rtsep.io.pactl import Sink, Stream, default_sink, list_modules, list_sinks, list_streams, pactl
@@ -321,7 +321,7 @@ def _lock(path: Path) -> IO[bytes]:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         file.close()
-        raise DeviceError(
+        raise CardBusyError(
             "another `rtsep live --input desktop` is running, and the desktop has one sound. End that one first."
         ) from None
     return file

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 Level = Literal["audio", "engine", "helper"]
 """Who goes first: ``audio`` (what calls the callback), then ``engine`` and ``helper`` (the networks' threads, who
-work while the engine waits for them, and so stand beside it), then everything else."""
+work while the engine waits for them, and what reads a file: they stand beside it), then everything else."""
 
 HELPER_NAME = "rtsep-network"
 """How the names of the threads begin that work for an engine while it waits."""

@@ -12,11 +12,11 @@ from rtsep.board import Board
 from rtsep.host import Status
 from rtsep.io.files import AudioReader, AudioWriter
 from rtsep.knobs import mix_controls, scene_controls, transport_controls
-from rtsep.mix import MAIN, Bus, Mix, Strip
+from rtsep.mix import MAIN, Bus, Group, Mix, Strip
 from rtsep.mixer import Mixer
+from rtsep.reels import Reels
 from rtsep.scenes import Scenes, SceneStore
 from rtsep.stream import Latency
-from rtsep.tape import Tape
 from rtsep.transport import Transport
 
 RATE_HZ = 8000
@@ -32,7 +32,14 @@ class StillSession:
 
     def __init__(self, folder: Path | None, stems: tuple[str, ...] = STEMS) -> None:
         self.stems = stems
-        self.mix = Mixer(Mix(dict.fromkeys(stems, Strip()), {MAIN: Bus((0, 1))}), 2)
+        vocals = frozenset({"vocals"})
+        mix = Mix(
+            dict.fromkeys(stems, Strip()),
+            {MAIN: Bus((0, 1))},
+            groups={"vocals": Group(vocals), "instrumental": Group(vocals, is_all_but=True)},
+            sides=("vocals", "instrumental"),
+        )
+        self.mix = Mixer(mix, 2)
         self.heard_samples = 0
         self.transport: Transport | None = None
         levels_dbfs = dict(zip(stems, (-6.0, -0.5, -math.inf, -40.0), strict=False))
@@ -41,11 +48,18 @@ class StillSession:
             with AudioWriter(folder / "song.wav", RATE_HZ, 2) as writer:
                 writer.write(np.zeros((2, round(FILE_S * RATE_HZ)), np.float32))
             reader = AudioReader(folder / "song.wav")
-            self.transport = Transport(reader, Tape(2, 1 << 18), RATE_HZ, lambda: self.heard_samples)
+            self.transport = Transport(reader, Reels(1 << 18), RATE_HZ, self.heard, self.heard)
         self.board = Board(together=self.mix.together)
         scenes = Scenes(self.board, self.mix, SceneStore(None), lambda: stems)
-        controls = (mix_controls(self.mix, stems), transport_controls(self.transport), scene_controls(scenes))
+        controls = (
+            mix_controls(self.mix, stems),
+            transport_controls(lambda: self.transport),
+            scene_controls(scenes),
+        )
         self.board.replace(itertools.chain(*controls))
+
+    def heard(self) -> int:
+        return self.heard_samples
 
     def play_until(self, position_s: float) -> None:
         assert self.transport is not None

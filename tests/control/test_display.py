@@ -11,7 +11,7 @@ from rich.console import Console
 from session import StillSession
 
 from rtsep.control.display import ASCII, UNICODE, Screen, clock, draw, meter, plain_line
-from rtsep.control.keys import Hands
+from rtsep.control.keys import BINDINGS, Hands, press
 
 
 @pytest.mark.parametrize("width", [40, 41, 57, 80, 120, 200])
@@ -24,7 +24,7 @@ def test_no_line_is_wider_than_the_terminal_and_none_is_lost(width: int, marks, 
     text = draw(song, hands, width, marks).plain
     assert max(len(line.rstrip()) for line in text.splitlines()) <= width
     for stem in song.stems:
-        assert f" {stem[:13]}" in text
+        assert f" {stem[:12]}" in text
     for word in (
         "latency 172.9 ms",
         "card input 8.0",
@@ -43,14 +43,15 @@ def test_no_line_is_wider_than_the_terminal_and_none_is_lost(width: int, marks, 
 def test_what_the_mix_is_can_be_read(card: StillSession) -> None:
     card.mix.set_gain_db("vocals", -12.0)
     card.mix.set_mute("vocals", True)
+    card.mix.set_pan("vocals", -0.25)
     card.mix.set_solo("bass", True)
     card.mix.set_gain_db("bass", -math.inf)
     vocals, drums, bass = draw(card, Hands(selected=1), 80).plain.splitlines()[:3]
     assert vocals.startswith(" 1 vocals ")
-    assert vocals.rstrip().endswith("-12.0 dB M")
+    assert vocals.rstrip().endswith("-12.0 dB M    L25")
     assert drums.startswith("▸2 drums ")
     assert drums.rstrip().endswith("+0.0 dB")
-    assert bass.rstrip().endswith("-inf dB   S")
+    assert bass.rstrip().endswith("-inf dB  S")
 
 
 def test_keys_that_cannot_come_are_not_shown(song: StillSession) -> None:
@@ -63,8 +64,17 @@ def test_keys_that_cannot_come_are_not_shown(song: StillSession) -> None:
 def test_a_card_has_neither_a_tape_nor_its_keys(card: StillSession) -> None:
     text = draw(card, Hands(), 80).plain
     assert "live   1:05" in text
-    assert "loop" not in text
+    assert "loop" not in draw(card, Hands(shows_keys=True), 80).plain
     assert "q quit" in text
+
+
+def test_all_keys_are_shown_on_demand(song: StillSession) -> None:
+    hands = Hands()
+    assert "loop from here" not in draw(song, hands, 80).plain
+    press("?", hands, song)
+    text = draw(song, hands, 80).plain.replace("\n", " ")
+    for binding in BINDINGS:
+        assert (f"{binding.label} {binding.what}" in text) == binding.works(song, hands)
 
 
 def test_what_hurts_is_red(card: StillSession) -> None:

@@ -204,6 +204,26 @@ def test_a_server_that_is_killed_and_comes_back(server: Server, opened: ExitStac
     assert live.left() == []
 
 
+def test_the_model_is_loaded_while_the_card_is_gone(
+    server: Server, opened: ExitStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log.txt"
+    monkeypatch.setenv("OUTSIDE_SLOW", f"0.2 {log}")
+    live = Live(server, tmp_path, {**CARD, "model": {"name": "slow"}})
+    opened.callback(live.close)
+    live.wait_for("Latency")
+    n_loaded = log.read_text().count("loaded")
+    server.kill()
+    live.wait_for(GONE)
+    until(lambda: log.read_text().count("loaded") > n_loaded, "nothing was loaded")
+    server.start()
+    live.wait_for("Latency", 2)
+    live.press("q")
+    assert live.end() == 0
+    assert log.read_text().count("loaded") <= 2 * n_loaded  # and not again when the card was back
+    assert live.left() == []
+
+
 def test_a_song_goes_on_at_its_sample(server: Server, opened: ExitStack, tmp_path: Path) -> None:
     song = noise(60)
     song[1] = -song[0]  # all side

@@ -74,6 +74,9 @@ class Live:
         wait_for(lambda: self.process.poll() is not None or "Latency" in self.said, "rtsep to play", LIVE_S)
         assert self.process.poll() is None, self.said
 
+    def press(self, key: str) -> None:
+        os.write(self._terminal, key.encode())
+
     def end(self, how: str) -> None:
         """As a person would: the key q, or a signal by its name."""
         if how != "q":
@@ -189,6 +192,26 @@ def test_applications_are_moved_and_later_ones_follow_and_all_are_put_back(serve
         assert is_as_before(server)
         server.pactl("set-default-sink", "other")  # and who has a wish, has it again
         assert server.places == {"early": "other", "pinned": "card", "late": "other", "elsewhere": "other"}
+
+
+def test_another_sink_takes_over_while_it_plays_or_the_first_plays_on(server: Server, tmp_path: Path) -> None:
+    """The desktop is there once: the one that plays lets go of it first, and takes it again if that was in vain."""
+    settings = tmp_path / "live.yaml"
+    settings.write_text("output: {sink: card}")
+    with server.playing("player"), live(server, str(settings)) as session:
+        session.wait_until_it_plays()
+        assert server.places == {"player": SINK_NAME, "rtsep": "card"}
+        settings.write_text("output: {sink: other}")
+        session.press("r")
+        wait_for(lambda: "read anew; midside plays" in session.said, "the other sink")
+        assert server.places == {"player": SINK_NAME, "rtsep": "other"}
+        settings.write_text("output: {sink: bathroom}")
+        session.press("r")
+        wait_for(lambda: "no sink of the sound server fits" in session.said, "the refusal")
+        assert server.places == {"player": SINK_NAME, "rtsep": "other"}
+        session.end("q")
+        assert server.places == {"player": "card"}
+        assert is_as_before(server)
 
 
 @pytest.mark.parametrize("how", ["q", "SIGHUP"])

@@ -3,7 +3,8 @@
 `midside` is transparent: its two stems are the mixture. `faulty` is any model or separator whose engine is held up, or
 breaks, at a sample that the environment names: ``OUTSIDE_FAULT="midside 44100 0.5"`` sleeps half a second when sample
 44100 after the first sound comes in, ``0.1x10`` ten times a tenth of a second, once in each update from there on;
-``raise`` in place of the seconds raises an exception there.
+``raise`` in place of the seconds raises an exception there. `slow` is `midside` that takes its time to load: so many
+seconds as ``OUTSIDE_SLOW="1.5 FILE"`` says; the file is there when it begins and longer when it has ended.
 """
 
 from __future__ import annotations
@@ -107,6 +108,15 @@ class Faulty:
             synthesis_hops=schedule.synthesis_hops,
         )
         return FaultyStream(inner, self._at, self._fault)
+
+
+def open_slow(folder: object, options: Options) -> MidSide:
+    seconds, path = os.environ["OUTSIDE_SLOW"].split()
+    with open(path, "a", encoding="utf-8", buffering=1) as file:  # noqa: PTH123
+        file.write("begun\n")
+        time.sleep(float(seconds))
+        file.write("loaded\n")
+    return MidSide()
 
 
 def open_faulty(folder: object, options: Options) -> Faulty:

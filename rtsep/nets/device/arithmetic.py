@@ -12,6 +12,7 @@ What stands between the bars, and both copies, is one recording for every number
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -40,8 +41,9 @@ class _Columns(Protocol):
     def reset(self) -> None: ...
 
 
-class _Core:
-    """All that happens on the device, on memory that stays where it is.
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What is to be done on the device, whether in streams or with whole recordings.
 
     Parameters
     ----------
@@ -51,34 +53,41 @@ class _Core:
         What becomes of their masks.
     framing
         Windows, hop, bins.
+    effort
+        Device and precision.
+    """
+
+    net: SeparationNet
+    instruments: Sequence[str]
+    recipe: MaskRecipe
+    framing: Framing
+    effort: Effort
+
+
+class _Core:
+    """All that happens on the device, on memory that stays where it is.
+
+    Parameters
+    ----------
+    task
+        What is done.
     window
         Context, update and lookahead.
     sizes
         The numbers of frames that may be wanted.
-    effort
-        Device and precision.
     n_decks
         Streams side by side.
     """
 
-    def __init__(
-        self,
-        net: SeparationNet,
-        instruments: Sequence[str],
-        recipe: MaskRecipe,
-        framing: Framing,
-        window: Window,
-        sizes: Sequence[int],
-        effort: Effort,
-        n_decks: int,
-    ) -> None:
-        self._net, self._recipe, device = net, recipe, effort.device
-        self._reach, n_stems = window.update_hops + window.lookahead_frames, len(recipe.chosen)
+    def __init__(self, task: Task, window: Window, sizes: Sequence[int], n_decks: int) -> None:
+        net, framing, device = task.net, task.framing, task.effort.device
+        self._net, self._recipe = net, task.recipe
+        self._reach, n_stems = window.update_hops + window.lookahead_frames, len(task.recipe.chosen)
         self._spectra = Spectra(
             framing, device, n_decks, n_stems, window.update_hops, self._reach, max(sizes)
         )
-        unets = [net.unets[name] for name in instruments]
-        networks = Networks(unets, net.spec, device, KINDS[effort.precision])
+        unets = [net.unets[name] for name in task.instruments]
+        networks = Networks(unets, net.spec, device, KINDS[task.effort.precision])
         silent = float(compress(np.zeros(1, np.float32), net.spec.input_exponent)[0])
         self._networks: _Columns
         if window.context_frames is None:
@@ -123,29 +132,17 @@ class _Core:
 class DeviceStreams:
     """Streams on a device, all at the same instant; see `_Core` for what it takes."""
 
-    def __init__(
-        self,
-        net: SeparationNet,
-        instruments: Sequence[str],
-        recipe: MaskRecipe,
-        framing: Framing,
-        window: Window,
-        sizes: Sequence[int],
-        effort: Effort,
-        n_decks: int = 1,
-    ) -> None:
-        window.check(net.spec.time_multiple)
-        device = effort.device
-        core = _Core(net, instruments, recipe, framing, window, sizes, effort, n_decks)
+    def __init__(self, task: Task, window: Window, sizes: Sequence[int], n_decks: int = 1) -> None:
+        window.check(task.net.spec.time_multiple)
+        device, precision = task.effort.device, task.effort.precision
+        core = _Core(task, window, sizes, n_decks)
         self._core, self._device, self._lane = core, device, Lane(device)
         self._host_samples = host_zeros(tuple(core.samples.shape), device)
         self._host_stems = {
             size: host_zeros(tuple(stems.shape), device) for size, stems in core.stems.items()
         }
-        self._see = self._lane.record(self._give_and(core.see), effort.precision)
-        self._separate = {
-            size: self._lane.record(self._give_and_take(size), effort.precision) for size in sizes
-        }
+        self._see = self._lane.record(self._give_and(core.see), precision)
+        self._separate = {size: self._lane.record(self._give_and_take(size), precision) for size in sizes}
         self.reset()
 
     def _give_and(self, work: Callable[[], None]) -> Callable[[], None]:
@@ -235,25 +232,17 @@ class DeviceSegments:
 
     Parameters
     ----------
-    net, instruments, recipe, framing, effort
-        See `_Core`.
+    task
+        What is done.
     segment_frames
         Frames that the networks see at once.
     """
 
-    def __init__(
-        self,
-        net: SeparationNet,
-        instruments: Sequence[str],
-        recipe: MaskRecipe,
-        framing: Framing,
-        segment_frames: int,
-        effort: Effort,
-    ) -> None:
-        device, window = effort.device, Window(segment_frames, segment_frames)
-        self._core = _Core(net, instruments, recipe, framing, window, (segment_frames,), effort, 1)
+    def __init__(self, task: Task, segment_frames: int) -> None:
+        device, window = task.effort.device, Window(segment_frames, segment_frames)
+        self._core = _Core(task, window, (segment_frames,), 1)
         self._device, self._stems = device, self._core.stems[segment_frames]
-        self._n_segment = segment_frames * framing.hop_samples
+        self._n_segment = segment_frames * task.framing.hop_samples
         self._last = Mark()  # behind the last update
         self.delay_samples = N_SEGMENTS * self._n_segment
         self._comes, self._works, self._goes = Lane(device), Lane(device), Lane(device)
@@ -263,7 +252,9 @@ class DeviceSegments:
         n_update, n_stems = self.delay_samples, len(self._stems)
         self._host_samples = [host_zeros((N_CHANNELS, n_update), device) for _ in range(2)]
         self._host_stems = [host_zeros((n_stems, N_CHANNELS, n_update), device) for _ in range(2)]
-        self._separate = self._works.record(lambda: self._core.separate(segment_frames), effort.precision)
+        self._separate = self._works.record(
+            lambda: self._core.separate(segment_frames), task.effort.precision
+        )
         self.reset()
 
     def see(self, samples: Audio) -> None:

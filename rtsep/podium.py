@@ -1,0 +1,174 @@
+"""Where a performer stands: the board of a session, its scenes, and what takes time when it is asked for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Protocol
+
+from rtsep.board import Board, Control
+from rtsep.errors import DeviceError
+from rtsep.io.cards import Card, lasting_name, list_cards
+from rtsep.knobs import mix_controls, scene_controls, transport_controls
+from rtsep.mixer import Mixer
+from rtsep.parameters import ROWS
+from rtsep.scales import Text, Value
+from rtsep.scenes import Scenes, SceneStore
+from rtsep.settings import LiveSettings
+from rtsep.stream import Latency
+from rtsep.transport import Transport
+from rtsep.wishes import Wishes
+from rtsep.zoo import list_models
+
+REFRESH_S = 1 / 30
+
+
+class Session(Protocol):
+    """What is played on: a `rtsep.host.Host`."""
+
+    @property
+    def settings(self) -> LiveSettings:
+        """Those that it plays by."""
+
+    @property
+    def model_name(self) -> str:
+        """The model that makes them."""
+
+    @property
+    def mix(self) -> Mixer:
+        """The faders."""
+
+    @property
+    def transport(self) -> Transport | None:
+        """The tape machine, if the input is a file."""
+
+    @property
+    def cards(self) -> tuple[Card | None, Card | None]:
+        """At the input and the output."""
+
+    @property
+    def latency(self) -> Latency:
+        """From input to output."""
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether a take is written now."""
+
+    def record(self, on: bool, /) -> None:
+        """Begin or end a take."""
+
+    def change(self, settings: LiveSettings, /) -> int:
+        """Play by other settings; by how many samples the latency has grown."""
+
+
+class Podium:
+    """The board of a session, and all that stands behind it.
+
+    Parameters
+    ----------
+    session
+        What is played on.
+    stems
+        Gives those that play now.
+    scenes
+        Where scenes are kept.
+
+    Attributes
+    ----------
+    board : Board
+        Everything that can be moved, by its address.
+    """
+
+    def __init__(self, session: Session, stems: Callable[[], tuple[str, ...]], scenes: SceneStore) -> None:
+        self._session, self._stems = session, stems
+        self.board = Board(together=session.mix.together)
+        fade_s = session.settings.control.scene_fade_s
+        self._scenes = Scenes(self.board, session.mix, scenes, stems, fade_s)
+        self._wishes, self._is_over = Wishes(), threading.Event()
+        self.put_controls()
+
+    @property
+    def message(self) -> str:
+        """What became of the last change that took time."""
+        return self._wishes.message
+
+    def open(self) -> None:
+        """Find what changes by itself, until it is closed: settings that are read anew, a take that ended."""
+        threading.Thread(target=self._watch, name="rtsep-board", daemon=True).start()
+
+    def _watch(self) -> None:
+        while not self._is_over.wait(REFRESH_S):
+            self.board.refresh()
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        self._is_over.set()
+        self._wishes.close()
+
+    def join(self, timeout_s: float | None = None) -> None:
+        """Wait for what was asked for and is under way."""
+        self._wishes.join(timeout_s)
+
+    def put_controls(self) -> None:
+        """Have on the board all that can be moved with what plays now."""
+        self.board.replace(self._controls())
+
+    def ask(self, what: str, doing: str, settings: Callable[[], LiveSettings], done: str = "") -> None:
+        """See `Host.ask`."""
+        self._wishes.ask(what, doing, lambda: done + self._change(settings()))
+
+    def _change(self, settings: LiveSettings) -> str:
+        session = self._session
+        n_samples = session.change(settings)
+        latency = session.latency
+        ms, total_ms = latency.ms(abs(n_samples)), latency.ms(latency.total_samples)
+        moved = f" {ms:.0f} ms were {'repeated' if n_samples > 0 else 'left out'}." if n_samples else ""
+        return f"{session.model_name} plays; latency {total_ms:.0f} ms.{moved}"
+
+    def _controls(self) -> Iterator[Control]:
+        session = self._session
+        yield from mix_controls(session.mix, self._stems())
+        yield from transport_controls(lambda: session.transport)
+        yield from scene_controls(self._scenes)
+        yield Control(ROWS["/record"], lambda: session.is_recording, self._record)
+        yield self._wish("/input/source", lambda: session.settings.input.source, self._inputs())
+        models = [entry.name for entry in list_models()]
+        yield self._wish("/model/name", lambda: session.settings.model.name or session.model_name, models)
+        yield self._wish("/model/latency", lambda: str(session.settings.model.latency))
+        yield Control(ROWS["/message"], lambda: self.message, lambda value: None)
+
+    def _record(self, value: Value) -> None:
+        def record() -> str:
+            self._session.record(bool(value))
+            return "recording" if value else "the take is written"
+
+        self._wishes.ask("record", "opening the files ..." if value else "finishing the files ...", record)
+
+    def _wish(self, address: str, get: Callable[[], str], options: Sequence[str] | None = None) -> Control:
+        """A setting that takes time.
+
+        Of what is a path as well, only options can be chosen: a surface on a net must not open any file there is.
+        """
+        group, key = address.strip("/").split("/")
+        row = ROWS[address]
+        if options is not None:
+            row = replace(row, scale=Text(tuple(dict.fromkeys((get(), *options))), 1024))
+
+        def set_(value: Value) -> None:
+            tree = {group: {key: value}}
+            self.ask(
+                address, f"{key} {value} ...", lambda: self._session.settings.with_overrides(tree, address)
+            )
+
+        return Control(row, get, set_)
+
+    def _inputs(self) -> list[str]:
+        """The inputs that can be chosen while it plays: the cards, if there are any in it."""
+        if not any(self._session.cards):
+            return []
+        with suppress(DeviceError):
+            cards = [card for card in list_cards() if card.n_inputs]
+            return [f"device:{lasting_name(card, 'input')}" for card in cards]
+        return []

@@ -1,0 +1,80 @@
+"""Changes that take time, such as another model: one after another, beside whoever asked for them.
+
+A hand does not wait for a model to load. So what a surface asks for is noted, and done on a thread that lives as long
+as there is something to do; of two wishes for the same thing the later one counts.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from rtsep.errors import RtsepError
+
+Wish = Callable[[], str]
+
+
+class Wishes:
+    """What was asked for and is not done yet.
+
+    Attributes
+    ----------
+    message : str
+        How far the last one is, or what went wrong; the music goes on in any case.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._wishes: dict[str, Wish] = {}
+        self._thread: threading.Thread | None = None
+        self._is_over = False
+        self.message = ""
+
+    def ask(self, what: str, doing: str, wish: Wish) -> None:
+        """Have something done soon.
+
+        Parameters
+        ----------
+        what
+            What it is about.
+        doing
+            The message meanwhile.
+        wish
+            Does it, and gives the message afterwards.
+        """
+        with self._lock:
+            if self._is_over:
+                return
+            self._wishes.pop(what, None)
+            self._wishes[what] = wish
+            self.message = doing
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="rtsep-wishes", daemon=True)
+                self._thread.start()
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        with self._lock:
+            self._wishes.clear()
+            self._is_over = True
+
+    def join(self, timeout_s: float | None = None) -> None:
+        """Wait for what is under way."""
+        if (thread := self._thread) is not None:
+            thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while (wish := self._next()) is not None:
+            try:
+                self.message = wish()
+            except RtsepError as error:
+                self.message = f"nothing changed: {error}"
+            except Exception as error:  # it must not end unseen with its thread
+                self.message = f"nothing changed, for an error in rtsep, which should be reported: {error!r}"
+
+    def _next(self) -> Wish | None:
+        with self._lock:
+            if not self._wishes:
+                self._thread = None
+                return None
+            return self._wishes.pop(next(iter(self._wishes)))
