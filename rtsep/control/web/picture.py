@@ -62,7 +62,7 @@ def draw_status(player: Player, spectrum: Spectrum) -> dict[str, Any]:
     levels = player.levels()
     return {
         "levels": {name: [_tenth(peak), _tenth(rms)] for name, (peak, rms) in levels.items()},
-        "spectra": spectrum.columns(player.stems, player.heard_stems(spectrum.n_samples)),
+        "spectra": spectrum.columns(tuple(player.stems), player.heard_stems(spectrum.n_samples)),
         "load": round(status.load, 3),
         "late": status.n_late_blocks,
         "is_late": status.is_late,

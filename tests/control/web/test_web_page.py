@@ -277,7 +277,7 @@ def test_it_comes_back_when_the_server_does(host: Host, web: WebSurface, open_pa
 
 def test_what_the_session_does_is_shown(host: Host, open_page: Opener) -> None:
     page = open_page()
-    page.wait_for_function("document.querySelector('.time').textContent.startsWith('0:0')")
+    until(lambda: page.locator(".time").inner_text().startswith("0:0"), page)
     lit = "(c) => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v, i) => i % 4 === 1 && v > 60)"
     for selector in (".lane canvas", '[data-at="/bus/main"] .meter', '[data-at="/stem/mid"] .meter'):
         canvas = page.locator(selector).first
@@ -286,7 +286,7 @@ def test_what_the_session_does_is_shown(host: Host, open_page: Opener) -> None:
     assert "compute" in page.locator(".latency ul").inner_text()
     page.locator(".place").click()
     until(lambda: host.transport is not None and host.transport.position_s > SONG_S / 3, page)
-    page.wait_for_function("!document.querySelector('.time').textContent.startsWith('0:0')")
+    until(lambda: not page.locator(".time").inner_text().startswith("0:0"), page)
 
 
 def test_it_fits_a_phone_and_many_fingers(host: Host, open_page: Opener) -> None:
