@@ -15,7 +15,9 @@ export const clock = (time) => {
 export function buildLanes(store, place, lanes) {
   place.replaceChildren();
   lanes.clear();
-  namesOf(store, "stem").forEach((name, number) => {
+  const names = namesOf(store, "stem");
+  place.style.setProperty("--n", names.length || 1);
+  names.forEach((name, number) => {
     const colour = colourOf("stem", name, number);
     const canvas = element("canvas", { role: "img", "aria-label": `spectrogram of ${name}` });
     const lane = element("div", { class: "lane" }, canvas, element("span", {}, name));
