@@ -60,7 +60,7 @@ $(VENV)/.runs: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.tests: pyproject.toml constraints.txt | $(VENV)/bin/python
-	@sh .ci/system.sh $(SYSTEM) portaudio jack pulse
+	@sh .ci/system.sh $(SYSTEM) portaudio jack pulse browser
 	@echo "Installing rtsep and its test tools into $(VENV) (the first time, this takes minutes) ..."
 	$(PIP) -e '.[test]'
 	@touch $@

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs what pip cannot: PortAudio's library, sound servers for the tests, Python's venv.
+# Installs what pip cannot: PortAudio's library, sound servers and a browser for the tests, Python's venv.
 #
-#   .ci/system.sh yes|no PART...      PART: portaudio, jack, pulse, venv (followed by the Python that lacks it)
+#   .ci/system.sh yes|no PART...      PART: portaudio, jack, pulse, browser, venv (followed by the Python that lacks it)
 #
 # Asks the system's package manager, with sudo where that is needed and possible. Where it is not (or with "no")
 # it says what to install and ends with 1. What is there already costs nothing.
@@ -49,6 +49,7 @@ packages() { # PART: its packages in the words of this system's manager; nothing
         pulse:dnf) echo pulseaudio pulseaudio-utils alsa-plugins-pulseaudio ;;
         pulse:pacman) echo pulseaudio alsa-plugins ;;
         pulse:zypper) echo pulseaudio pulseaudio-utils alsa-plugins-pulse ;;
+        browser:apt-get | browser:dnf | browser:pacman | browser:zypper) echo chromium ;;
         venv:apt-get) echo python3-venv ;;
         venv:dnf | venv:zypper) echo python3 ;;
         venv:pacman | venv:brew) echo python ;;
@@ -60,6 +61,7 @@ words() { # PART: what it is, for a person
         portaudio) echo "PortAudio's library" ;;
         jack) echo "a JACK server (jackd)" ;;
         pulse) echo "PulseAudio, its pactl, and ALSA's plugin for it" ;;
+        browser) echo "Chromium (the tests of the web mixer)" ;;
         venv) echo "Python 3.10 or newer with the modules venv and ensurepip" ;;
     esac
 }
@@ -71,8 +73,10 @@ is_there() { # PART
         # PulseAudio would take the place of PipeWire's server and with it the user's sound: there its tests are skipped.
         pulse) [ "$(uname -s)" != Linux ] || has pipewire-pulse \
                    || { has pulseaudio && has pactl && has_alsa_plugin; } ;;
+        # Where there is none to be had in this way (a Mac, Ubuntu's snap in a container), its tests are skipped.
+        browser) [ "$(uname -s)" != Linux ] || has chromium || has chromium-browser || has google-chrome ;;
         venv) "$python" -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ;;
-        *) echo "$0: unknown part '$1'; there are portaudio, jack, pulse and venv" >&2; exit 2 ;;
+        *) echo "$0: unknown part '$1'; there are portaudio, jack, pulse, browser and venv" >&2; exit 2 ;;
     esac
 }
 

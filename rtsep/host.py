@@ -39,8 +39,9 @@ from rtsep.running import Run
 from rtsep.scenes import SCENES, SceneStore
 from rtsep.separation import Model
 from rtsep.settings import LiveSettings
+from rtsep.showing import Level, read_heard, take_levels
 from rtsep.standing import stand
-from rtsep.stream import Latency
+from rtsep.stream import Audio, Latency
 from rtsep.transport import Transport
 
 WATCH_S = 0.02
@@ -140,6 +141,11 @@ class Host:
     def mix(self) -> Mixer:
         """The faders."""
         return self._rig.mixer
+
+    @property
+    def sides(self) -> tuple[str, str] | None:
+        """The groups at both ends of the cross-fader."""
+        return self.mix.mix.sides
 
     @property
     def transport(self) -> Transport | None:
@@ -397,6 +403,14 @@ class Host:
     def status(self) -> Status:
         """What there is to see now."""
         return take_status(self._rig)
+
+    def levels(self) -> dict[str, Level]:
+        """Peak and RMS of all that has a fader; see `take_levels`."""
+        return take_levels(self._rig)
+
+    def heard_stems(self, n_samples: int) -> Audio | None:
+        """The stems as they were heard last; see `read_heard`."""
+        return read_heard(self._rig, n_samples)
 
     def stats(self) -> dict[str, Any]:
         """The account of the session, for `--stats-json`."""

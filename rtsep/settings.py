@@ -373,13 +373,21 @@ class OscSettings(Strict):
     clients: tuple[NetPlace, ...] = ()
 
 
+class WebSettings(Strict):
+    """Where the web mixer listens. Pages of other machines need a token, which the start shows."""
+
+    listen: NetPlace = "127.0.0.1:8737"
+
+
 class ControlSettings(Strict):
     """Who may turn the knobs, and where the account of the session is left.
 
+    `web` is the mixer in a browser (none: there is none).
     `scenes` is the file of the scenes (none: that of this user), `scene_fade_s` the time that the way to one takes.
     """
 
     keys: bool = True
+    web: WebSettings | None = None
     scenes: Path | None = None
     scene_fade_s: float = Field(default=0.0, ge=0.0, le=60.0)
     osc: OscSettings | None = None

@@ -31,7 +31,7 @@ FLOORS = (
     {"session_files", "separation"},
     {"recording"},
     {"rig"},
-    {"account", "changing", "loopback", "standing"},
+    {"account", "changing", "loopback", "showing", "standing"},
     {"podium", "remembered", "running"},
     {"handover"},
     {"host"},
@@ -76,11 +76,13 @@ HOMES = {
     "pydantic": {"card_latency.py", "config.py", "scenes.py", "settings.py", "train", "tuning.py", "zoo"},
     "rich": {"cli", "control/display.py", "train"},
     "safetensors": {"train", "zoo"},
+    "segno": {"control/web/invitation.py"},
     "sounddevice": {"io/cards.py"},
     "soundfile": {"io"},
     "soxr": {"dsp", "io"},
     "torch": {"nets", "train", "zoo"},
     "typer": {"cli"},
+    "websockets": {"control/web/server.py"},
     "yaml": {"config.py"},
 }
 EVERYWHERE = {"numpy"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,12 +31,16 @@ EPILOG = """
 
 `rtsep live --measure-latency --input "USB Audio" --output "USB Audio"` with a cable from output 1 to input 1.
 
+`rtsep live song.mp3 --web 0.0.0.0:8737` shows a mixer in the browser, also on the phone that reads the code.
+
 `rtsep live song.flac --clock free --record takes --output mix.wav` runs as fast as it can.
 
 A path that exists or ends like an audio file is a file, `desktop` is what other applications play, anything else is
 a device; `file:` and `device:` decide. With the desktop, `--output` names a sink of PulseAudio or PipeWire.
 `rtsep devices` shows the devices. Keys are shown while it runs; q or Ctrl-C ends it.
 """
+
+PLACE = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w.-]*):\d+")
 
 MIX = "Mix"
 PLACES = "Places"
@@ -147,6 +152,15 @@ MeasureOption = Annotated[
         help="Play nothing, but find out what the card itself adds, through a cable from its output to its input.",
     ),
 ]
+WebOption = Annotated[
+    bool,
+    typer.Option(
+        "--web",
+        help="A mixer in the browser. With HOST:PORT behind it, like 0.0.0.0:8737, also for other machines, by a link "
+        "that the start shows.",
+        rich_help_panel=HANDS,
+    ),
+]
 KeysOption = Annotated[
     bool, typer.Option("--no-keys", help="Leave the keyboard alone.", rich_help_panel=HANDS)
 ]
@@ -190,6 +204,7 @@ def live(
     precision: PrecisionOption = None,
     device: PlaceOption = None,
     stats_json: StatsOption = None,
+    web: WebOption = False,
     no_keys: KeysOption = False,
     osc: OscOption = None,
     fresh: FreshOption = False,
@@ -204,7 +219,8 @@ def live(
         raise UsageError('--stats-json "": the name is empty. Name a file, like stats.json, or leave it out.')
     if device is not None:
         read_device(device)
-    song, config = read_sources(sources or [])
+    words, web_tree = take_web(sources or [], wanted=web)
+    song, config = read_sources(words)
     if song is not None and input_ is not None:
         raise UsageError(f"two inputs are named, {song!r} and --input {input_!r}; give one of them")
     schedule = {
@@ -221,6 +237,7 @@ def live(
         "control": {
             "stats_json": stats_json,
             "keys": False if no_keys else None,
+            "web": web_tree,
             "osc": {"listen": local(osc)} if osc is not None else None,
         },
     }
@@ -252,6 +269,20 @@ def recalled(config: Path | None, settings: LiveSettings, fresh: bool) -> LiveSe
 def local(place: str) -> str:
     """A place on a net; a port alone is one of this machine."""
     return f"127.0.0.1:{place}" if place.isdecimal() else place
+
+
+def take_web(words: Sequence[str], *, wanted: bool) -> tuple[list[str], dict[str, Any] | None]:
+    """The words without an option but HOST:PORT, if the web mixer is wanted; and its settings, if it is.
+
+    It stands among them, since what follows `--web` may as well be the song.
+    """
+    places = [word for word in words if PLACE.fullmatch(word) and not Path(word).exists()]
+    if not wanted:
+        return list(words), None
+    if len(places) > 1:
+        raise UsageError(f"--web: two places are named, {places[0]} and {places[1]}; give one")
+    rest = [word for word in words if word not in places]
+    return rest, {"listen": places[0]} if places else {}
 
 
 def read_latency(text: str | None) -> float | str | None:

@@ -7,10 +7,12 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from rtsep.cli.console import say
+from rtsep.config import user_folder
 from rtsep.settings import read_place
 
 if TYPE_CHECKING:
     from rtsep.host import Host
+    from rtsep.settings import WebSettings
 
 
 @contextmanager
@@ -30,4 +32,18 @@ def surfaces(host: Host) -> Iterator[None]:
             where, clients = read_place(control.osc.listen), map(read_place, control.osc.clients)
             opened.enter_context(OscSurface(host, *where, list(clients)))
             say(f"OSC: {control.osc.listen} (UDP)")
+        if control.web is not None:
+            _open_web(host, control.web, opened)
         yield
+
+
+def _open_web(host: Host, web: WebSettings, opened: ExitStack) -> None:
+    """The web mixer; how to come to it is said."""
+    from rtsep.control.web.invitation import is_loopback, keep_token
+    from rtsep.control.web.link import WebSurface
+
+    where, port = read_place(web.listen)
+    token = "" if is_loopback(where) else keep_token(user_folder())
+    surface = opened.enter_context(WebSurface(host, where, port, token, say))
+    for line in surface.invitation():
+        say(line)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from rtsep.board import Board
-from rtsep.stream import Latency
+from rtsep.stream import Audio, Latency
 
 
 class Strip(Protocol):
@@ -139,6 +139,10 @@ class Player(Protocol):
         """The faders."""
 
     @property
+    def sides(self) -> tuple[str, str] | None:
+        """The groups at both ends of the cross-fader."""
+
+    @property
     def board(self) -> Board:
         """Everything that can be moved, by address."""
 
@@ -148,3 +152,9 @@ class Player(Protocol):
 
     def status(self) -> Status:
         """What there is to see now."""
+
+    def levels(self) -> Mapping[str, tuple[float, float]]:
+        """Peak and RMS in dBFS, by the beginning of an address: ``/stem/vocals``; of stems before the fader."""
+
+    def heard_stems(self, n_samples: int, /) -> Audio | None:
+        """The last ``(stems, channels, n_samples)`` that were heard, before the faders, if there are any."""

@@ -1,0 +1,132 @@
+"""What does it cost the sound that people look at the web mixer, and how soon does it answer?
+
+The demo song on a real-time clock, with no page and with five, each a websocket that reads everything, as a browser
+does (which would draw on another machine): load, late blocks and the callback. Then a page moves a fader, now and
+then: from what it sends to the coefficients that the callback gets.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from live import write_song
+from parts.report import is_quick, show
+from websockets.sync.client import connect
+
+from rtsep.control.web.link import WebSurface
+from rtsep.host import Host
+from rtsep.settings import LiveSettings
+
+PAGES = (0, 5)
+ADDRESS = "/stem/vocals/gain_db"
+MODEL = "demo-2stems"
+READER = """
+import sys, threading
+from websockets.sync.client import connect
+
+def read(port):
+    with connect(f"ws://127.0.0.1:{port}/session", origin=f"http://127.0.0.1:{port}") as page:
+        page.send('{"token": ""}')
+        n = 0
+        for message in page:
+            n += 1
+            if n == 1:
+                print("reads", flush=True)
+
+threads = [threading.Thread(target=read, args=(sys.argv[1],), daemon=True) for _ in range(int(sys.argv[2]))]
+for thread in threads:
+    thread.start()
+sys.stdin.read()
+"""
+
+
+def settings(source: Path, sink: Path) -> LiveSettings:
+    tree = {
+        "input": {"source": f"file:{source}"},
+        "model": {"name": MODEL, "device": "cpu"},
+        "output": {"sink": f"file:{sink}", "clock": "real", "block_samples": 256},
+    }
+    return LiveSettings().with_overrides(tree, "bench")
+
+
+def open_pages(opened: ExitStack, port: int, n_pages: int) -> None:
+    """Pages in a process of their own; all have begun to read."""
+    command = [sys.executable, "-c", READER, str(port), str(n_pages)]
+    readers = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert readers.stdin is not None
+    assert readers.stdout is not None
+    opened.callback(readers.wait)
+    opened.callback(readers.stdin.close)
+    opened.callback(readers.stdout.close)
+    for _ in range(n_pages):
+        readers.stdout.readline()
+
+
+def measure(
+    folder: Path, n_pages: int, duration_s: float, n_moves: int
+) -> tuple[dict[str, Any], list[float]]:
+    """A session: its account, and milliseconds from a page to the coefficients."""
+    with ExitStack() as opened:
+        host = opened.enter_context(Host(settings(folder / "song.wav", folder / "mix.wav")))
+        web = opened.enter_context(WebSurface(host, "127.0.0.1", 0))
+        if n_pages:
+            open_pages(opened, web.port, n_pages)
+        host.wait(duration_s)
+        stats = host.stats()
+        return stats, move(host, web.port, n_moves) if n_pages else []
+
+
+def move(host: Host, port: int, n_moves: int) -> list[float]:
+    """Set a fader, and wait until its coefficient is published; in milliseconds."""
+    coefficients = host._rig.separation.chain.coefficients
+    took_ms = []
+    with connect(f"ws://127.0.0.1:{port}/session", origin=f"http://127.0.0.1:{port}") as page:
+        page.send('{"token": ""}')
+        page.recv()
+        for k in range(n_moves):
+            gain_db = -20.0 - k % 2
+            wanted, begun_s = np.float32(10 ** (gain_db / 20)), time.perf_counter()
+            page.send(json.dumps({"n": k + 1, "set": [[ADDRESS, gain_db]]}))
+            while coefficients.newest[0, 0] != wanted:
+                time.sleep(0.00005)
+            took_ms.append(1000 * (time.perf_counter() - begun_s))
+            time.sleep(0.013)
+    return took_ms
+
+
+def main() -> None:
+    quick = is_quick(__doc__ or "")
+    duration_s, n_moves = (1.0, 5) if quick else (40.0, 300)
+    rows, took_ms = [], []
+    with tempfile.TemporaryDirectory() as place:
+        write_song(Path(place) / "song.wav", duration_s + 10)
+        for n_pages in PAGES:
+            stats, took_ms = measure(Path(place), n_pages, duration_s, n_moves)
+            rows.append(
+                [
+                    f"{n_pages}",
+                    *(f"{stats[f'load_{name}']:.1%}" for name in ("p50", "p99", "max")),
+                    *(f"{stats[f'callback_{name}_us']:.0f}" for name in ("p50", "p99", "max")),
+                    f"{stats['n_late_blocks']} of {stats['n_blocks']}",
+                ]
+            )
+    names = ["pages", "load p50", "p99", "max", "callback p50 µs", "p99", "max", "late blocks"]
+    show(f"{MODEL}, {duration_s:g} s each, blocks of 256", names, rows)
+    figures = [f"{np.percentile(took_ms, share):.1f}" for share in (50, 99, 100)]
+    show(
+        "From a page to the coefficients",
+        ["", "p50 ms", "p99 ms", "max ms"],
+        [[f"{n_moves} moves", *figures]],
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+// Faders, sliders, buttons and choices: each shows one address, and moves it. Made of plain elements, told to screen
+// readers as what they are.
+
+export function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === true) made.setAttribute(name, "");
+    else if (value !== false && value !== undefined) made.setAttribute(name, value);
+  }
+  made.append(...children);
+  return made;
+}
+
+const FINE = 0.25;
+
+// In learn mode a touch names the control instead of moving it.
+function isLearnt(store, address) {
+  if (!store.isLearning) return false;
+  store.set("/midi/learn", address);
+  return true;
+}
+
+// A slider of any shape: `along` gives how far a pointer is along it, 0 to 1 of its length, for relative movement.
+function slide(store, address, made, along) {
+  const scale = store.scale(address);
+  const { default: rest } = store.parameters.get(address);
+  const start = {};
+  made.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    event.preventDefault();
+    made.focus({ preventScroll: true });
+    if (isLearnt(store, address)) return;
+    made.setPointerCapture(event.pointerId);
+    made.classList.add("held");
+    start.id = event.pointerId;
+    start.at = along(event);
+    start.position = scale.position(store.get(address));
+  });
+  made.addEventListener("pointermove", (event) => {
+    if (event.pointerId !== start.id) return;
+    const at = along(event);
+    const moved = (at - start.at) * (event.shiftKey ? FINE : 1);
+    start.at = at;
+    start.position = Math.min(1, Math.max(0, start.position + moved));
+    store.set(address, scale.valueAt(start.position));
+  });
+  const leave = (event) => {
+    if (event.pointerId !== start.id) return;
+    start.id = undefined;
+    made.classList.remove("held");
+  };
+  for (const kind of ["pointerup", "pointercancel", "lostpointercapture"]) made.addEventListener(kind, leave);
+  made.addEventListener("dblclick", () => store.set(address, rest));
+  made.addEventListener(
+    "wheel",
+    (event) => {
+      event.preventDefault();
+      store.set(address, scale.step(store.get(address), event.deltaY < 0 ? scale.fine : -scale.fine));
+    },
+    { passive: false },
+  );
+  made.addEventListener("keydown", (event) => nudge(store, address, event));
+}
+
+const KEYS = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1 };
+
+// Arrows and their friends on a slider; whether the key was one.
+export function nudge(store, address, event) {
+  const scale = store.scale(address);
+  const value = store.get(address);
+  const step = (n) => store.set(address, scale.step(value, n));
+  if (event.altKey || event.ctrlKey || event.metaKey) return false;
+  if (event.key in KEYS) step(KEYS[event.key] * scale.fine * (event.shiftKey ? 0.1 : 1));
+  else if (event.key === "PageUp") step(scale.coarse);
+  else if (event.key === "PageDown") step(-scale.coarse);
+  else if (event.key === "Home") store.set(address, scale.valueAt(0));
+  else if (event.key === "End") store.set(address, scale.valueAt(1));
+  else if (event.key === "Backspace") store.set(address, store.parameters.get(address).default);
+  else return false;
+  event.preventDefault();
+  event.stopPropagation();
+  return true;
+}
+
+function tellSlider(store, address, made, name, orientation) {
+  const { what } = store.parameters.get(address);
+  const scale = store.scale(address);
+  made.setAttribute("role", "slider");
+  made.setAttribute("tabindex", "0");
+  made.setAttribute("aria-orientation", orientation);
+  made.setAttribute("aria-label", name);
+  made.setAttribute("aria-valuemin", scale.low);
+  made.setAttribute("aria-valuemax", scale.high);
+  made.setAttribute("data-address", address);
+  made.title = `${name}: ${what}`;
+  store.watch(address, (value) => {
+    made.style.setProperty("--at", scale.position(value));
+    made.setAttribute("aria-valuenow", scale.number(value));
+    made.setAttribute("aria-valuetext", scale.spoken(value));
+  });
+}
+
+export function fader(store, address, name) {
+  const ticks = [10, 5, 0, -5, -10, -20, -30, -50, -Infinity].map((db) => {
+    const tick = element("i", {}, db === -Infinity ? "\u221e" : String(Math.abs(db)));
+    tick.style.setProperty("--at", store.scale(address).position(db));
+    if (db === 0) tick.className = "zero";
+    return tick;
+  });
+  const cap = element("span", { class: "cap" });
+  const track = element("span", { class: "track", "aria-hidden": "true" }, ...ticks, cap);
+  const made = element("div", { class: "fader" }, track);
+  slide(store, address, made, (event) => -event.clientY / (track.clientHeight || 1));
+  tellSlider(store, address, made, name, "vertical");
+  return made;
+}
+
+export function slider(store, address, name, kind = "") {
+  const made = element("div", { class: `slider ${kind}` }, element("span", { class: "rail" }, element("b")));
+  const scale = store.scale(address);
+  if (scale.isBalance) made.classList.add("balance");
+  slide(store, address, made, (event) => event.clientX / (made.clientWidth - 16 || 1));
+  tellSlider(store, address, made, name, "horizontal");
+  return made;
+}
+
+export function readout(store, address, kind = "") {
+  const made = element("output", { class: `readout ${kind}` });
+  const scale = store.scale(address);
+  store.watch(address, (value) => {
+    made.textContent = scale.text(value);
+  });
+  return made;
+}
+
+export function button(store, address, text, name, kind = "") {
+  const made = element("button", { type: "button", class: kind, "data-address": address, title: name }, text);
+  const { kind: hold } = store.parameters.get(address);
+  made.setAttribute("aria-label", name);
+  made.addEventListener("click", () => {
+    if (!isLearnt(store, address)) store.press(address);
+  });
+  if (hold === "held") store.watch(address, (value) => made.setAttribute("aria-pressed", String(Boolean(value))));
+  return made;
+}
+
+// A choice among options, or where there are none a text that is sent by Enter.
+export function choice(store, address, name) {
+  const { scale } = store.parameters.get(address);
+  if (!scale.options.length) return entry(store, address, name);
+  const options = scale.options.map((option) => element("option", { value: option }, option));
+  const made = element("select", { "aria-label": name, "data-address": address, title: name }, ...options);
+  made.addEventListener("change", () => store.set(address, made.value));
+  store.watch(address, (value) => {
+    made.value = value;
+  });
+  return made;
+}
+
+export function entry(store, address, name, placeholder = "") {
+  const { scale } = store.parameters.get(address);
+  const made = element("input", {
+    type: "text",
+    "aria-label": name,
+    "data-address": address,
+    maxlength: scale.longest,
+    placeholder,
+    spellcheck: "false",
+    autocomplete: "off",
+  });
+  made.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && made.value) {
+      store.set(address, made.value);
+      made.blur();
+    }
+    if (event.key === "Escape") made.blur();
+    event.stopPropagation();
+  });
+  store.watch(address, (value) => {
+    if (document.activeElement !== made) made.value = value;
+  });
+  return made;
+}

@@ -1,0 +1,58 @@
+// Keys anywhere on the page: digits choose a stem, arrows move between strips and their faders, m and s, space.
+
+import { nudge } from "./controls.js";
+
+const isTyping = (target) => /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName);
+const isButton = (target) => target.closest("button, summary, a") !== null;
+
+export class Keys {
+  constructor(store, place) {
+    this._store = store;
+    this._place = place;
+    this._at = "";
+    document.addEventListener("focusin", (event) => {
+      const strip = event.target.closest?.(".strip");
+      if (strip) this._choose(strip);
+    });
+    document.addEventListener("keydown", (event) => this._press(event));
+  }
+
+  // After the console was built anew.
+  renew() {
+    const strip = this._strip() ?? this._strips()[0];
+    if (strip) this._choose(strip);
+  }
+
+  _strips() {
+    return [...this._place.querySelectorAll(".strip")];
+  }
+
+  _strip() {
+    return this._strips().find((strip) => strip.dataset.at === this._at);
+  }
+
+  _choose(strip) {
+    this._at = strip.dataset.at;
+    for (const other of this._strips()) other.classList.toggle("chosen", other === strip);
+  }
+
+  _go(strip) {
+    strip?.querySelector(".fader").focus();
+    strip?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
+
+  _press(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey || isTyping(event.target)) return;
+    const strips = this._strips();
+    const here = strips.findIndex((strip) => strip.dataset.at === this._at);
+    if (event.key >= "1" && event.key <= "9") this._go(strips[Number(event.key) - 1]);
+    else if (event.key === "m") this._store.press(`${this._at}/mute`);
+    else if (event.key === "s") this._store.press(`${this._at}/solo`);
+    else if (event.key === "ArrowLeft") this._go(strips[Math.max(0, here - 1)]);
+    else if (event.key === "ArrowRight") this._go(strips[Math.min(strips.length - 1, here + 1)]);
+    else if (event.key === "ArrowUp" || event.key === "ArrowDown") nudge(this._store, `${this._at}/gain_db`, event);
+    else if (event.key === " " && !isButton(event.target)) this._store.press("/transport/play");
+    else return;
+    event.preventDefault();
+  }
+}

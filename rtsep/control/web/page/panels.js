@@ -1,0 +1,238 @@
+// What is around the console: transport, state, switches, lanes, blend, scenes and the rest of the parameters.
+
+import { button, choice, element, entry, readout, slider } from "./controls.js";
+import { Lane } from "./pictures.js";
+import { colourOf, namesOf } from "./strips.js";
+
+const FADES_S = [0, 0.5, 1, 2, 5, 10];
+const SURE_MS = 3000;
+
+export const clock = (time) => {
+  const whole = Math.max(0, Math.floor(time));
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+};
+
+export function buildLanes(store, place, lanes) {
+  place.replaceChildren();
+  lanes.clear();
+  const names = namesOf(store, "stem");
+  place.style.setProperty("--n", names.length || 1);
+  names.forEach((name, number) => {
+    const colour = colourOf("stem", name, number);
+    const canvas = element("canvas", { role: "img", "aria-label": `spectrogram of ${name}` });
+    const lane = element("div", { class: "lane" }, canvas, element("span", {}, name));
+    lane.style.setProperty("--colour", colour);
+    lanes.set(name, new Lane(canvas, colour));
+    place.append(lane);
+  });
+}
+
+export function buildTransport(store, place) {
+  place.replaceChildren();
+  const time = element("span", { class: "time" });
+  const { duration_s: duration } = store.about;
+  if (store.has("/transport/play")) {
+    const play = button(store, "/transport/play", "", "play", "play");
+    const bar = element("div", { class: "place", role: "slider", tabindex: "0", "aria-label": "place in the song" });
+    bar.append(element("b"));
+    bar.addEventListener("pointerdown", (event) => {
+      const box = bar.getBoundingClientRect();
+      const at = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
+      if (duration) store.set("/transport/position_s", Math.round(at * duration * 100) / 100);
+    });
+    bar.addEventListener("keydown", (event) => {
+      const jump = { ArrowRight: 5, ArrowUp: 5, ArrowLeft: -5, ArrowDown: -5 }[event.key];
+      if (jump === undefined) return;
+      event.preventDefault();
+      event.stopPropagation();
+      store.set("/transport/seek_s", jump);
+    });
+    bar.setAttribute("aria-valuemin", "0");
+    bar.setAttribute("aria-valuemax", String(Math.round(duration || 0)));
+    place.append(play, time, bar);
+    const loops = [
+      ["/transport/loop_start", "A", "loop starts here"],
+      ["/transport/loop_end", "B", "loop ends here"],
+      ["/transport/loop_off", "\u00d7", "no loop"],
+    ];
+    const group = element("span", { class: "loops" });
+    for (const [address, text, name] of loops) if (store.has(address)) group.append(button(store, address, text, name));
+    place.append(group);
+  } else place.append(time);
+  return (status) => {
+    const text = duration ? `${clock(status.place_s)} / ${clock(duration)}` : clock(status.place_s);
+    if (time.textContent === text) return;
+    time.textContent = text;
+    const bar = place.querySelector(".place");
+    bar?.style.setProperty("--at", duration ? Math.min(1, status.place_s / duration) : 0);
+    bar?.setAttribute("aria-valuenow", String(Math.round(status.place_s)));
+    bar?.setAttribute("aria-valuetext", text);
+  };
+}
+
+export function buildVitals(store, place) {
+  const { latency_ms: parts, latency_total_ms: total } = store.about;
+  const rows = Object.entries(parts).map(([name, ms]) => {
+    const row = element("li", {}, element("span", {}, name), element("b", {}, `${ms.toFixed(1)} ms`));
+    row.style.setProperty("--share", ms / total);
+    return row;
+  });
+  const summary = element("summary", { title: "latency from input to output" }, element("small", {}, "latency"));
+  summary.append(element("b", {}, String(Math.round(total))), element("i", {}, "ms"));
+  const latency = element("details", { class: "vital latency" }, summary, element("ul", {}, ...rows));
+  const made = {};
+  place.replaceChildren(latency);
+  for (const [name, what] of [
+    ["load", "work of the engine over the time it has"],
+    ["late", "blocks in which the mixture was heard in place of stems"],
+    ["xruns", "times that the card lost sound"],
+  ]) {
+    made[name] = element("b", {}, "0");
+    const vital = element("div", { class: `vital ${name}`, title: what }, element("small", {}, name), made[name]);
+    if (name === "load") vital.append(element("i", {}, "%"));
+    place.append(vital);
+  }
+  return (status) => {
+    const texts = { load: Math.round(100 * status.load), late: status.late, xruns: status.xruns };
+    for (const [name, value] of Object.entries(texts)) {
+      const text = String(value);
+      if (made[name].textContent !== text) made[name].textContent = text;
+    }
+    made.load.parentNode.classList.toggle("bad", status.load > 0.9);
+    made.late.parentNode.classList.toggle("bad", status.late > 0);
+    made.late.parentNode.classList.toggle("now", status.is_late);
+    made.xruns.parentNode.classList.toggle("bad", status.xruns > 0);
+  };
+}
+
+export function buildSwitches(store, place) {
+  place.replaceChildren();
+  if (store.has("/midi/learn")) {
+    const learn = element("button", { type: "button", class: "learn", "aria-pressed": "false" }, "Learn");
+    learn.title = "touch a control here, then move a knob";
+    learn.addEventListener("click", () => {
+      store.isLearning = !store.isLearning;
+      learn.setAttribute("aria-pressed", String(store.isLearning));
+      document.body.classList.toggle("learning", store.isLearning);
+    });
+    place.append(learn);
+  }
+  if (store.has("/bypass")) place.append(button(store, "/bypass", "Bypass", "bypass: the mixture as it is", "bypass"));
+  if (store.has("/record")) place.append(button(store, "/record", "Rec", "record", "record"));
+}
+
+export function buildBlend(store, place) {
+  place.replaceChildren();
+  const add = (address, title, left, right) => {
+    if (!store.has(address)) return;
+    const row = element("div", { class: "blend" }, element("h3", {}, title), readout(store, address));
+    row.append(slider(store, address, title.toLowerCase(), "wide"));
+    row.append(element("span", { class: "ends", "aria-hidden": "true" }, element("i", {}, left), element("i", {}, right)));
+    place.append(row);
+  };
+  const [left, right] = store.about.sides ?? ["", ""];
+  add("/crossfade", "Crossfade", left, right);
+  add("/separation", "Separation", "mixture", "stems");
+}
+
+export function buildScenes(store, place) {
+  place.replaceChildren();
+  if (!store.has("/scene/recall")) return;
+  const list = element("div", { class: "chips", role: "group", "aria-label": "recall a scene" });
+  const show = () => {
+    const names = (store.get("/scene/names") ?? "").split(", ").filter(Boolean);
+    const current = store.get("/scene/current");
+    list.replaceChildren(
+      ...names.map((name) => {
+        const chip = element("button", { type: "button", "aria-pressed": String(name === current) }, name);
+        chip.addEventListener("click", () => store.set("/scene/recall", name));
+        return chip;
+      }),
+    );
+  };
+  const tools = element("div", { class: "tools" });
+  if (store.has("/scene/undo")) tools.append(button(store, "/scene/undo", "Undo", "undo the last recall"));
+  if (store.has("/scene/fade_s")) tools.append(fades(store));
+  if (store.has("/scene/save")) tools.append(saving(store));
+  if (store.has("/scene/delete")) tools.append(deleting(store));
+  place.append(element("h3", {}, "Scenes"), list, tools);
+  show(); // also where there are none
+  for (const address of ["/scene/names", "/scene/current"]) if (store.has(address)) store.watch(address, show);
+}
+
+function fades(store) {
+  const made = element("div", { class: "choices", role: "group", "aria-label": "fade of a recall in seconds" });
+  made.append(element("span", {}, "fade"));
+  store.watch("/scene/fade_s", (now) => {
+    const all = FADES_S.includes(now) ? FADES_S : [...FADES_S, now].sort((a, b) => a - b);
+    const chips = all.map((seconds) => {
+      const chip = element("button", { type: "button", "aria-pressed": String(seconds === now) }, String(seconds));
+      chip.setAttribute("aria-label", `fade ${seconds} s`);
+      chip.addEventListener("click", () => store.set("/scene/fade_s", seconds));
+      return chip;
+    });
+    made.replaceChildren(made.firstChild, ...chips, element("span", {}, "s"));
+  });
+  return made;
+}
+
+function saving(store) {
+  const name = entry(store, "/scene/save", "name of a new scene", "new scene");
+  const save = element("button", { type: "button" }, "Save");
+  const send = () => {
+    if (name.value) store.set("/scene/save", name.value);
+    name.value = "";
+  };
+  save.addEventListener("click", send);
+  name.addEventListener("blur", () => {});
+  name.addEventListener("keyup", (event) => {
+    if (event.key === "Enter") name.value = "";
+  });
+  return element("div", { class: "saving" }, name, save);
+}
+
+// Asks once more, on the button itself.
+function deleting(store) {
+  const made = element("button", { type: "button", class: "delete" }, "Delete");
+  let doubt = 0;
+  const calm = () => {
+    doubt = 0;
+    made.textContent = "Delete";
+    made.classList.remove("sure");
+  };
+  store.watch("/scene/current", (name) => {
+    made.disabled = !name;
+    calm();
+  });
+  made.addEventListener("click", () => {
+    const name = store.get("/scene/current");
+    if (doubt) {
+      clearTimeout(doubt);
+      calm();
+      store.set("/scene/delete", name);
+    } else {
+      made.textContent = `Delete ${name}?`;
+      made.classList.add("sure");
+      doubt = setTimeout(calm, SURE_MS);
+    }
+  });
+  return made;
+}
+
+// Families and addresses that have a place of their own; all else is shown by its kind.
+const PLACED = /^\/(stem|direct|group|bus|scene|transport|midi)\/|^\/(crossfade|separation|bypass|record|message)$/;
+const TITLES = { "/input/source": "Input", "/model/name": "Model", "/model/latency": "Latency" };
+
+export function buildMore(store, place) {
+  place.replaceChildren();
+  for (const [address, parameter] of store.parameters) {
+    if (PLACED.test(address)) continue;
+    const title = TITLES[address] ?? address.slice(1).replaceAll("/", " ").replaceAll("_", " ");
+    const row = element("label", { class: "row", title: parameter.what }, element("span", {}, title));
+    if (parameter.kind === "told") row.append(readout(store, address));
+    else if (parameter.scale.kind === "switch") row.append(button(store, address, "on", title));
+    else if (parameter.scale.kind === "text") row.append(choice(store, address, title));
+    else row.append(slider(store, address, title), readout(store, address));
+    place.append(row);
+  }
+}

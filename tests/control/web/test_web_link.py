@@ -1,0 +1,159 @@
+"""The session and its server: what is moved arrives, and neither needs the other to live."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+from visitors import Visitor, WatchedSession
+
+from rtsep.board import Control
+from rtsep.control.web.link import WebSurface
+from rtsep.knobs import mix_controls
+from rtsep.parameters import Parameter
+from rtsep.scales import Switch
+
+GAIN = "/stem/vocals/gain_db"
+
+
+def test_a_page_is_told_everything_that_there_is(web: WebSurface, session: WatchedSession) -> None:
+    with Visitor(web.port) as visitor:
+        message = visitor.world()
+        about, parameters = message["world"]["about"], message["world"]["parameters"]
+        assert [one["address"] for one in parameters] == list(session.board.parameters)
+        assert message["values"].keys() == session.board.values.keys()
+        assert about["stems"] == list(session.stems)
+        assert about["latency_total_ms"] == pytest.approx(
+            session.latency.ms(session.latency.total_samples), abs=0.01
+        )
+        gain = next(one for one in parameters if one["address"] == GAIN)
+        assert gain["scale"] == {
+            "kind": "gain",
+            "law": [[0, -90], [0.0625, -60], [0.25, -30], [0.5, -10], [1, 10]],
+            "high": 24,
+        }
+        status = visitor.wait_for(lambda message: message.get("status"))
+        assert status["levels"]["/bus/main"] == [-1.0, -9.0]
+        assert status["spectra"].keys() == set(session.stems)
+        assert status["load"] == pytest.approx(0.23)
+
+
+def test_silence_goes_both_ways(web: WebSurface, session: WatchedSession) -> None:
+    with Visitor(web.port) as visitor, Visitor(web.port) as other:
+        other.world()
+        visitor.set((GAIN, "-inf"))
+        assert other.value(GAIN) == "-inf"
+        assert session.board[GAIN] == float("-inf")
+
+
+def test_changes_from_elsewhere_reach_every_page(web: WebSurface, session: WatchedSession) -> None:
+    with Visitor(web.port) as first, Visitor(web.port) as second:
+        for page in (first, second):
+            page.world()
+        session.board.set("/stem/drums/mute", True, "midi")
+        session.mix.set_gain_db("bass", -4)
+        session.board.refresh()
+        for page in (first, second):
+            told: dict = {}
+            while len(told) < 2:
+                told |= page.wait_for(lambda message: message.get("values"))
+            assert told == {"/stem/drums/mute": True, "/stem/bass/gain_db": -4.0}
+
+
+def test_a_page_that_waits_for_its_confirmation_ends_where_the_board_does(
+    web: WebSurface, session: WatchedSession
+) -> None:
+    """As the page does: of what it moves itself it ignores everything until its last message is confirmed."""
+    over = threading.Event()
+
+    def fight() -> None:
+        k = 0
+        while not over.wait(0.001):
+            k += 1
+            session.board.set(GAIN, -(k % 60), "midi")
+
+    rival = threading.Thread(target=fight)
+    with Visitor(web.port) as visitor:
+        shown = visitor.world()["values"][GAIN]
+        rival.start()
+        for k in range(100):
+            n = visitor.set((GAIN, k / 10))
+            shown, is_done = k / 10, False
+            while not is_done:
+                message = visitor.wait_for(lambda message: message if "values" in message else None)
+                is_done = message["done"] == n
+                if is_done and GAIN in message["values"]:
+                    shown = message["values"][GAIN]
+        over.set()
+        rival.join()
+        last = visitor.set(("/separation", 0.25))
+        while True:
+            message = visitor.wait_for(lambda message: message if "values" in message else None)
+            shown = message["values"].get(GAIN, shown)
+            if message["done"] == last:
+                break
+        assert shown == session.board[GAIN]
+
+
+def test_other_parameters_are_told_anew(web: WebSurface, session: WatchedSession) -> None:
+    with Visitor(web.port) as visitor:
+        visitor.world()
+        extra = Control(Parameter("/midi/extra", Switch(), False, "a test"), lambda: True, lambda value: None)
+        session.mix.add(["piano"])
+        session.board.replace([*mix_controls(session.mix, ("vocals", "piano")), extra])
+        message = visitor.world()
+        addresses = [one["address"] for one in message["world"]["parameters"]]
+        assert "/stem/piano/mute" in addresses
+        assert "/stem/drums/mute" not in addresses
+        assert message["values"]["/midi/extra"] is True
+
+
+def test_a_server_that_dies_is_started_again_and_the_session_does_not_care(session: WatchedSession) -> None:
+    said: list[str] = []
+    with WebSurface(session, "127.0.0.1", 0, say=said.append) as web:
+        port, first = web.port, web.server_pid
+        with Visitor(port) as visitor:
+            visitor.world()
+            os.kill(first, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+        session.board[GAIN] = -8
+        while web.n_restarts == 0 or web.server_pid == first:
+            time.sleep(0.02)
+        assert web.port == port
+        with Visitor(port) as visitor:
+            assert visitor.world()["values"][GAIN] == -8.0
+            visitor.set((GAIN, -9))
+            assert visitor.value(GAIN) == -9
+    assert any("started again" in text for text in said)
+    assert len(session.board._feeds) == 0
+
+
+def test_a_server_that_stands_still_holds_nothing_up(session: WatchedSession) -> None:
+    if not hasattr(signal, "SIGSTOP"):
+        pytest.skip("this system cannot stop a process")
+    with WebSurface(session, "127.0.0.1", 0) as web, Visitor(web.port) as visitor:
+        visitor.world()
+        os.kill(web.server_pid, signal.SIGSTOP)
+        for k in range(20000):  # far more than a pipe holds
+            session.board.set("/separation", (k % 100) / 100, "midi")
+        session.board[GAIN] = -11
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("rtsep-web")]
+
+
+def test_without_a_page_nothing_is_drawn(session: WatchedSession) -> None:
+    class Shy(WatchedSession):
+        n_looks = 0
+
+        def levels(self) -> dict:
+            Shy.n_looks += 1
+            return super().levels()
+
+    shy = Shy(None)
+    with WebSurface(shy, "127.0.0.1", 0) as web:
+        time.sleep(0.3)
+        assert Shy.n_looks == 0
+        with Visitor(web.port) as visitor:
+            visitor.wait_for(lambda message: message.get("status"))
+        assert Shy.n_looks > 0

@@ -1,0 +1,365 @@
+"""The page in a real browser, on a real session: what a hand does is heard."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rtsep.board import Control
+from rtsep.control.web.link import WebSurface
+from rtsep.host import Host
+from rtsep.io.files import AudioWriter
+from rtsep.parameters import Parameter
+from rtsep.scales import Text
+from rtsep.settings import LiveSettings
+
+sync_api = pytest.importorskip("playwright.sync_api")
+Page = sync_api.Page
+
+OUTSIDE = Path(__file__).resolve().parents[2] / "outside"
+RATE_HZ = 44100
+SONG_S = 600.0
+GAIN = "/stem/mid/gain_db"
+
+
+def find_browser() -> str | None:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next((path for name in names if (path := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    path = find_browser()
+    if path is None:
+        pytest.skip("there is no Chromium: apt-get install chromium")
+    with sync_api.sync_playwright() as playwright:
+        # Its sandbox needs what root in a container does not have; what it shows here is ours.
+        found = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"], timeout=60000)
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Mid and side that are equally loud, in 16 bits."""
+    path = tmp_path_factory.mktemp("song") / "song.wav"
+    block = np.random.default_rng(2).uniform(-0.25, 0.25, (2, RATE_HZ)).astype(np.float32)
+    with AudioWriter(path, RATE_HZ, 2, subtype="PCM_16") as writer:
+        for _ in range(round(SONG_S)):
+            writer.write(block)
+    return path
+
+
+@pytest.fixture
+def host(song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
+    monkeypatch.syspath_prepend(OUTSIDE)
+    tree = {
+        "input": {"source": f"file:{song}"},
+        "model": {"name": "midside"},
+        "output": {"sink": f"file:{tmp_path / 'out.wav'}", "clock": "real"},
+        "mixer": {"buses": {"cue": {"channels": [3, 4]}}, "groups": {"middle": {"stems": ["mid"]}}},
+        "control": {"scenes": tmp_path / "scenes.yaml"},
+    }
+    with Host(LiveSettings().with_overrides(tree)) as found:
+        yield found
+
+
+@pytest.fixture
+def web(host: Host) -> Iterator[WebSurface]:
+    with WebSurface(host, "127.0.0.1", 0) as surface:
+        yield surface
+
+
+Opener = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(browser: object, web: WebSurface) -> Iterator[Opener]:
+    """Opens the page; what a browser complains of is an error, and so is whatever is asked of anybody else."""
+    contexts, troubles = [], []
+
+    def open_one(width: int = 1280, height: int = 800, **options: object) -> Page:
+        viewport = {"width": width, "height": height}
+        context = browser.new_context(viewport=viewport, **options)  # type: ignore[attr-defined]
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on(
+            "console", lambda said: troubles.append(said.text) if "Content Security" in said.text else None
+        )
+        page.on("request", lambda asked: troubles.append(asked.url) if not is_ours(asked.url) else None)
+        page.goto(web.invitation()[0].removeprefix("Mixer: "))
+        page.wait_for_selector(".strip")
+        return page
+
+    def is_ours(url: str) -> bool:
+        return url.startswith((f"http://127.0.0.1:{web.port}/", "data:"))
+
+    yield open_one
+    for context in contexts:
+        context.close()
+    assert troubles == []
+
+
+def until(is_so: Callable[[], object], page: Page, timeout_s: float = 20) -> None:
+    """Wait, while the page goes on."""
+    end_s = time.monotonic() + timeout_s
+    while not is_so():
+        assert time.monotonic() < end_s
+        page.wait_for_timeout(20)
+
+
+def heard_rms(host: Host, page: Page) -> float:
+    """The main bus in a fifth of a second that begins now, as it was captured."""
+    tape, n_samples = host._rig.desk.sink_tape, RATE_HZ // 5
+    start = tape.written
+    until(lambda: tape.written >= start + n_samples, page)
+    samples = tape.read(start, n_samples)
+    assert samples is not None
+    return float(np.sqrt(np.mean(np.square(samples[:2]))))
+
+
+def drag(page: Page, selector: str, dx: float, dy: float) -> None:
+    box = page.locator(selector).bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + dx, y + dy, steps=8)
+    page.mouse.up()
+
+
+def fader_of(at: str) -> str:
+    return f'[data-at="{at}"] .fader'
+
+
+def test_a_fader_that_is_dragged_is_heard(host: Host, open_page: Opener) -> None:
+    page = open_page()
+    before = heard_rms(host, page)
+    drag(page, fader_of("/stem/mid"), 0, 2000)
+    drag(page, fader_of("/stem/side"), 0, 2000)
+    until(lambda: host.board[GAIN] == host.board["/stem/side/gain_db"] == -np.inf, page)
+    assert heard_rms(host, page) < 1e-4 < before
+    fader = page.locator(fader_of("/stem/mid"))
+    assert fader.get_attribute("aria-valuetext") == "silent"
+    fader.dblclick()
+    until(lambda: host.board[GAIN] == 0.0, page)
+    assert heard_rms(host, page) == pytest.approx(before / np.sqrt(2), rel=0.1)
+
+
+def test_a_fader_answers_before_the_session_does(host: Host, web: WebSurface, open_page: Opener) -> None:
+    if not hasattr(signal, "SIGSTOP"):
+        pytest.skip("this system cannot stop a process")
+    page = open_page()
+    os.kill(web.server_pid, signal.SIGSTOP)
+    try:
+        drag(page, fader_of("/stem/mid"), 0, 60)
+        shown = page.locator(fader_of("/stem/mid")).get_attribute("aria-valuenow")
+        assert shown is not None
+        assert float(shown) < 0
+        assert host.board[GAIN] == 0.0
+    finally:
+        os.kill(web.server_pid, signal.SIGCONT)
+    until(lambda: host.board[GAIN] == float(shown), page)
+
+
+def test_mute_solo_pan_bypass_and_routes(host: Host, open_page: Opener) -> None:
+    page = open_page()
+    whole = heard_rms(host, page)
+    page.get_by_role("button", name="mid mute").click()
+    until(lambda: host.board["/stem/mid/mute"] is True, page)
+    assert heard_rms(host, page) == pytest.approx(whole / np.sqrt(2), rel=0.1)
+    page.get_by_role("button", name="side mute").click()
+    until(lambda: host.board["/stem/side/mute"] is True, page)
+    assert heard_rms(host, page) < 1e-4
+    page.get_by_role("button", name="bypass").click()
+    until(lambda: host.board["/bypass"] is True, page)
+    assert heard_rms(host, page) == pytest.approx(whole, rel=0.1)
+    page.get_by_role("button", name="bypass").click()
+    page.get_by_role("button", name="mid mute").click()
+    page.get_by_role("button", name="side mute").click()
+    page.get_by_role("button", name="side solo", exact=True).click()
+    until(lambda: host.board["/stem/side/solo"] is True, page)
+    assert heard_rms(host, page) == pytest.approx(whole / np.sqrt(2), rel=0.1)
+    assert "silent" in (page.locator('[data-at="/stem/mid"]').get_attribute("class") or "")
+    page.get_by_role("slider", name="side pan").press("Home")
+    until(lambda: host.board["/stem/side/pan"] == -1.0, page)
+    page.get_by_role("combobox", name="side route").select_option("3-4")
+    until(lambda: host.board["/stem/side/route"] == "3-4", page)
+    assert heard_rms(host, page) < 1e-4
+
+
+def test_keys_do_all_of_it(host: Host, open_page: Opener) -> None:
+    page = open_page()
+    page.keyboard.press("2")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    until(lambda: host.board["/stem/side/gain_db"] == -2.0, page)
+    page.keyboard.press("m")
+    until(lambda: host.board["/stem/side/mute"] is True, page)
+    page.keyboard.press("1")
+    page.keyboard.press("s")
+    until(lambda: host.board["/stem/mid/solo"] is True, page)
+    page.keyboard.press("PageDown")
+    until(lambda: host.board[GAIN] == -6.0, page)
+    assert page.evaluate("document.activeElement.getAttribute('aria-valuetext')") == "\u22126.0 dB"
+    page.keyboard.press("Backspace")
+    until(lambda: host.board[GAIN] == 0.0, page)
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("ArrowUp")
+    until(lambda: host.board[GAIN] == 1.0, page)
+    page.keyboard.press("Space")
+    until(lambda: host.board["/transport/play"] is False, page)
+    assert heard_rms(host, page) >= 0  # the tape runs on
+    until(lambda: heard_rms(host, page) < 1e-4, page)
+
+
+def test_scenes_are_saved_recalled_and_undone(host: Host, open_page: Opener) -> None:
+    page = open_page()
+    page.get_by_role("button", name="mid mute").click()
+    name = page.get_by_role("textbox", name="name of a new scene")
+    name.fill("no middle")
+    page.get_by_role("button", name="Save").click()
+    until(lambda: "no middle" in str(host.board["/scene/names"]), page)
+    page.get_by_role("button", name="everything").click()
+    until(lambda: host.board["/stem/mid/mute"] is False, page)
+    page.get_by_role("button", name="no middle").click()
+    until(lambda: host.board["/stem/mid/mute"] is True, page)
+    page.wait_for_selector('.chips button[aria-pressed="true"]:has-text("no middle")')
+    page.get_by_role("button", name="undo").click()
+    until(lambda: host.board["/stem/mid/mute"] is False, page)
+    page.get_by_role("button", name="fade 2 s").click()
+    until(lambda: host.board["/scene/fade_s"] == 2.0, page)
+    page.get_by_role("button", name="no middle").click()
+    delete = page.locator(".delete")
+    until(lambda: delete.is_enabled(), page)
+    delete.click()
+    assert "no middle?" in delete.inner_text()
+    delete.click()
+    until(lambda: "no middle" not in str(host.board["/scene/names"]), page)
+    page.get_by_role("textbox", name="name of a new scene").fill("everything else")
+    page.keyboard.press("Enter")
+    until(lambda: "everything else" in str(host.board["/scene/names"]), page)
+
+
+def test_two_pages_stay_in_step(host: Host, open_page: Opener) -> None:
+    first, second = open_page(), open_page(390, 844)
+    drag(first, fader_of("/stem/mid"), 0, 40)
+    until(lambda: host.board[GAIN] != 0.0, first)
+    other = second.locator(fader_of("/stem/mid"))
+    until(lambda: float(other.get_attribute("aria-valuenow") or 0) == host.board[GAIN], second)
+    second.get_by_role("button", name="side mute").click()
+    first.wait_for_selector('[data-address="/stem/side/mute"][aria-pressed="true"]')
+    host.board.set("/separation", 0.5)
+    for page in (first, second):
+        page.wait_for_selector('.wide[aria-valuetext="50 %"]')
+
+
+def test_it_comes_back_when_the_server_does(host: Host, web: WebSurface, open_page: Opener) -> None:
+    page = open_page()
+    os.kill(web.server_pid, signal.SIGTERM)
+    page.wait_for_selector("body.away")
+    assert "Looking for it" in page.locator("#veil").inner_text()
+    host.board.set(GAIN, -12)
+    page.wait_for_selector("body:not(.away)", timeout=30000)
+    until(lambda: page.locator(fader_of("/stem/mid")).get_attribute("aria-valuenow") == "-12", page)
+    page.get_by_role("button", name="mid mute").click()
+    until(lambda: host.board["/stem/mid/mute"] is True, page)
+    assert web.n_restarts == 1
+
+
+def test_what_the_session_does_is_shown(host: Host, open_page: Opener) -> None:
+    page = open_page()
+    until(lambda: page.locator(".time").inner_text().startswith("0:0"), page)
+    lit = "(c) => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v, i) => i % 4 === 1 && v > 60)"
+    for selector in (".lane canvas", '[data-at="/bus/main"] .meter', '[data-at="/stem/mid"] .meter'):
+        canvas = page.locator(selector).first
+        until(lambda canvas=canvas: canvas.evaluate(lit), page)
+    page.locator(".latency summary").click()
+    assert "compute" in page.locator(".latency ul").inner_text()
+    page.locator(".place").click()
+    until(lambda: host.transport is not None and host.transport.position_s > SONG_S / 3, page)
+    until(lambda: not page.locator(".time").inner_text().startswith("0:0"), page)
+
+
+def test_it_fits_a_phone_and_many_fingers(host: Host, open_page: Opener) -> None:
+    page = open_page(375, 667, has_touch=True, is_mobile=True, device_scale_factor=2)
+    assert page.evaluate("document.documentElement.scrollWidth") == 375
+    page.get_by_role("button", name="mid mute").tap()
+    until(lambda: host.board["/stem/mid/mute"] is True, page)
+    for name in ("mid level", "side level", "mid mute"):
+        box = page.get_by_label(name, exact=True).bounding_box()
+        assert box is not None
+        assert box["width"] >= 30
+        assert box["x"] + box["width"] <= 375
+        assert box["y"] + box["height"] <= 667
+    boxes = [page.locator(fader_of(at)).bounding_box() for at in ("/stem/mid", "/stem/side")]
+    places = [(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2) for box in boxes if box]
+    fingers = page.context.new_cdp_session(page)
+
+    def touch(kind: str, dy: float) -> None:
+        points = [{"x": x, "y": y + dy, "id": k} for k, (x, y) in enumerate(places)]
+        fingers.send(
+            "Input.dispatchTouchEvent", {"type": kind, "touchPoints": points if kind != "touchEnd" else []}
+        )
+
+    touch("touchStart", 0)
+    for dy in (10, 20, 30, 40):
+        touch("touchMove", dy)
+    touch("touchEnd", 0)
+    until(lambda: host.board[GAIN] == host.board["/stem/side/gain_db"] < -3, page)
+
+
+def test_every_control_says_what_it_is(open_page: Opener) -> None:
+    page = open_page()
+    unnamed = page.evaluate(
+        """[...document.querySelectorAll('button, input, select, [role=slider]')]
+        .filter((made) => !(made.getAttribute('aria-label') || made.textContent).trim()).length"""
+    )
+    assert unnamed == 0
+    for slider in page.get_by_role("slider").all():
+        values = [slider.get_attribute(f"aria-value{end}") for end in ("min", "max")]
+        assert None not in values
+    assert page.get_by_role("slider", name="mid level").get_attribute("aria-valuetext") == "0.0 dB"
+    assert page.get_by_role("slider", name="mid pan").get_attribute("aria-valuetext") == "center"
+
+
+def test_learn_names_the_control_that_is_touched(host: Host, open_page: Opener) -> None:
+    page = open_page()
+    assert page.locator(".learn").count() == 0
+    learnt: list[object] = []
+    learn = Parameter("/midi/learn", Text(longest=256), "", "learns a control", "momentary")
+    host.board.replace([*host.board._controls.values(), Control(learn, lambda: "", learnt.append)])
+    page.locator(".learn").click()
+    page.locator(fader_of("/stem/side")).click()
+    page.get_by_role("button", name="mid mute").click()
+    until(lambda: learnt == ["/stem/side/gain_db", "/stem/mid/mute"], page)
+    assert host.board["/stem/mid/mute"] is False
+    page.locator(".learn").click()
+    page.get_by_role("button", name="mid mute").click()
+    until(lambda: host.board["/stem/mid/mute"] is True, page)
+
+
+def test_what_is_refused_is_shown_and_taken_back(host: Host, open_page: Opener) -> None:
+    page = open_page()
+    page.get_by_role("button", name="undo").click()
+    page.wait_for_selector("#toast.shown:has-text('nothing to undo')")
+
+
+def test_a_page_without_the_token_says_so(browser: object, host: Host) -> None:
+    with WebSurface(host, "127.0.0.1", 0, "the-token-of-this-test") as web:
+        page = browser.new_page()  # type: ignore[attr-defined]
+        page.goto(f"http://127.0.0.1:{web.port}/#wrong")
+        page.wait_for_selector("#veil:has-text('this is not the token')")
+        assert page.locator(".strip").count() == 0
+        page.goto("about:blank")
+        page.goto(web.invitation()[0].removeprefix("Mixer: "))
+        page.wait_for_selector(".strip")
+        page.close()
