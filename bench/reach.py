@@ -55,7 +55,7 @@ def main() -> None:
         return
     separator = rtsep.load(MODEL, device="cpu")
     song = read_song(folder, (60.0, 6.0) if quick else None)
-    stretch = most_voice(song["vocals"], 4 if quick else STRETCH_S)
+    stretch = most_voice(song["vocals"], 2 if quick else STRETCH_S)
     song = {name: np.ascontiguousarray(stem[:, stretch]) for name, stem in song.items()}
     named = {reach: name for name, reach in REACHES.items()}
     reaches = sorted(named) if quick else sorted({*named, *OTHERS}, key=lambda reach: (sum(reach), reach))

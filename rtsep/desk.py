@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.atomics import load_word, store_word
-from rtsep.callback import CHUNK_SAMPLES, callback, capture, playback
+from rtsep.callback import CHUNK_SAMPLES, callback, halves
 from rtsep.callback.durations import N_STEPS, percentile_us
 from rtsep.callback.events import LATE, N_EVENTS, STARVED, SWITCH, XRUN
 from rtsep.callback.limiter import ONE
@@ -158,14 +158,14 @@ class Desk:
 
     def _make_limiter(self, limit: Limit, main: tuple[int, ...]) -> None:
         state, window = self.state, limit.lookahead_samples + 1
-        self._needs = np.ones(window, np.float32)
+        self._needs, self._leaves = np.ones(window, np.float32), np.zeros(window, np.int64)
         self._gains = np.full(window, ONE, np.int64)
         self._delays = np.zeros((self.n_outputs, window), np.float32)
         state["main_left"], state["main_right"] = main[0], main[-1]
         state["ceiling"], state["limiter_gain"] = limit.ceiling, 1.0
         state["limiter_release"] = np.exp(-1 / (limit.release_s * self.sample_rate_hz))
         state["limiter_window"], state["limiter_sum"] = window, ONE * window
-        for name in ("needs", "gains", "delays"):
+        for name in ("needs", "leaves", "gains", "delays"):
             state[f"limiter_{name}"] = getattr(self, f"_{name}").ctypes.data
 
     def _make_words(self) -> None:
@@ -191,6 +191,7 @@ class Desk:
     @property
     def half_addresses(self) -> tuple[int, int]:
         """The C functions for two cards, input and output."""
+        capture, playback = halves()
         return int(capture.address or 0), int(playback.address or 0)
 
     @property

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from rtsep.card_latency import RoundTrip, key_of, read_round_trips
 from rtsep.errors import DeviceError, UsageError
+from rtsep.follower import JITTER_S
 from rtsep.io.cards import DEFAULT_CARD, Card, check_rate_hz, choose_rate_hz, find_card
 from rtsep.io.clocked import BLOCK_SAMPLES
-from rtsep.io.desktop import plugin_card
+from rtsep.io.desktop import BURST_S, plugin_card
 from rtsep.io.encode import CODECS
 from rtsep.io.files import AudioReader
 from rtsep.settings import Clock, LiveSettings
@@ -34,6 +35,8 @@ class Ends:
         Whether input and output are cards that each go by their own.
     largest_block_samples
         The most that one call of the callback moves.
+    jitter_s
+        How late the input's callbacks may be before it is heard, with two clocks.
     round_trip
         What a loop-back cable has shown of the cards, if there was one.
     """
@@ -46,6 +49,7 @@ class Ends:
     largest_block_samples: int
     output_rate_hz: int
     has_two_clocks: bool
+    jitter_s: float = JITTER_S
     round_trip: RoundTrip | None = None
 
     @property
@@ -85,15 +89,20 @@ def open_ends(settings: LiveSettings, model_rate_hz: int) -> Ends:
     round_trip = None
     if inputs is not None and outputs is not None and not has_two:
         round_trip = read_round_trips().get(key_of(inputs, outputs, rate_hz, output.block_samples))
-    return Ends(reader, inputs, outputs, clock, rate_hz, largest, output_rate_hz, has_two, round_trip)
+    jitter_s = BURST_S if source.is_desktop else JITTER_S
+    return Ends(
+        reader, inputs, outputs, clock, rate_hz, largest, output_rate_hz, has_two, jitter_s, round_trip
+    )
 
 
 def _has_two_clocks(settings: LiveSettings, inputs: Card | None, outputs: Card | None) -> bool:
-    """Two devices do, if nobody says otherwise; but for those of one JACK server."""
+    """Two devices do, if nobody says otherwise; but for those of one JACK server. A desktop's sinks are two."""
     if inputs is None or outputs is None:
         return False
     if settings.input.own_clock is not None:
         return settings.input.own_clock
+    if settings.input.endpoint.is_desktop:
+        return True
     return inputs.index != outputs.index and not inputs.shares_clock(outputs)
 
 

@@ -9,15 +9,21 @@ where the input is at that instant less the offset, and goes there by playing a 
                                                                                           ▼
                           begin: n_in ─▶ the caller mixes n_in samples from `position` ─▶ converter ─▶ finish: n out
 
-The loop (after F. Adriaensen, "Controlling adaptive resampling", Linux Audio Conference 2012): the ratio is that of the
-two measured rates, plus what is wrong times the loop's bandwidth, through two low-pass filters. All of it starts wide
-and becomes as narrow as the clocks' own loops, so that neither their jitter nor its own corrections are heard. As the
-measured rates lead, a constant difference leaves no error.
+The loop (after F. Adriaensen, "Controlling adaptive resampling", Linux Audio Conference 2012): the ratio is led to that
+of the two measured rates, and by what is wrong, as a mass on a damped spring is (natural frequency w, damping 1/√2)::
+
+    error' = rates − ratio        ratio' = √2 w (rates − ratio) + w² error
+
+What is heard of it is how fast the ratio changes. If it changes by a in a second, time bends by a parabola, of which no
+line takes 1/√720 · a seconds rms; that leaves, of a sine of frequency f, THD+N of ``20 log10(2π f · 0.037 a)``: −100 dB
+at 1 kHz for 4e-8 a second. So w is wide only as long as the rates are not known. Once they are, to `KNOWN`, the ratio
+becomes theirs, and w is narrow but for large errors: √2 · `NARROW` · `KNOWN` is 4e-8. As the measured rates lead, a
+constant difference leaves no error.
 
 It jumps, and counts it, when it is more than `AWAY_S` from where it ought to be: a clock was moved, as samples were
-lost on one side. A jump is a fade to silence, and from silence in the next block. It falls silent as well while the
-tape is not written as far as it needs (the input has stopped), and begins in silence, until both clocks have been
-watched for `LOCK_S`.
+lost on one side. A jump is a cross-fade, from what the converter still has. It falls silent while the tape is not
+written as far as it needs (the input has stopped), and begins in silence, until both clocks have been watched for
+`LOCK_S`.
 """
 
 from __future__ import annotations
@@ -28,8 +34,8 @@ from typing import Any
 import numpy as np
 from numba import carray, njit
 
-from rtsep.atomics import load_acquire, void_pointer
-from rtsep.clocks import AWAY_S, CLOCK, LINE, MOST_DEVIATION, PublishedClock, bandwidth, newest, note
+from rtsep.atomics import float_pointer, load_acquire, void_pointer
+from rtsep.clocks import AWAY_S, CLOCK, LINE, MOST_DEVIATION, NARROW, PublishedClock, newest, note
 from rtsep.dsp.polyphase import (
     CONVERTER,
     Converter,
@@ -43,9 +49,16 @@ from rtsep.dsp.polyphase import (
 )
 
 LOCK_S = 0.25
-SMOOTHER = 3.0  # the low-pass filters are wider than the loop by this: 53 degrees of phase margin are left
+WIDE = 1.0  # w in radians a second, at most
+HURRY = 5e4  # w over the error of the rates, until they are
+KNOWN = 2e-6
+LARGE_S = 1e-4  # from here on an error makes w wider
 FADE_SAMPLES = 64
+TAIL_SAMPLES = (
+    FADE_SAMPLES // 2
+)  # of what played before a jump: the kernel has half of its taps of it in store
 JITTER_S = 0.005  # callbacks that are late by less than this leave no gap
+AWAY_SHARE = 0.5  # of that, where it is more: a call that is off by so much tells no time
 
 FOLLOWER = np.dtype(
     [
@@ -60,10 +73,10 @@ FOLLOWER = np.dtype(
         ("offset", np.float64),
         ("nominal_ratio", np.float64),
         ("most_deviation", np.float64),
-        ("smooth", np.float64),
+        ("most_error_s", np.float64),
         ("ratio", np.float64),
+        ("is_narrow", np.int64),
         ("since", np.int64),  # delivered at the last correction
-        ("age_s", np.float64),  # since it began to play
         ("error_samples", np.float64),
         # What it is doing, and what is counted.
         ("delivered", np.int64),
@@ -71,6 +84,8 @@ FOLLOWER = np.dtype(
         ("fade", np.float64),
         ("n_in", np.int64),
         ("n_missing", np.int64),
+        ("tails", np.int64),  # (channels, TAIL_SAMPLES) of before a jump, faded
+        ("tail_left", np.int64),
         ("n_starts", np.int64),
         ("n_silent_samples", np.int64),
     ],
@@ -95,28 +110,31 @@ def steer(state: Any, now_ns: int) -> None:
     beyond = ahead_s * line.rate_hz - state.offset  # where it ought to be, from the line's position
     rates = line.rate_hz / here.rate_hz
     if state.is_playing != 0:
-        _correct(state, line.position, beyond, rates)
-    elif state.fade == 0:
+        converter = state.converter
+        fraction = converter.fraction / converter.denominator
+        state.error_samples = (line.position - converter.whole) + (beyond - fraction)
+        if abs(state.error_samples) < state.most_error_s * line.rate_hz:
+            unknown = math.sqrt(line.rate_error * line.rate_error + here.rate_error * here.rate_error)
+            _correct(state, state.error_samples / line.rate_hz, rates, unknown)
+            return
+        _keep_tail(state)
+    if state.fade == 0 or state.is_playing != 0:
         _jump(state, line.position, beyond, rates)
 
 
 @_inline
-def _correct(state: Any, position: int, beyond: float, rates: float) -> None:
-    """The ratio that leads to ``position + beyond``; if that is too far, an end to this."""
-    converter = state.converter
-    fraction = converter.fraction / converter.denominator
-    state.error_samples = (position - converter.whole) + (beyond - fraction)
-    rate_hz = state.clock.line.rate_hz
-    if abs(state.error_samples) > AWAY_S * rate_hz * rates:
-        state.is_playing = 0
-        return
-    w = bandwidth(state.age_s)
-    dt = (state.delivered - state.since) / rate_hz
+def _correct(state: Any, error_s: float, rates: float, unknown: float) -> None:
+    """A step of the loop; `rates` are uncertain by so much of 1."""
+    dt = (state.delivered - state.since) / state.clock.line.rate_hz
     state.since = state.delivered
-    state.age_s += dt
-    part = 1 - math.exp(-SMOOTHER * w * dt)
-    state.smooth += part * (rates + w * state.error_samples / rate_hz - state.smooth)
-    state.ratio += part * (state.smooth - state.ratio)
+    w = min(WIDE, HURRY * unknown)
+    if unknown < KNOWN:
+        w = NARROW * max(1.0, abs(error_s) / LARGE_S)
+        if state.is_narrow == 0:
+            state.ratio = rates
+    state.is_narrow = 1 if unknown < KNOWN else 0
+    state.ratio += min(1.0, math.sqrt(2.0) * w * dt) * (rates - state.ratio)
+    state.ratio += min(1.0, w * w * dt) * error_s * rates
     _set_ratio(state)
 
 
@@ -132,11 +150,26 @@ def _jump(state: Any, position: int, beyond: float, rates: float) -> None:
     converter = state.converter
     whole = math.floor(beyond)
     seek(converter, position + whole, int((beyond - whole) * converter.denominator))
-    state.smooth = state.ratio = rates
-    state.error_samples = state.age_s = 0.0
+    state.ratio = rates
+    state.error_samples = state.fade = 0.0
+    state.is_narrow = 0
     state.since = state.delivered
     state.is_playing = 1
     _set_ratio(state)
+
+
+@_inline
+def _keep_tail(state: Any) -> None:
+    """What would have been played next, as far as the converter has it, on its way to silence."""
+    converter = state.converter
+    tails = carray(float_pointer(state.tails), (converter.n_channels, TAIL_SAMPLES))
+    push_silence(converter, n_needed(converter, TAIL_SAMPLES))
+    make(converter, tails, 0, TAIL_SAMPLES)
+    for i in range(TAIL_SAMPLES):
+        share = np.float32(state.fade * (TAIL_SAMPLES - 1 - i) / TAIL_SAMPLES)
+        for c in range(converter.n_channels):
+            tails[c, i] *= share
+    state.tail_left = TAIL_SAMPLES
 
 
 @_inline
@@ -181,6 +214,7 @@ def finish(state: Any, mixed: Any, out: Any, first: int, n: int) -> None:
         push_silence(converter, state.n_missing)
         make(converter, out, first, n)
         _fade(state, out, first, n)
+    _add_tail(state, out, first, n)
     if state.fade < 1 and state.n_starts > 0:
         state.n_silent_samples += n
 
@@ -194,6 +228,17 @@ def _fade(state: Any, out: Any, first: int, n: int) -> None:
         if state.fade < 1:
             for c in range(state.converter.n_channels):
                 out[c, first + i] *= np.float32(state.fade)
+
+
+@_inline
+def _add_tail(state: Any, out: Any, first: int, n: int) -> None:
+    """What is left of before a jump."""
+    tails = carray(float_pointer(state.tails), (state.converter.n_channels, TAIL_SAMPLES))
+    n_tail = min(n, state.tail_left)
+    for c in range(state.converter.n_channels):
+        for i in range(n_tail):
+            out[c, first + i] += tails[c, TAIL_SAMPLES - state.tail_left + i]
+    state.tail_left -= n_tail
 
 
 class Follower:
@@ -212,6 +257,8 @@ class Follower:
         Of the input tape's published word.
     most_samples
         The most that `begin` is asked for.
+    jitter_s
+        How late callbacks may be, as in `least_offset_samples`.
     """
 
     def __init__(
@@ -222,6 +269,7 @@ class Follower:
         offset_samples: int,
         written_address: int,
         most_samples: int,
+        jitter_s: float = JITTER_S,
     ) -> None:
         ratio = rate_in_hz / rate_out_hz
         most_in = math.ceil(most_samples * ratio * (1 + MOST_DEVIATION)) + 2
@@ -229,13 +277,17 @@ class Follower:
             n_channels, rate_in_hz, rate_out_hz, is_steered=True, most_samples=2 * most_in
         )
         self.most_in_samples = most_in + 2 * self._converter.lag_samples  # a jump fills the kernel as well
-        self.input_clock = PublishedClock(rate_in_hz)
+        most_off_s = max(AWAY_S, AWAY_SHARE * jitter_s if jitter_s > JITTER_S else 0.0)
+        self.input_clock = PublishedClock(rate_in_hz, most_off_s)
         self.states = np.zeros(1, FOLLOWER)
         state = self.states[0]
         state["converter"] = self._converter.states[0]
         state["clock"]["nominal_hz"] = rate_out_hz
+        state["clock"]["most_off_s"] = state["most_error_s"] = most_off_s
         state["lines"], state["word"] = self.input_clock.slots.ctypes.data, self.input_clock.word_address
         state["written"] = written_address
+        self._tails = np.zeros((n_channels, TAIL_SAMPLES), np.float32)
+        state["tails"] = self._tails.ctypes.data
         state["offset"], state["nominal_ratio"] = offset_samples, ratio
         state["most_deviation"] = MOST_DEVIATION
 
@@ -250,7 +302,9 @@ class Follower:
         return max(0, int(self.states[0]["n_starts"]) - 1)
 
 
-def least_offset_samples(rate_in_hz: int, rate_out_hz: int, block_in: int, block_out: int) -> dict[str, int]:
+def least_offset_samples(
+    rate_in_hz: int, rate_out_hz: int, block_in: int, block_out: int, jitter_s: float = JITTER_S
+) -> dict[str, int]:
     """What the two callbacks and the converter need between input and output, by parts, in samples of the tape.
 
     Parameters
@@ -260,11 +314,13 @@ def least_offset_samples(rate_in_hz: int, rate_out_hz: int, block_in: int, block
     block_in, block_out
         The largest blocks of the two, each in its own samples; `block_in` is 0 if the input notes where its block
         begins, and not where it ends.
+    jitter_s
+        How late the input's callbacks may be.
     """
     ratio = rate_in_hz / rate_out_hz
     return {
         "input block": block_in,
         "output block": math.ceil(block_out * ratio * (1 + MOST_DEVIATION)),
         "converter": kernel_taps(max(1.0, ratio)) // 2 + 1,
-        "jitter": math.ceil(JITTER_S * rate_in_hz),
+        "jitter": math.ceil(jitter_s * rate_in_hz),
     }

@@ -256,7 +256,7 @@ class Host:
         RtsepError
             A model, a file or a card is not to be had, or does not fit. What plays goes on as before.
         CardLostError
-            Only what had stopped for the new card is not to be had any more either; `wait` raises it too.
+            What had to stop for the new card is not to be had any more either; `wait` raises it too.
         """
         with self._changing:
             if self._is_over or not self._is_started:

@@ -57,8 +57,9 @@ def _mix_control(mixer: Mixer, parameter: Parameter, field: str) -> Control:
 
 
 def _part_control(mixer: Mixer, parameter: Parameter, part: str, name: str, field: str) -> Control:
-    def get() -> Value:
-        value: Value = getattr(getattr(mixer.mix, part)[name], field)
+    def get() -> Value:  # a change of the session may have left it out already
+        found = getattr(mixer.mix, part).get(name)
+        value: Value = parameter.default if found is None else getattr(found, field)
         return value
 
     return Control(parameter, get, lambda value: mixer.edit(part, name, **{field: value}))
@@ -66,7 +67,8 @@ def _part_control(mixer: Mixer, parameter: Parameter, part: str, name: str, fiel
 
 def _send_control(mixer: Mixer, parameter: Parameter, part: str, name: str, bus: str) -> Control:
     def sends() -> dict[str, float]:
-        return dict(getattr(mixer.mix, part)[name].sends)
+        found = getattr(mixer.mix, part).get(name)
+        return {} if found is None else dict(found.sends)
 
     def get() -> Value:
         return sends().get(bus, parameter.default)
@@ -79,7 +81,8 @@ def _send_control(mixer: Mixer, parameter: Parameter, part: str, name: str, bus:
 
 def _route_control(mixer: Mixer, parameter: Parameter, stem: str) -> Control:
     def get() -> Value:
-        return route_text(mixer.mix.strips[stem].route)
+        strip = mixer.mix.strips.get(stem)
+        return TO_MAIN if strip is None else route_text(strip.route)
 
     def set_(value: Value) -> None:
         mixer.edit("strips", stem, route=route_of(str(value)))

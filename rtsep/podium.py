@@ -11,6 +11,7 @@ from typing import Protocol
 from rtsep.board import Board, Control
 from rtsep.errors import DeviceError
 from rtsep.io.cards import Card, lasting_name, list_cards
+from rtsep.io.feedback import WARNING, may_howl
 from rtsep.knobs import mix_controls, scene_controls, transport_controls
 from rtsep.mixer import Mixer
 from rtsep.parameters import ROWS
@@ -120,12 +121,14 @@ class Podium:
         self._wishes.ask(what, doing, lambda: done + self._change(settings()))
 
     def _change(self, settings: LiveSettings) -> str:
-        session = self._session
+        session, cards = self._session, self._session.cards
         n_samples = session.change(settings)
         latency = session.latency
         ms, total_ms = latency.ms(abs(n_samples)), latency.ms(latency.total_samples)
         moved = f" {ms:.0f} ms were {'repeated' if n_samples > 0 else 'left out'}." if n_samples else ""
-        return f"{session.model_name} plays; latency {total_ms:.0f} ms.{moved}"
+        is_new = session.cards != cards and not session.settings.input.endpoint.is_desktop
+        howls = f" {WARNING}" if is_new and may_howl(*session.cards) else ""
+        return f"{session.model_name} plays; latency {total_ms:.0f} ms.{moved}{howls}"
 
     def _controls(self) -> Iterator[Control]:
         session = self._session

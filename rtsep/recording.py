@@ -2,7 +2,8 @@
 
 A take is aligned to the sample and has no latency; with another model its stems are others, and with another latency
 its mix would lie elsewhere. So a change while it plays ends the take and begins the next, in a folder of its own; what
-is heard while one fades into the other, some hundredths of a second, is in neither.
+is heard while one fades into the other, some hundredths of a second, is in neither. Another rig has a recording of its
+own (`rtsep.handover`): it begins at the very sample at which the one before ends.
 """
 
 from __future__ import annotations

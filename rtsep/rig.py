@@ -27,15 +27,13 @@ from rtsep.io.desktop import DesktopDriver
 from rtsep.mix import MAIN, Bus, Group, Mix, Strip, gain_of
 from rtsep.mixer import Mixer
 from rtsep.recording import Recording
-from rtsep.separation import Model, Separation, load_model, parts_beside, tune_model
+from rtsep.separation import Model, Separation, load_model, most_offset_samples, parts_beside, tune_model
 from rtsep.separator import Separator
 from rtsep.session_files import check_files, recover_earlier
 from rtsep.settings import GroupSettings, LiveSettings, StripSettings
 from rtsep.stream import N_CHANNELS, Latency
 from rtsep.tape import Tape
 from rtsep.transport import Transport
-
-MOST_OFFSET_S = 8.0  # 64 hops of update, 256 frames of lookahead
 
 
 class Driver(Protocol):
@@ -84,7 +82,7 @@ class Preparation:
             self.ends = ends = open_ends(settings, separator.sample_rate_hz)
             if ends.reader is not None:
                 opened.callback(ends.reader.close)
-            memory = round((MOST_OFFSET_S + MEMORY_S) * ends.sample_rate_hz)
+            memory = most_offset_samples(settings, ends) + round(MEMORY_S * ends.sample_rate_hz)
             self.input_tape = Tape(N_CHANNELS * (1 + len(self.shape.directs)), memory)
             self.mixer, like = (mixer, self.shape) if mixer is not None else (self.shape, None)
             tuned = model or tune_model(settings, separator)
@@ -285,7 +283,7 @@ def _make_follower(ends: Ends, n_outputs: int, input_tape: Tape, offset_samples:
     if not ends.has_two_clocks:
         return None
     rates_hz, written = (ends.sample_rate_hz, ends.output_rate_hz), input_tape.written_address
-    return Follower(n_outputs, *rates_hz, offset_samples, written, CHUNK_SAMPLES)
+    return Follower(n_outputs, *rates_hz, offset_samples, written, CHUNK_SAMPLES, ends.jitter_s)
 
 
 def _cables(settings: LiveSettings) -> list[Cable]:
@@ -322,7 +320,9 @@ def make_driver(rig: Rig) -> Driver:
     if settings.input.endpoint.is_desktop:
         sink = settings.output.endpoint
 
-        def open_again(latency_s: float) -> CardDriver:
+        def open_again(latency_s: float) -> CardDriver | TwoCardsDriver:
+            if ends.has_two_clocks:
+                return _open_two_cards(rig, latency_s)
             return open_card(ends, desk, block_samples, latency_s)
 
         return DesktopDriver(None if sink.is_file else sink.name, ends.sample_rate_hz, open_again)
@@ -360,7 +360,7 @@ def open_card(
     )
 
 
-def _open_two_cards(rig: Rig) -> TwoCardsDriver:
+def _open_two_cards(rig: Rig, latency_s: float | Literal["low"] = "low") -> TwoCardsDriver:
     """A stream for each end, on clocks of their own."""
     ends, desk, block = rig.ends, rig.desk, rig.settings.output.block_samples
     n_inputs, n_outputs = int(desk.state["n_card_inputs"]), int(desk.state["n_card_outputs"])
@@ -374,9 +374,9 @@ def _open_two_cards(rig: Rig) -> TwoCardsDriver:
         return int(desk.state["n_blocks"])
 
     source = CardDriver(
-        ends.inputs, None, n_inputs, 0, rates_hz[0], block, capture, state, n_captured, longest
+        ends.inputs, None, n_inputs, 0, rates_hz[0], block, capture, state, n_captured, longest, latency_s
     )
     sink = CardDriver(
-        None, ends.outputs, 0, n_outputs, rates_hz[1], block, playback, state, n_played, longest
+        None, ends.outputs, 0, n_outputs, rates_hz[1], block, playback, state, n_played, longest, latency_s
     )
     return TwoCardsDriver(source, sink)

@@ -5,10 +5,12 @@ Made in one place for the start and for every change while running; `rtsep.rig` 
 
 from __future__ import annotations
 
+import math
 import threading
 from contextlib import ExitStack, closing
 from typing import NamedTuple
 
+from rtsep.callback import FADE_SAMPLES
 from rtsep.chain import Chain
 from rtsep.ends import Ends, choose_clock
 from rtsep.engine import Engine
@@ -24,6 +26,8 @@ from rtsep.tape import Tape
 from rtsep.tuning import Way, open_separator, open_stream, time_updates, tune, untimed
 
 MOST_LOOKAHEAD_FRAMES = 32  # more makes nothing better
+MOST_UPDATE_S = 1.5  # 64 hops, the most that settings allow, of 1024 samples at 44.1 kHz
+MOST_STREAM_S = 8.0  # those, 256 frames of lookahead, the longest window, and a converter
 
 
 class Model(NamedTuple):
@@ -220,11 +224,23 @@ def _least_latency(
 def parts_beside(settings: LiveSettings, ends: Ends) -> dict[str, int]:
     """What delays the outputs besides the separation, in samples of the session."""
     limiter, rate_hz, block = settings.mixer.limiter, ends.sample_rate_hz, ends.largest_block_samples
-    following = least_offset_samples(rate_hz, ends.output_rate_hz, 0, block)
+    following = least_offset_samples(rate_hz, ends.output_rate_hz, 0, block, ends.jitter_s)
     return {
         "limiter": round(limiter.lookahead_ms / 1000 * rate_hz) if limiter is not None else 0,
         "two clocks": sum(following.values()) if ends.has_two_clocks else 0,
     }
+
+
+def most_offset_samples(settings: LiveSettings, ends: Ends) -> int:
+    """More than any model that a session may change to is played behind the present: what its input tape must reach.
+
+    The models' own part is the longest that settings can ask for; an update takes no longer than what it covers, or as
+    long as the settings allow.
+    """
+    compute_ms = settings.output.compute_ms
+    compute_s = MOST_UPDATE_S if compute_ms is None else compute_ms / 1000
+    beside = sum(parts_beside(settings, ends).values()) + FADE_SAMPLES + ends.largest_block_samples
+    return math.ceil((MOST_STREAM_S + compute_s) * ends.sample_rate_hz) + beside
 
 
 def _block_samples(ends: Ends) -> int:

@@ -82,6 +82,7 @@ class Transport:
         self._splices: tuple[Splice, ...] = (Splice(0, 0, True),)
         self._splices_before: tuple[Splice, ...] = self._splices
         self._sought = self._splices[0]
+        self._begun = 0  # the sample with which the newest reel begins
         self.end: int | None = None  # position at which the file ended
         self.error: Exception | None = None
 
@@ -141,9 +142,9 @@ class Transport:
         """Stand still, or go on from there."""
         with self._lock:
             if paused != self._paused:
-                self._take_hold()
+                sample, at = self._take_hold()
                 self._paused = paused
-                self._turn_to(self._looped(self._sample_at(self._soon())))
+                self._turn_to(self._looped(sample), at if paused else None)
 
     def seek(self, delta_s: float) -> None:
         """Jump by so many seconds from what is heard now; the ends of the file are the limits.
@@ -176,32 +177,31 @@ class Transport:
             wanted = (round(start_s * self._rate_hz), round(end_s * self._rate_hz))
         with self._lock:
             if wanted != self._loop:
-                self._take_hold()
+                sample, at = self._take_hold()
                 self._loop = wanted
-                self._plan_anew()
+                looped = self._looped(sample)  # if nothing changes by that, nothing is heard of it
+                self._turn_to(looped, at if looped == sample else None)
 
     def close(self) -> None:
         """Close the file."""
         self._reader.close()
 
-    def _take_hold(self) -> None:
-        """Before a control: the reel that plays lasts until the next one takes over, and none is on its way."""
+    def _take_hold(self) -> tuple[int, int | None]:
+        """Before a control: the reel that plays lasts until the next one takes over, and none is on its way.
+
+        Gives the sample that would be played then, and where; not where if a control before it was not heard yet.
+        """
         if self._reels.take_back():
             self._splices = self._splices_before
-        else:
-            self._fill(self._delivered() + round(SOON_S * self._rate_hz) + SPLICE_SAMPLES)
+            return self._begun, None
+        self._fill(self._delivered() + round(SOON_S * self._rate_hz) + SPLICE_SAMPLES)
+        at = self._soon()
+        return self._sample_at(at), at
 
     def _soon(self) -> int:
         """The first position that a control can still reach."""
         now, last = self._delivered(), self._reels.newest.tape.written - SPLICE_SAMPLES
         return max(now, min(now + round(SOON_S * self._rate_hz), last))
-
-    def _plan_anew(self) -> None:
-        """The loop has changed: play on as it says, which is heard only if that is somewhere else."""
-        at = self._soon()
-        sample = self._sample_at(at)
-        looped = self._looped(sample)
-        self._turn_to(looped, at if looped == sample else None)
 
     def _looped(self, sample: int) -> int:
         """A place in the file, or the start of the loop if it lies behind its end."""
@@ -211,7 +211,7 @@ class Transport:
         """Play on from another sample, on another reel; from a position on, or as soon as it is there."""
         self._file_ended, self.end = False, None
         self._go_to(sample)
-        at = self._soon() if at is None else at
+        self._begun, at = sample, self._soon() if at is None else at
         reel = self._reels.free()
         reel.restart(at)
         self._tape = reel.tape

@@ -374,7 +374,7 @@ def test_what_is_typed_while_a_model_is_loaded_is_not_echoed(
         monkeypatch.setattr("sys.__stdout__", terminal)
         echoes: list[bool] = []
 
-        def load(settings: LiveSettings) -> None:
+        def load(settings: LiveSettings, loaded: None) -> None:
             echoes.append(bool(termios.tcgetattr(theirs)[3] & termios.ECHO))
             raise UsageError("enough")
 
@@ -410,7 +410,7 @@ def test_options_go_before_the_settings_file(model: Path, song: Path, tmp_path: 
     assert settings["mixer"]["stems"]["vocals"]["mute"] is True
 
 
-def test_the_demo_composes_plays_and_keeps(model: Path, tmp_path: Path) -> None:
+def test_the_demo_composes_plays_and_keeps(model: Path, song: Path, tmp_path: Path) -> None:
     result = rtsep("demo", "-m", model, "--seconds", "2", "--clock", "free")
     assert result.exit_code == 0, result.output
     assert {path.name for path in (tmp_path / "demo-out").iterdir()} == {
@@ -418,7 +418,7 @@ def test_the_demo_composes_plays_and_keeps(model: Path, tmp_path: Path) -> None:
     }
     assert "Listen" in result.stderr
     (tmp_path / "demo-out" / "mine.wav").touch()
-    again = rtsep("demo", "-m", model, "--seconds", "1", "--clock", "free")
+    again = rtsep("demo", song, "-m", model, "--seconds", "1", "--clock", "free")
     assert again.exit_code == 0, again.output
     for said, folder in ((result, Path("demo-out")), (again, Path("demo-out/take-2"))):
         names = ("mixture.wav", "vocals.wav", "accompaniment.wav", "mix.wav")
@@ -427,19 +427,19 @@ def test_the_demo_composes_plays_and_keeps(model: Path, tmp_path: Path) -> None:
 
 
 def test_the_demo_runs_without_a_card_that_does_not_open(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: Path, song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(name: str, direction: str) -> None:
         raise DeviceError("the card is in use")
 
     monkeypatch.setattr("rtsep.io.cards.has_output", lambda: True)
     monkeypatch.setattr("rtsep.ends.find_card", refuse)
-    result = rtsep("demo", "-m", model, "--seconds", "1")
+    result = rtsep("demo", song, "-m", model, "--seconds", "1")
     assert result.exit_code == 0, result.output
     assert "the card is in use" in result.stderr
     assert "on a clock of its own" in result.stderr
     assert (tmp_path / "demo-out" / "mix.wav").is_file()
-    asked = rtsep("demo", "-m", model, "--seconds", "1", "--clock", "device")
+    asked = rtsep("demo", song, "-m", model, "--seconds", "1", "--clock", "device")
     assert asked.exit_code == 1
     assert "error: the card is in use" in asked.stderr
 

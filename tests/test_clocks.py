@@ -35,10 +35,11 @@ def error_s(clock: PublishedClock, call_s: float) -> float:
 def test_it_finds_a_rate_through_jitter(deviation: float) -> None:
     clock, true_s = PublishedClock(RATE_HZ), times_s(20_000, RATE_HZ * (1 + deviation))  # two minutes
     rng = np.random.default_rng(0)
-    run(clock, true_s + rng.normal(0, 0.0003, len(true_s)) + 0.003 * (rng.random(len(true_s)) < 0.01))
+    run(clock, true_s + rng.exponential(0.0003, len(true_s)) + 0.003 * (rng.random(len(true_s)) < 0.01))
     line = clock.clocks[0]["line"]
-    assert line["rate_hz"] / RATE_HZ - 1 == pytest.approx(deviation, abs=1e-6)
-    assert abs(error_s(clock, true_s[-1])) < 1e-4
+    assert line["rate_hz"] / RATE_HZ - 1 == pytest.approx(deviation, abs=1e-7)
+    assert line["rate_error"] < 1e-7
+    assert abs(error_s(clock, true_s[-1])) < 2e-5
     assert clock.clocks[0]["n_moves"] == 0
 
 
@@ -47,6 +48,28 @@ def test_without_jitter_it_is_exact() -> None:
     run(clock, true_s)
     assert clock.clocks[0]["line"]["rate_hz"] == pytest.approx(RATE_HZ, rel=1e-9)
     assert abs(error_s(clock, true_s[-1])) < 2e-9
+
+
+def test_a_machine_that_gets_busy_hardly_moves_it() -> None:
+    """The mean of the calls goes half a millisecond away, for half a minute."""
+    clock, true_s = PublishedClock(RATE_HZ), times_s(15_000)
+    rng = np.random.default_rng(1)
+    late_s = rng.exponential(0.0001, len(true_s))
+    late_s[10_000:] = rng.exponential(0.0006, 5000)
+    run(clock, true_s + late_s)
+    assert clock.clocks[0]["n_moves"] == 0
+    assert abs(error_s(clock, true_s[-1])) < 3e-5
+    assert clock.clocks[0]["line"]["rate_hz"] == pytest.approx(RATE_HZ, rel=5e-7)
+
+
+def test_bursts_are_late_but_for_the_last_call() -> None:
+    """As a sound server's client is called: four blocks at once."""
+    clock, true_s = PublishedClock(RATE_HZ, most_off_s=0.012), times_s(20_000)
+    together_s = np.repeat(true_s[3::4], 4)
+    run(clock, together_s + np.random.default_rng(0).exponential(0.0001, len(true_s)))
+    assert clock.clocks[0]["n_moves"] == 0
+    assert abs(error_s(clock, true_s[-1])) < 2e-5
+    assert clock.clocks[0]["line"]["rate_hz"] == pytest.approx(RATE_HZ, rel=1e-7)
 
 
 def test_a_call_that_is_very_late_is_no_loss() -> None:
@@ -82,7 +105,7 @@ def test_a_rate_that_was_wrong_is_found_anew() -> None:
 def test_a_rate_that_cannot_be_is_not_believed() -> None:
     clock = PublishedClock(RATE_HZ)
     run(clock, times_s(4000, RATE_HZ * 1.2))
-    assert clock.clocks[0]["line"]["rate_hz"] == pytest.approx(1.005 * RATE_HZ)
+    assert clock.clocks[0]["line"]["rate_hz"] <= 1.005 * RATE_HZ
 
 
 @njit(nogil=True)
@@ -91,7 +114,8 @@ def _write(clocks: np.ndarray, stop: int) -> None:
     while load_acquire(stop) == 0:
         k += 1  # all that a line holds tells k
         line = clock.line
-        line.epoch_ns, line.position, line.time_s, line.rate_hz, line.age_s = k, k, k, k, k
+        line.epoch_ns, line.position, line.time_s = k, k, k
+        line.rate_hz, line.rate_error, line.age_s = k, k, k
         publish(clock)
 
 
@@ -104,7 +128,8 @@ def _read(slots: np.ndarray, word: int, n_lines: int, n_tries: int) -> tuple[int
         front = newest(word, front)
         line = slots[front]
         k = line.position
-        torn += line.epoch_ns != k or line.time_s != k or line.rate_hz != k or line.age_s != k
+        torn += line.epoch_ns != k or line.time_s != k or line.rate_hz != k
+        torn += line.rate_error != k or line.age_s != k
         back += k < before
         seen += k > before
         before = k

@@ -164,6 +164,32 @@ def test_the_limiter_holds_its_ceiling_and_leaves_alone_what_is_below(
     assert desk.state["n_limited_samples"] == len(over)
 
 
+def limited(mixture: np.ndarray, ceiling: float, lookahead: int, release_s: float) -> np.ndarray:
+    """The formulas of `rtsep.callback.limiter` as they stand there, sample by sample."""
+    peaks = np.abs(mixture).max(axis=0)
+    needs = np.concatenate((np.ones(lookahead), ceiling / np.maximum(peaks, ceiling)))
+    least = [needs[n : n + lookahead + 1].min() for n in range(len(peaks))]
+    release, held = math.exp(-1 / (release_s * RATE_HZ)), np.ones(lookahead + 1)
+    out = np.zeros_like(mixture)
+    for n in range(lookahead, len(peaks)):
+        held = np.append(held[1:], min(least[n], 1 - (1 - held[-1]) * release))
+        out[:, n] = held.mean() * mixture[:, n - lookahead]
+    return out
+
+
+@pytest.mark.parametrize("lookahead", [0, 1, 7, 128])
+def test_the_limiter_is_what_its_formulas_say(lookahead: int) -> None:
+    mixture = noise(2, 3000, peak=1.5)
+    mixture[:, 900:1700] *= np.float32(0.2)
+    mixture[:, :OFFSET] = 0
+    desk = make_desk(mixture, limit=Limit(0.75, lookahead, 0.005))
+    desk.chain.stem_tape.append(mixture)
+    drive(desk, 3000, 97)
+    wanted = limited(np.pad(mixture, ((0, 0), (OFFSET, 0)))[:, :3000], 0.75, lookahead, 0.005)
+    first = OFFSET + 2 * lookahead  # what comes before the first peak is silence
+    np.testing.assert_allclose(heard(desk)[:, first:], wanted[:, first:], atol=2e-6)
+
+
 def test_a_limiter_with_a_lookahead_turns_down_without_corners() -> None:
     tone = np.sin(2 * np.pi * 100 * np.arange(4000) / RATE_HZ).astype(np.float32)
     mixture = np.stack((tone, tone)) * np.where(np.arange(4000) < 2000, 0.5, 2).astype(np.float32)

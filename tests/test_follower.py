@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from two_clocks import EVERY, Heard, World, play, thd_n_db
+from two_clocks import EVERY, Heard, World, play, thd_n_db, warming
 
 from rtsep.follower import FADE_SAMPLES, least_offset_samples
 
 LOCKED_S = 0.3  # from here on it plays where it should
-SETTLED_S = 120.0  # from here on the sine is clean: the clocks' loops have become narrow
+KNOWN_S = 15.0  # from here on a sine of 1 kHz is clean: the rates are known
+SETTLED_S = 200.0  # from here on a sine of 10 kHz is: the loops have been narrow for a while
 
 
 def errors_ms(heard: Heard, world: World, start_s: float, end_s: float | None = None) -> np.ndarray:
@@ -40,15 +41,25 @@ def assert_smooth(heard: Heard, world: World) -> None:
 
 
 @pytest.mark.parametrize("blocks", [(256, 256), (441, 480)])
-def test_ten_minutes(blocks: tuple[int, int]) -> None:
-    world = World(rates_hz=(44100.0, 44095.0), blocks=blocks)
+@pytest.mark.parametrize(("frequency_hz", "clean_s"), [(1000.0, KNOWN_S), (10_000.0, SETTLED_S)])
+def test_ten_minutes(frequency_hz: float, clean_s: float, blocks: tuple[int, int]) -> None:
+    world = World(rates_hz=(44100.0, 44095.0), blocks=blocks, frequency_hz=frequency_hz)
     heard = play(world, 600)
     state = heard.follower.states[0]
     assert heard.follower.n_jumps == state["n_silent_samples"] == 0
     assert heard.n_moves == (0, 0)
     assert not heard.silent[heard.from_s(LOCKED_S)].any()
     assert errors_ms(heard, world, LOCKED_S).max() < 1
-    assert worst_thd_n_db(heard, world, SETTLED_S, 25) < -100
+    assert worst_thd_n_db(heard, world, clean_s, 25) < -100
+
+
+def test_a_driver_that_guesses_is_followed_as_well() -> None:
+    """Calls that are early as often as late, which the lower edge is not made for."""
+    world = World(jitter_s=0.0, noise_s=0.0003)
+    heard = play(world, 600)
+    assert heard.follower.n_jumps == heard.follower.states[0]["n_silent_samples"] == 0
+    assert errors_ms(heard, world, 1.0).max() < 1
+    assert worst_thd_n_db(heard, world, SETTLED_S, 25) < -95
 
 
 def test_without_the_loop_ten_minutes_fail() -> None:
@@ -68,10 +79,10 @@ def test_two_rates_and_two_clocks(nominal_hz: tuple[int, int], blocks: tuple[int
     rates_hz = (nominal_hz[0] * (1 + 80e-6), nominal_hz[1] * (1 - 50e-6))
     offset_samples = sum(least_offset_samples(*nominal_hz, *blocks).values())
     world = World(rates_hz, nominal_hz, blocks, offset_samples=offset_samples)
-    heard = play(world, 150)
+    heard = play(world, 90)
     assert heard.follower.n_jumps == heard.follower.states[0]["n_silent_samples"] == 0
     assert errors_ms(heard, world, LOCKED_S).max() < 1
-    assert worst_thd_n_db(heard, world, SETTLED_S, 10) < -95
+    assert worst_thd_n_db(heard, world, 30.0, 25) < -95
 
 
 @settings(max_examples=25, deadline=None)
@@ -93,7 +104,7 @@ def test_whatever_the_jitter(
     assert_smooth(heard, world)
 
 
-def test_clocks_that_drift_are_followed() -> None:
+def test_a_rate_that_changes_at_once_is_followed() -> None:
     # 10 ppm in an instant; a crystal takes minutes to be warmed that far.
     events = [(100.0, 0, 44100.44, 0.0), (200.0, 1, 44094.56, 0.0), (300.0, 0, 44100.0, 0.0)]
     world = World(events=events)
@@ -103,20 +114,47 @@ def test_clocks_that_drift_are_followed() -> None:
     assert errors_ms(heard, world, LOCKED_S).max() < 1
 
 
+@pytest.mark.parametrize(("ppm_per_minute", "most_ms", "most_db"), [(1.0, 0.4, -98), (5.0, 0.7, -84)])
+def test_crystals_that_get_warm_are_followed(ppm_per_minute: float, most_ms: float, most_db: float) -> None:
+    """The sine itself glides, which is not told from distortion: 5 ppm a minute are -89 dB of it."""
+    world = World(events=warming(44095.0, 1, 60.0, 300.0, ppm_per_minute))
+    heard = play(world, 300)
+    assert heard.follower.n_jumps == 0
+    assert heard.n_moves == (0, 0)
+    assert errors_ms(heard, world, LOCKED_S).max() < most_ms
+    assert worst_thd_n_db(heard, world, KNOWN_S, 25) < most_db
+
+
 @pytest.mark.parametrize("side", [0, 1])
-@pytest.mark.parametrize("offset_samples", [1500, 20_000])
-def test_a_stall_is_a_jump_that_is_counted(side: int, offset_samples: int) -> None:
-    world = World(events=[(30.0, side, (44100.0, 44095.0)[side], 0.2)], offset_samples=offset_samples)
+@pytest.mark.parametrize("lost_s", [0.2, 1.0])
+@pytest.mark.parametrize("offset_samples", [1500, 60_000])
+def test_a_stall_is_a_jump_that_is_counted(side: int, lost_s: float, offset_samples: int) -> None:
+    events = [(30.0, side, (44100.0, 44095.0)[side], lost_s)]
+    world = World(events=events, offset_samples=offset_samples)
     heard = play(world, 60)
     assert heard.follower.n_jumps == 1
     assert heard.n_moves == ((1, 0), (0, 1))[side]
     # The place where it was lost: the one clock stands still, and the other one tells it from a late call after 0.1 s.
     assert errors_ms(heard, world, LOCKED_S, 29.5).max() < 1
-    assert errors_ms(heard, world, 30.5).max() < 1
-    silent = heard.silent[heard.from_s(LOCKED_S)]
-    assert 0 < silent.sum() * EVERY < 0.35 * heard.rate_hz
-    assert not heard.silent[heard.from_s(30.5)].any()
+    assert errors_ms(heard, world, 30.5 + lost_s).max() < 1
     assert_smooth(heard, world)
+    # As the rates are still known, the sine is clean at once.
+    assert worst_thd_n_db(heard, world, 31 + lost_s, 10) < -100
+    # What is on the tape is played on, and cross-faded; an input that brings nothing leaves silence.
+    is_cut = side == 0 and offset_samples < lost_s * 44100
+    silent = heard.silent[heard.from_s(LOCKED_S)]
+    assert (silent.sum() > 0) == is_cut
+    assert silent.sum() * EVERY < (lost_s + 0.15) * heard.rate_hz
+    if not is_cut:
+        assert level_around(heard, 30.0, 31.0 + lost_s).min() > 0.5
+
+
+def level_around(heard: Heard, start_s: float, end_s: float) -> np.ndarray:
+    """Of every 2 ms, against a whole sine's."""
+    n = round(0.002 * heard.rate_hz)
+    part = heard.out[round(start_s * heard.rate_hz) : round(end_s * heard.rate_hz)]
+    rows = part[: len(part) // n * n].reshape(-1, n).astype(np.float64)
+    return np.sqrt((rows**2).mean(axis=1)) / (0.5 / np.sqrt(2))
 
 
 def test_an_input_that_has_stopped_leaves_silence() -> None:

@@ -300,3 +300,39 @@ def test_without_a_clock_only_the_mix_changes(tmp_path: Path) -> None:
         for groups in ({"mixer": {"ramp_ms": 20.0}}, {"model": {"lookahead_frames": 1}}):
             with pytest.raises(UsageError, match="without a clock only the mix can change"):
                 host.change(settings(output=free, **groups))
+
+
+def test_a_model_and_a_rig_change_together_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    song = write_noise(tmp_path / "song.wav")
+    monkeypatch.setenv("OUTSIDE_SLOW", f"0 {tmp_path / 'log.txt'}")
+    host = Host(settings())
+    with host:
+        time.sleep(0.5)
+        host.change(settings(model={"name": "slow"}, mixer={"ramp_ms": 20.0}))
+        assert host.model_name == "slow"
+        time.sleep(0.5)
+        host.change(settings(model={"name": "midside"}, mixer={"ramp_ms": 20.0}))  # fades in as ever
+        time.sleep(0.5)
+        host.change(settings())
+        assert len(host.mix._players) == 1
+        time.sleep(0.5)
+    parts = [
+        read_audio(Path("takes") / f"{place}mixture.wav")[0]
+        for place in ("", "take-2/", "take-3/", "take-4/")
+    ]
+    starts = [0, parts[0].shape[1]]
+    starts += [-1, -1]  # a fade lies in between
+    for part, start in zip(parts, starts, strict=True):
+        if start < 0:
+            start = int(
+                np.argmax((np.lib.stride_tricks.sliding_window_view(song[0], 8) == part[0, :8]).all(axis=1))
+            )
+        np.testing.assert_array_equal(part, song[:, start : start + part.shape[1]])
+    stats = host.stats()
+    assert stats["n_rigs"] == 3
+    assert stats["n_switches"] == 1
+    assert [Path(file).name for file in stats["files"] if "takes" not in file] == [
+        "out.wav",
+        "out-2.wav",
+        "out-3.wav",
+    ]

@@ -236,10 +236,11 @@ def test_a_killed_session_is_recovered_by_the_command_and_by_the_next_take(
         with subprocess.Popen(live, **pipes) as process:
             assert process.stdout is not None
             assert any(line.startswith("0:03") for line in process.stdout)
-            still = subprocess.run(
-                [*rtsep_, "recover", str(record)], check=True, capture_output=True, env=env
-            )
-            assert "is being made in" in " ".join(still.stderr.decode().split())
+            if do_recover:
+                still = subprocess.run(
+                    [*rtsep_, "recover", str(record)], check=True, capture_output=True, env=env
+                )
+                assert "is being made in" in " ".join(still.stderr.decode().split())
             process.kill()
         if do_recover:
             done = subprocess.run([*rtsep_, "recover", str(record)], check=True, capture_output=True, env=env)
@@ -514,6 +515,24 @@ def test_without_a_clock_a_pause_makes_no_silence(tmp_path: Path) -> None:
     assert 20 <= out.shape[1] / RATE_HZ < 20.1
 
 
+@pytest.mark.parametrize("groups", [{}, {"output": {"clock": "real", "compute_ms": 50.0}}])
+def test_what_is_made_once_is_made_before_the_music(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, groups: dict
+) -> None:
+    """Whoever measures the load, or plays, is not to wait for it."""
+    outside = pytest.importorskip("outside_separators")
+    process, calls = outside.MidSideStream.process, []
+
+    def count_and_process(stream: object, block: np.ndarray) -> np.ndarray:
+        calls.append(block.shape[1])
+        return process(stream, block)
+
+    monkeypatch.setattr(outside.MidSideStream, "process", count_and_process)
+    song = write_song(tmp_path / "song.wav", music(0.2))
+    Host(session(song, tmp_path / "out.wav", "midside", **groups)).stop()
+    assert calls == [outside.UPDATE_SAMPLES] * len(calls) != []
+
+
 def test_stopping_is_safe_at_any_time(tmp_path: Path) -> None:
     song = write_song(tmp_path / "song.wav", music(0.2))
     Host(session(song, tmp_path / "never.wav", "midside", "real")).stop()
@@ -664,13 +683,8 @@ def test_a_change_that_is_under_way_at_the_end_leaves_nothing(
     host._podium.join()
     assert "the session ended before midside was heard" in host.message
     assert not [thread for thread in threading.enumerate() if thread.name == "rtsep-engine"]
-    assert {path.name for path in takes.iterdir()} - {"marks.txt"} == {
-        "mid.wav",
-        "mix.wav",
-        "mixture.wav",
-        "session.yaml",
-        "side.wav",
-    }
+    names = {path.name for path in takes.iterdir()} - {"marks.txt"}  # a busy machine may have lost something
+    assert names == {"mid.wav", "mix.wav", "mixture.wav", "session.yaml", "side.wav"}
 
 
 def test_music_goes_on_without_a_take_where_none_can_be_made(tmp_path: Path) -> None:
@@ -705,27 +719,22 @@ def test_a_changed_mix_moves_what_is_named_and_leaves_what_a_hand_has_moved(
         assert host.mix.state["rest"].gain_db == -10
 
 
-@pytest.mark.parametrize(
-    ("groups", "text"),
-    [
-        ({"output": {"clock": "free"}}, "without a clock only the mix can change"),
-        ({"output": {"sink": "file:none/out.wav"}}, "does not exist"),
-        ({"input": {"source": "file:none.wav"}}, "no such file"),
-        ({"mixer": {"stems": {"drums": {"route": [3, 4]}}}}, "makes no stem 'drums'"),
-        ({"model": {"name": "nothing"}}, "nothing"),
-    ],
-)
-def test_what_cannot_change_is_refused_and_the_music_goes_on(
-    tmp_path: Path, model: str, groups: dict, text: str
-) -> None:
+def test_what_cannot_change_is_refused_and_the_music_goes_on(tmp_path: Path, model: str) -> None:
     song = write_song(tmp_path / "song.wav", music(2.0))
     settings = session(song, tmp_path / "out.wav", model, "real")
     host = Host(settings)
     with host:
-        with pytest.raises(RtsepError, match=text):
-            host.change(settings.with_overrides(groups))
-        assert host.settings == settings
-        assert not host.done
+        for groups, text in (
+            ({"output": {"clock": "free"}}, "without a clock only the mix can change"),
+            ({"output": {"sink": "file:none/out.wav"}}, "does not exist"),
+            ({"input": {"source": "file:none.wav"}}, "no such file"),
+            ({"mixer": {"stems": {"drums": {"route": [3, 4]}}}}, "makes no stem 'drums'"),
+            ({"model": {"name": "nothing"}}, "nothing"),
+        ):
+            with pytest.raises(RtsepError, match=text):
+                host.change(settings.with_overrides(groups))
+            assert host.settings == settings
+            assert not host.done
         assert host.wait(10)
 
 

@@ -10,6 +10,7 @@ import sys
 import textwrap
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -74,22 +75,32 @@ def record_and_kill(folder: Path, suffix: str, delay_s: float) -> int:
 
 @POSIX
 @pytest.mark.parametrize("suffix", ["wav", "flac"])
-@pytest.mark.parametrize("seed", range(4))
-def test_a_killed_recording_lacks_a_second_at_most(tmp_path: Path, suffix: str, seed: int) -> None:
-    delay_s = random.Random(seed).uniform(0, 2.5)
-    n_heard = record_and_kill(tmp_path, suffix, delay_s)
-    assert is_being_filled(tmp_path), "what waits to be recovered is not to be mixed with another take"
-    (done,) = recover(tmp_path)
+def test_a_killed_recording_lacks_a_second_at_most(tmp_path: Path, suffix: str) -> None:
+    """Whenever it is killed: a few at a time."""
+    delays_s = [random.Random(seed).uniform(0, 2.5) for seed in range(4)]
+    folders = [tmp_path / f"killed after {delay_s:.2f} s" for delay_s in delays_s]
+    for folder in folders:
+        folder.mkdir()
+    with ThreadPoolExecutor() as pool:
+        for folder, n_heard in zip(
+            folders, pool.map(record_and_kill, folders, [suffix] * len(folders), delays_s), strict=True
+        ):
+            check_recovered(folder, suffix, n_heard)
+
+
+def check_recovered(folder: Path, suffix: str, n_heard: int) -> None:
+    assert is_being_filled(folder), "what waits to be recovered is not to be mixed with another take"
+    (done,) = recover(folder)
     assert done.failed == {}
-    assert set(done.files) == {tmp_path / f"a.{suffix}", tmp_path / f"b.{suffix}"}
+    assert set(done.files) == {folder / f"a.{suffix}", folder / f"b.{suffix}"}
     sounds = [read_audio(path)[0] for path in done.files]
     n_samples = sounds[0].shape[1]
     assert n_heard - RATE_HZ <= n_samples <= n_heard + 1000
     expected = source(n_heard + 1000)[:, :n_samples]
     np.testing.assert_array_equal(np.concatenate(sounds), expected)
-    assert not left_takes(tmp_path)
-    assert not is_being_filled(tmp_path)
-    assert recover(tmp_path) == []
+    assert not left_takes(folder)
+    assert not is_being_filled(folder)
+    assert recover(folder) == []
     assert "recovered, all but its last second at most: a." in " ".join(done.tell())
 
 

@@ -141,6 +141,39 @@ def test_two_presses_before_the_first_is_heard_are_two_jumps(tmp_path: Path, n_b
     assert machine.transport.position_s == pytest.approx(3 + (machine.position - RATE_HZ - start) / RATE_HZ)
 
 
+@pytest.mark.parametrize("n_between", [0, 10, 2 * SOON])
+def test_a_jump_that_is_not_heard_yet_is_not_forgotten_for_another_control(
+    machine: Machine, n_between: int
+) -> None:
+    transport = machine.transport
+    machine.play(4000)
+    transport.seek(2.0)
+    machine.play(n_between)
+    transport.loop(1.0, 4.0)
+    machine.play(n_between)
+    transport.pause(True)
+    machine.play(n_between)
+    transport.pause(False)
+    machine.play(4000)
+    last = machine.played[0, -1] * N_SAMPLES
+    assert last == pytest.approx(4000 + 2 * RATE_HZ + machine.position - 4000, abs=4 * SOON + 2 * n_between)
+
+
+@pytest.mark.parametrize("n_before", [50, 700])
+def test_a_pause_just_before_the_end_of_a_loop_goes_on_there(machine: Machine, n_before: int) -> None:
+    """More was read already: the start of the loop is on the tape behind it."""
+    transport = machine.transport
+    transport.loop(0.25, 0.75)
+    machine.play(6000 - SOON - n_before)
+    transport.pause(True)
+    machine.play(2000)
+    transport.pause(False)
+    machine.play(SOON + 500 + 700)
+    place = 6000 - n_before + 500 + 700
+    expected = place if place < 6000 else place - 4000
+    assert machine.played[0, -1] * N_SAMPLES == pytest.approx(expected, abs=2)
+
+
 def test_a_loop_is_as_long_as_it_says_and_can_be_left(machine: Machine) -> None:
     machine.transport.loop(1.0, 1.5)
     assert machine.transport.loop_s == (1.0, 1.5)
@@ -198,6 +231,22 @@ def test_pause_is_silence_and_loses_nothing(machine: Machine) -> None:
     assert not machine.played[:, silent:start].any()
     again = machine.played[:, start + SPLICE_SAMPLES :]
     np.testing.assert_array_equal(again, ramp()[:, silent:][:, : again.shape[1]])
+
+
+def test_controls_that_come_at_once_all_count(machine: Machine) -> None:
+    """Though the card has seen none of them when the next one comes."""
+    machine.play(RATE_HZ)
+    machine.transport.seek(1.0)
+    machine.transport.loop(0.5, 2.5)
+    machine.transport.pause(True)
+    machine.play(1000)
+    assert machine.transport.position_s == pytest.approx(2.0)
+    machine.transport.pause(False)
+    machine.transport.loop(None, None)
+    start = machine.position + SOON
+    machine.play(RATE_HZ)
+    after = machine.played[:, start + SPLICE_SAMPLES :]
+    np.testing.assert_array_equal(after, ramp()[:, 2 * RATE_HZ + SPLICE_SAMPLES :][:, : after.shape[1]])
 
 
 @pytest.mark.parametrize("control", ["none", "seek", "pause", "loop"])

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from numba import njit
 
+from rtsep.atomics import load_acquire, store_release, store_word
 from rtsep.callback import CHUNK_SAMPLES
 from rtsep.chain import Chain
+from rtsep.clocks import note_and_publish
 from rtsep.desk import Cable, Desk, Event, c_function
 from rtsep.follower import FADE_SAMPLES, Follower, least_offset_samples
 from rtsep.mix import MAIN, Bus, Mix, Strip
 from rtsep.mixer import Mixer
-from rtsep.tape import Tape
+from rtsep.tape import GUARD_SAMPLES, Tape
 
 TONE_HZ, PEAK = 200.0, 0.5
 DURATION_S = 4.0
@@ -104,3 +108,45 @@ def test_an_xrun_of_either_card_is_counted_and_noted_where_it_was() -> None:
     playback(None, outgoing.ctypes.data, BLOCK, None, 4, desk.state_address)
     assert list(desk.new_events()) == [Event(0, "xrun", 0)]  # it plays nothing yet
     assert desk.state["n_xruns"] == desk.state["n_xruns_at_start"] == 2
+
+
+@njit(nogil=True)
+def _longest_step(word: int, end: int, n_tries: int, ready: int) -> int:
+    """Look at a tape's word until it says `end`: by how much it grew at once, at most."""
+    longest, before = 0, load_acquire(word)
+    store_release(ready, 1)
+    while before < end and n_tries > 0:
+        n_tries -= 1
+        now = load_acquire(word)
+        longest, before = max(longest, now - before), now
+    return longest
+
+
+def test_what_a_long_jump_leaves_silent_is_published_bit_by_bit() -> None:
+    """A reader trusts all of a tape but a guard; so it must never grow by more at once."""
+    steps = []
+    for _ in range(20):  # whoever looks may be held up
+        desk = make_desk((44100, 44100))
+        _, playback = (c_function(address) for address in desk.half_addresses)
+        assert desk.follower is not None
+        block, clocks = np.zeros((BLOCK, 4), np.float32), desk.follower.input_clock.clocks
+        desk.follower.states[0]["n_starts"] = 1  # it need not be watched for long
+        store_word(desk.input_tape.written_address, 500_000)
+        desk.input_tape.samples[:] = 0.25
+        for position in (20_000, 320_000):
+            note_and_publish(clocks, time.monotonic_ns(), position)
+            ready = np.zeros(1, np.int64)
+            with ThreadPoolExecutor(1) as pool:
+                ends = desk.sink_tape.written_address, position - 5000, 300_000_000, ready.ctypes.data
+                looked = pool.submit(_longest_step, *ends)
+                while not ready[0]:
+                    time.sleep(0.0001)
+                playback(None, block.ctypes.data, BLOCK, None, 0, desk.state_address)
+                steps.append(looked.result())
+        kept = desk.sink_tape.read(100_000, 200_000)
+        assert kept is not None
+        assert not kept.any()
+        after = desk.sink_tape.read(desk.position - 100, 100)
+        assert after is not None
+        assert after.any()
+    assert 0 < min(steps[1::2]) <= GUARD_SAMPLES

@@ -19,13 +19,15 @@ EVERY = 16  # output samples from one that is looked at to the next
 SIDE = np.dtype(
     [
         ("block", np.int64),
-        ("jitter_s", np.float64),  # normal, of every call
+        ("jitter_s", np.float64),  # exponential, of every call: it is never early
+        ("noise_s", np.float64),  # normal, as of a driver that guesses
         ("wake_s", np.float64),  # and now and then as late as this
         ("wake_share", np.float64),
     ]
 )
 # At a time: a side (0 input, 1 output) gets another rate, and loses so much time.
 EVENT = np.dtype([("at_s", np.float64), ("side", np.int64), ("rate_hz", np.float64), ("lost_s", np.float64)])
+Event = tuple[float, int, float, float]
 
 
 _compiled = njit(error_model="numpy", cache=True)
@@ -34,7 +36,7 @@ _compiled = njit(error_model="numpy", cache=True)
 @_compiled
 def _late(side, rng):
     wake = side.wake_s if rng.random() < side.wake_share else 0.0
-    return rng.normal(0.0, side.jitter_s) + wake
+    return rng.exponential(side.jitter_s) + rng.normal(0.0, side.noise_s) + wake
 
 
 @_compiled
@@ -111,11 +113,12 @@ class World:
     nominal_hz: tuple[int, int] = (44100, 44100)
     blocks: tuple[int, int] = (256, 256)
     jitter_s: float = 0.0003
+    noise_s: float = 0.0
     wake_s: float = 0.003
     wake_share: float = 0.01
     frequency_hz: float = 1000.0
     offset_samples: int = 1500
-    events: Sequence[tuple[float, int, float, float]] = field(default_factory=tuple)
+    events: Sequence[Event] = field(default_factory=tuple)
 
 
 @dataclass
@@ -148,6 +151,7 @@ def play(world: World, duration_s: float, seed: int = 0, *, most_deviation: floa
         follower.states[0]["most_deviation"] = most_deviation
     sides = np.zeros(2, SIDE)
     sides["block"], sides["jitter_s"] = world.blocks, world.jitter_s
+    sides["noise_s"] = world.noise_s
     sides["wake_s"], sides["wake_share"] = world.wake_s, world.wake_share
     n_out = round(duration_s * world.rates_hz[1])
     out = np.zeros((1, n_out), np.float32)
@@ -170,6 +174,12 @@ def play(world: World, duration_s: float, seed: int = 0, *, most_deviation: floa
         silent,
     )
     return Heard(out[0], played[:-1], silent[:-1], follower, world.rates_hz[1])
+
+
+def warming(rate_hz: float, side: int, start_s: float, end_s: float, ppm_per_minute: float) -> list[Event]:
+    """A crystal that gets warmer."""
+    times_s = np.arange(start_s, end_s, 0.5)
+    return [(t, side, rate_hz * (1 + 1e-6 * ppm_per_minute * (t - start_s) / 60), 0.0) for t in times_s]
 
 
 def thd_n_db(samples: np.ndarray, frequency_hz: float, rate_hz: float) -> float:

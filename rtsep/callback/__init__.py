@@ -17,12 +17,12 @@ all of which stand in two records, `records.STATE` and `records.CHAIN`. A block 
 - `rows`: stems, residual, fallback and direct inputs, through the fade
 - `mix`: rows times matrix, for one chain or two
 - `limiter`, `meters`, `events`: what they say
-- `entry`: the C function
+- `entry`: the C functions
 """
 
 from __future__ import annotations
 
-from rtsep.callback.entry import callback, capture, playback
+from rtsep.callback.entry import callback, halves
 from rtsep.callback.records import CHUNK_SAMPLES, FADE_SAMPLES
 
-__all__ = ["CHUNK_SAMPLES", "FADE_SAMPLES", "callback", "capture", "playback"]
+__all__ = ["CHUNK_SAMPLES", "FADE_SAMPLES", "callback", "halves"]

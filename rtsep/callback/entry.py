@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from functools import cache
 from typing import Any
 
 from numba import carray, cfunc, types
@@ -43,15 +44,29 @@ def _finish(state: Any, outputs: Any, n: int) -> None:
 @inner
 def _keep(state: Any, outputs: Any, n: int) -> None:
     """To the sink tape, for whoever writes a file. After a jump what lies between is silent, or there already."""
+    _bridge(state)
     mask, p, written = state.sink_mask, state.position, load_acquire(state.sink_written)
     sink = carray(float_pointer(state.sink_samples), (state.n_outputs, mask + 1))
     for c in range(state.n_outputs):
-        for q in range(max(written, p - mask), p):
-            sink[c, q & mask] = 0
         for i in range(max(0, written - p), n):
             sink[c, (p + i) & mask] = outputs[c, i]
     if p + n > written:
         store_release(state.sink_written, p + n)
+
+
+@inner
+def _bridge(state: Any) -> None:
+    """Silence on the sink tape up to where it is kept next; by chunks, for readers trust all but a guard of it."""
+    mask, p, written = state.sink_mask, state.position, load_acquire(state.sink_written)
+    sink = carray(float_pointer(state.sink_samples), (state.n_outputs, mask + 1))
+    written = max(written, p - mask - 1)
+    while written < p:
+        n = min(CHUNK_SAMPLES, p - written)
+        for c in range(state.n_outputs):
+            for i in range(n):
+                sink[c, (written + i) & mask] = 0
+        written += n
+        store_release(state.sink_written, written)
 
 
 @inner
@@ -175,32 +190,46 @@ def _mix_into(state: Any, mixed: Any, n_in: int) -> None:
         made += n
 
 
-def _entry_points(sources: str) -> tuple[Any, Any, Any]:
-    """What cards call: with both ends, with an input, with an output; for `sources` see `rtsep.digest.digest_of`.
+_entry = cfunc(SIGNATURE, error_model="numpy", nopython=True, cache=True)
 
-    The signature is PortAudio's ``PaStreamCallback``. Each is a single call, or LLVM would not see through.
+
+def _entry_point(sources: str) -> Any:
+    """What a card with both ends calls; for `sources` see `rtsep.digest.digest_of`.
+
+    The signature is PortAudio's ``PaStreamCallback``. It is a single call, or LLVM would not see through.
     """
-    entry = cfunc(SIGNATURE, error_model="numpy", nopython=True, cache=True)
 
-    @entry
+    @_entry
     def callback(inputs: Any, block: Any, n_samples: int, time_info: Any, flags: int, states: Any) -> int:
         _ = sources
         _move_block(states, inputs, block, n_samples, flags)
         return 0
 
-    @entry
+    return callback
+
+
+def _half_entry_points(sources: str) -> tuple[Any, Any]:
+    """What cards call of which one has an input and the other an output, each on a clock of its own."""
+
+    @_entry
     def capture(inputs: Any, block: Any, n_samples: int, time_info: Any, flags: int, states: Any) -> int:
         _ = sources
         _capture_block(states, inputs, n_samples, flags)
         return 0
 
-    @entry
+    @_entry
     def playback(inputs: Any, block: Any, n_samples: int, time_info: Any, flags: int, states: Any) -> int:
         _ = sources
         _play_block(states, block, n_samples, flags)
         return 0
 
-    return callback, capture, playback
+    return capture, playback
 
 
-callback, capture, playback = _entry_points(digest_of(__name__))
+callback = _entry_point(digest_of(__name__))
+
+
+@cache
+def halves() -> tuple[Any, Any]:
+    """The entry points for two cards, input and output; compiled when somebody has two."""
+    return _half_entry_points(digest_of(__name__))

@@ -106,6 +106,10 @@ STATE = np.dtype(
         ("limiter_busy", np.int64),
         ("limiter_sum", np.int64),
         ("limiter_needs", np.int64),
+        ("limiter_leaves", np.int64),
+        ("limiter_now", np.int64),
+        ("limiter_head", np.int64),
+        ("limiter_tail", np.int64),
         ("limiter_gains", np.int64),
         ("limiter_delays", np.int64),
         # What is counted.

@@ -20,6 +20,7 @@ from rtsep.resume import Session
 from rtsep.settings import LiveSettings
 
 if TYPE_CHECKING:
+    from rtsep.host import Host
     from rtsep.separation import Model
 
 
@@ -47,21 +48,10 @@ def go_on(session: Session) -> None:
 
 def play_part(session: Session, model: Model | None = None) -> Session | None:
     """Play until the end, or until the card is lost; what goes on then."""
-    from rtsep.host import Host
-
     control, config = session.settings.control, session.config
     check_source(session.settings)
-    if not session.n_losses and session.settings.model.name is None:
-        from rtsep.zoo import default_model
-
-        say(default_model()[1])
     try:
-        with getting_ready():
-            host = Host(session.settings, model)
-        host.take_over(session.standing)
-        if not session.n_losses:
-            for line in odd_wishes(session.settings, *host.cards):
-                say(line)
+        host = open_host(session, model)
         play(
             host,
             keys=control.keys,
@@ -81,6 +71,23 @@ def play_part(session: Session, model: Model | None = None) -> Session | None:
         return session.after_refusal()
     host.check()
     return None
+
+
+def open_host(session: Session, model: Model | None) -> Host:
+    """What plays the next part, from where the last one stood; of the first it is said what a person should know."""
+    from rtsep.host import Host
+
+    if not session.n_losses and session.settings.model.name is None:
+        from rtsep.zoo import default_model
+
+        say(default_model()[1])
+    with getting_ready():
+        host = Host(session.settings, model)
+    host.take_over(session.standing)
+    if not session.n_losses:
+        for line in odd_wishes(session.settings, *host.cards):
+            say(line)
+    return host
 
 
 def where(session: Session) -> str:

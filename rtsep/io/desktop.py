@@ -29,7 +29,7 @@ from typing import IO
 import platformdirs
 
 from rtsep.errors import CardBusyError, DeviceError, UsageError
-from rtsep.io.card_driver import CardDriver
+from rtsep.io.card_driver import CardDriver, TwoCardsDriver
 from rtsep.io.cards import DEFAULT_CARD, Card, find_card
 from rtsep.io.pactl import Sink, Stream, default_sink, list_modules, list_sinks, list_streams, pactl
 from rtsep.whole import replacing
@@ -39,6 +39,7 @@ SINK_TITLE = "rtsep (separated)"
 SINK_MODULE = "module-null-sink"
 PLUGIN = "pulse, ALSA"
 LATENCY_S = 0.035  # asked of the plugin, each way; its own idea, 9 ms, breaks up as soon as a machine is busy
+BURST_S = 0.02  # the plugin calls for two periods at once, and up to 11 ms late
 FOLLOW_S = 0.3  # PipeWire moves streams to a new default in its own time
 FOLLOW_STEP_S = 0.05
 
@@ -198,11 +199,14 @@ class DesktopDriver:
     output, sample_rate_hz
         As in `Desktop`.
     open_card
-        Opens the plugin's card, with a latency.
+        Opens the plugin's card, with a latency: as two streams, for the two sinks have a clock each, or as one.
     """
 
     def __init__(
-        self, output: str | None, sample_rate_hz: int, open_card: Callable[[float], CardDriver]
+        self,
+        output: str | None,
+        sample_rate_hz: int,
+        open_card: Callable[[float], CardDriver | TwoCardsDriver],
     ) -> None:
         self._desktop = Desktop(output, sample_rate_hz)
         try:

@@ -9,7 +9,7 @@ import sys
 import pytest
 from jack_server import run_server
 
-from rtsep.io.cards import Card
+from rtsep.io.cards import Card, is_busy, portaudio
 
 ASK = """
 import sys
@@ -168,3 +168,10 @@ def test_in_its_shared_mode_wasapi_may_convert_rates_and_nobody_else_is_told_to(
     assert info.flags == sounddevice._lib.paWinWasapiAutoConvert
     for host_api in ("ALSA", "Core Audio", "MME", "Windows DirectSound", "Windows WDM-KS"):
         assert card(host_api).settings() is None
+
+
+def test_a_card_that_somebody_else_has_is_told_from_one_that_refuses() -> None:
+    error = portaudio().PortAudioError
+    assert is_busy(error("Error opening Stream: Device unavailable", -9985))
+    assert not is_busy(error("Error opening Stream: Invalid sample rate", -9997))
+    assert not is_busy(ValueError("no such device"))
