@@ -1,8 +1,8 @@
 """What does it cost the sound that people look at the web mixer, and how soon does it answer?
 
-The demo song on a real-time clock, with no page and with five, each a websocket that reads everything, as a browser
-does (which would draw on another machine): load, late blocks and the callback. Then a page moves a fader, now and
-then: from what it sends to the coefficients that the callback gets.
+The demo song on a JACK server without hardware (without jackd: by the wall's clock), with no page and with five, each a
+websocket that reads everything, as a browser does (which would draw on another machine): load, late blocks and the
+callback. Then a page moves a fader, now and then: from what it sends to the coefficients that the callback gets.
 """
 
 from __future__ import annotations
@@ -18,16 +18,18 @@ from typing import Any
 
 import numpy as np
 from live import write_song
+from parts.jack import has_server, server
 from parts.report import is_quick, show
 from websockets.sync.client import connect
 
 from rtsep.control.web.link import WebSurface
+from rtsep.demo import song
 from rtsep.host import Host
 from rtsep.settings import LiveSettings
 
 PAGES = (0, 5)
 ADDRESS = "/stem/vocals/gain_db"
-MODEL = "demo-2stems"
+MODEL, BLOCK_SAMPLES = "demo-2stems", 256
 READER = """
 import sys, threading
 from websockets.sync.client import connect
@@ -48,12 +50,15 @@ sys.stdin.read()
 """
 
 
-def settings(source: Path, sink: Path) -> LiveSettings:
-    tree = {
-        "input": {"source": f"file:{source}"},
+def settings(folder: Path) -> LiveSettings:
+    tree: dict[str, Any] = {
+        "input": {"source": f"file:{folder / 'song.wav'}"},
         "model": {"name": MODEL, "device": "cpu"},
-        "output": {"sink": f"file:{sink}", "clock": "real", "block_samples": 256},
+        "output": {"sink": "device:system", "clock": "device"},
     }
+    if not has_server():
+        sink = f"file:{folder / 'mix.wav'}"
+        tree["output"] = {"sink": sink, "clock": "real", "block_samples": BLOCK_SAMPLES}
     return LiveSettings().with_overrides(tree, "bench")
 
 
@@ -75,7 +80,7 @@ def measure(
 ) -> tuple[dict[str, Any], list[float]]:
     """A session: its account, and milliseconds from a page to the coefficients."""
     with ExitStack() as opened:
-        host = opened.enter_context(Host(settings(folder / "song.wav", folder / "mix.wav")))
+        host = opened.enter_context(Host(settings(folder)))
         web = opened.enter_context(WebSurface(host, "127.0.0.1", 0))
         if n_pages:
             open_pages(opened, web.port, n_pages)
@@ -106,8 +111,11 @@ def main() -> None:
     quick = is_quick(__doc__ or "")
     duration_s, n_moves = (1.0, 5) if quick else (40.0, 300)
     rows, took_ms = [], []
-    with tempfile.TemporaryDirectory() as place:
-        write_song(Path(place) / "song.wav", duration_s + 10)
+    with ExitStack() as opened:
+        place = opened.enter_context(tempfile.TemporaryDirectory())
+        if has_server():
+            opened.enter_context(server(song.SAMPLE_RATE_HZ, BLOCK_SAMPLES, waits=False))
+        write_song(Path(place) / "song.wav", duration_s + 20)
         for n_pages in PAGES:
             stats, took_ms = measure(Path(place), n_pages, duration_s, n_moves)
             rows.append(
@@ -116,10 +124,11 @@ def main() -> None:
                     *(f"{stats[f'load_{name}']:.1%}" for name in ("p50", "p99", "max")),
                     *(f"{stats[f'callback_{name}_us']:.0f}" for name in ("p50", "p99", "max")),
                     f"{stats['n_late_blocks']} of {stats['n_blocks']}",
+                    f"{stats['n_xruns'] - stats['n_xruns_at_start']}",
                 ]
             )
-    names = ["pages", "load p50", "p99", "max", "callback p50 µs", "p99", "max", "late blocks"]
-    show(f"{MODEL}, {duration_s:g} s each, blocks of 256", names, rows)
+    names = ["pages", "load p50", "p99", "max", "callback p50 µs", "p99", "max", "late blocks", "xruns"]
+    show(f"{MODEL}, {duration_s:g} s each, blocks of {BLOCK_SAMPLES}", names, rows)
     figures = [f"{np.percentile(took_ms, share):.1f}" for share in (50, 99, 100)]
     show(
         "From a page to the coefficients",

@@ -27,6 +27,7 @@ def test_there_are_benches() -> None:
         "soak",
         "streaming",
         "wakeup",
+        "web",
     } <= {path.stem for path in BENCHES}
 
 

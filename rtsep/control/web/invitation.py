@@ -96,6 +96,6 @@ def invite(host: str, port: int, token: str) -> Iterator[str]:
     yield f"Mixer: {address}"
     if token:
         picture = io.StringIO()
-        segno.make(address, micro=False).terminal(picture, compact=True, border=1)
+        segno.make(address, micro=False).terminal(picture, compact=True, border=2)
         yield from picture.getvalue().splitlines()
         yield "Whoever has this link can mix. There is no encryption: use it on a network that you trust."

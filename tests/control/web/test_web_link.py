@@ -11,10 +11,11 @@ import pytest
 from visitors import Visitor, WatchedSession
 
 from rtsep.board import Control
-from rtsep.control.web.link import WebSurface
+from rtsep.control.web.link import LOOK_S, Notes, Teller, WebSurface
+from rtsep.control.web.wire import read_line
 from rtsep.knobs import mix_controls
 from rtsep.parameters import Parameter
-from rtsep.scales import Switch
+from rtsep.scales import Switch, Value
 
 GAIN = "/stem/vocals/gain_db"
 
@@ -98,6 +99,27 @@ def test_a_page_that_waits_for_its_confirmation_ends_where_the_board_does(
         assert shown == session.board[GAIN]
 
 
+def test_a_confirmation_brings_what_came_between(
+    session: WatchedSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worst turn: while it is told, a page moves a fader, and a controller moves it on."""
+    notes, feed = Notes(), session.board.feed()
+    teller = Teller(session, feed, notes)
+    teller.changes(anew=True)
+
+    def take() -> dict[str, Value]:
+        session.board.set(GAIN, 1.0, "web:1")
+        notes.note(1, 7, [GAIN])
+        session.board.set(GAIN, 2.0, "midi")
+        monkeypatch.undo()
+        return feed.take()
+
+    monkeypatch.setattr(feed, "take", take)
+    first, second = (read_line(teller.changes(anew=False)[0])[1] for _ in range(2))
+    assert (first["values"], first["done"]) == ({GAIN: 2.0}, [])  # which the page leaves aside
+    assert (second["values"], second["done"]) == ({GAIN: 2.0}, [[1, 7]])
+
+
 def test_other_parameters_are_told_anew(web: WebSurface, session: WatchedSession) -> None:
     with Visitor(web.port) as visitor:
         visitor.world()
@@ -152,7 +174,7 @@ def test_without_a_page_nothing_is_drawn(session: WatchedSession) -> None:
 
     shy = Shy(None)
     with WebSurface(shy, "127.0.0.1", 0) as web:
-        time.sleep(0.3)
+        time.sleep(3 * LOOK_S)
         assert Shy.n_looks == 0
         with Visitor(web.port) as visitor:
             visitor.wait_for(lambda message: message.get("status"))

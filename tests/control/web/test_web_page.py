@@ -300,6 +300,10 @@ def test_it_fits_a_phone_and_many_fingers(host: Host, open_page: Opener) -> None
         assert box["width"] >= 30
         assert box["x"] + box["width"] <= 375
         assert box["y"] + box["height"] <= 667
+    styles = page.evaluate(
+        "[...document.querySelectorAll('.fader, .slider')].map((x) => getComputedStyle(x).touchAction)"
+    )
+    assert set(styles) == {"none"}  # or a finger on a fader would move the page
     boxes = [page.locator(fader_of(at)).bounding_box() for at in ("/stem/mid", "/stem/side")]
     places = [(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2) for box in boxes if box]
     fingers = page.context.new_cdp_session(page)

@@ -71,6 +71,10 @@ class Visitor:
             if found:
                 return found
 
+    def listen(self, n_messages: int) -> None:
+        for _ in range(n_messages):
+            self.socket.recv(10)
+
     def world(self) -> dict[str, Any]:
         return self.wait_for(lambda message: message if "world" in message else None)
 
