@@ -80,7 +80,8 @@ def test_milliseconds_are_kept_with_two_clocks_and_used_to_the_last_hop(
 
 
 def test_two_clocks_take_their_part_from_what_the_model_may_spend(model: str) -> None:
-    one, two = (parts_of(model, 150, make_ends(has_two)) for has_two in (False, True))
+    jitter_s = 1.5 * HOP_SAMPLES / RATE_HZ
+    one, two = (parts_of(model, 150, make_ends(has_two, jitter_s=jitter_s)) for has_two in (False, True))
     assert one["two clocks"] == 0
     assert one["block"] == BLOCK
     assert 0 < one["lookahead"] - two["lookahead"] <= two["two clocks"]
