@@ -38,7 +38,8 @@ store.addEventListener("world", () => {
   panels.buildScenes(store, find("scenes"));
   panels.buildMore(store, find("more"));
   keys.renew();
-  if (store.has("/message")) store.watch("/message", (text) => tell(text));
+  const old = store.get("/message");
+  if (store.has("/message")) store.watch("/message", (text) => text !== old && tell(text));
   if (focused) document.querySelector(`[data-address="${CSS.escape(focused)}"]`)?.focus();
   document.body.classList.remove("away");
 });
