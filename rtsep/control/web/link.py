@@ -122,9 +122,7 @@ class WebSurface:
                 if self._n_pages and (now_s := time.monotonic()) >= next_s:
                     next_s = max(next_s + PICTURE_S, now_s)
                     messages += teller.picture()
-            except (
-                Exception
-            ) as error:  # the session is being changed: the next turn sees it whole, and tells it whole
+            except Exception as error:  # the session is being changed: the next turn sees and tells it whole
                 self._note_broken(error)
                 continue
             self._n_broken = 0

@@ -204,9 +204,11 @@ def test_keys_do_all_of_it(host: Host, open_page: Opener) -> None:
     until(lambda: host.board["/stem/side/gain_db"] == -2.0, page)
     page.keyboard.press("m")
     until(lambda: host.board["/stem/side/mute"] is True, page)
-    page.keyboard.press("1")
+    page.keyboard.press("ArrowLeft")
     page.keyboard.press("s")
     until(lambda: host.board["/stem/mid/solo"] is True, page)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("1")
     page.keyboard.press("PageDown")
     until(lambda: host.board[GAIN] == -6.0, page)
     assert page.evaluate("document.activeElement.getAttribute('aria-valuetext')") == "\u22126.0 dB"
