@@ -26,6 +26,7 @@ Page = sync_api.Page
 OUTSIDE = Path(__file__).resolve().parents[2] / "outside"
 RATE_HZ = 44100
 SONG_S = 600.0
+RAMP_SAMPLES = 1024  # a change of gain takes 10 ms
 GAIN = "/stem/mid/gain_db"
 
 
@@ -63,7 +64,7 @@ def host(song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     tree = {
         "input": {"source": f"file:{song}"},
         "model": {"name": "midside"},
-        "output": {"sink": f"file:{tmp_path / 'out.wav'}", "clock": "real"},
+        "output": {"sink": f"file:{tmp_path / 'out.wav'}", "clock": "real", "compute_ms": 200.0},
         "mixer": {"buses": {"cue": {"channels": [3, 4]}}, "groups": {"middle": {"stems": ["mid"]}}},
         "control": {"scenes": tmp_path / "scenes.yaml"},
     }
@@ -117,13 +118,15 @@ def until(is_so: Callable[[], object], page: Page, timeout_s: float = 20) -> Non
 
 
 def heard_rms(host: Host, page: Page) -> float:
-    """The main bus in a fifth of a second that begins now, as it was captured."""
-    tape, n_samples = host._rig.desk.sink_tape, RATE_HZ // 5
-    start = tape.written
-    until(lambda: tape.written >= start + n_samples, page)
-    samples = tape.read(start, n_samples)
-    assert samples is not None
-    return float(np.sqrt(np.mean(np.square(samples[:2]))))
+    """The main bus in a fifth of a second that begins now, as it was captured; not where the mixture stood in."""
+    desk, n_samples = host._rig.desk, RATE_HZ // 5
+    tape = desk.sink_tape
+    while True:
+        start, n_late = tape.written + RAMP_SAMPLES, int(desk.state["n_late_samples"])
+        until(lambda start=start: tape.written >= start + n_samples, page)
+        samples = tape.read(start, n_samples)
+        if samples is not None and int(desk.state["n_late_samples"]) == n_late and not desk.chain.is_late:
+            return float(np.sqrt(np.mean(np.square(samples[:2]))))
 
 
 def drag(page: Page, selector: str, dx: float, dy: float) -> None:
