@@ -17,7 +17,10 @@ def parameters() -> None:
 
     from rtsep.parameters import TABLE
 
-    table = Table("address", "values", "default", "what it does", box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
+    table.add_column("address", min_width=max(len(row.address) for row in TABLE))  # to be typed, so never cut
+    for title in ("values", "default", "what it does"):
+        table.add_column(title)
     for row in TABLE:
         default = "" if row.kind == "momentary" else row.scale.tell(row.default)
         what = f"{row.what} (only told)" if row.kind == "told" else row.what

@@ -20,7 +20,11 @@ def hold(kind: str) -> dict[str, int]:
     with run_server(2, 2, PERIOD_SAMPLES, waits=False) as server:
         run = subprocess.run(
             [sys.executable, str(SCRIPT), server, str(PERIOD_SAMPLES), kind],
-            env={**os.environ, "JACK_DEFAULT_SERVER": server, "PYTHONPATH": str(SCRIPT.parents[1])},
+            env={
+                **os.environ,
+                "JACK_DEFAULT_SERVER": server,
+                "PYTHONPATH": os.pathsep.join((str(SCRIPT.parents[1]), *sys.path)),
+            },
             capture_output=True,
             text=True,
             timeout=120,
