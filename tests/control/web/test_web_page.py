@@ -344,14 +344,22 @@ def test_learn_names_the_control_that_is_touched(host: Host, open_page: Opener) 
     page = open_page()
     assert page.locator(".learn").count() == 0
     learnt: list[object] = []
-    learn = Parameter("/midi/learn", Text(longest=256), "", "learns a control", "momentary")
-    host.board.replace([*host.board._controls.values(), Control(learn, lambda: "", learnt.append)])
+    learn = Parameter("/midi/learn", Text(), "off", "learns a control", "momentary")
+    told = Parameter("/midi/learned", Text(longest=4096), "", "what was learnt", "told")
+    more = [
+        Control(learn, lambda: "", learnt.append),
+        Control(told, lambda: f"{learnt[-1]} it is" if learnt else "", print),
+    ]
+    host.board.replace([*host.board._controls.values(), *more])
     page.locator(".learn").click()
-    page.locator(fader_of("/stem/side")).click()
     page.get_by_role("button", name="mid mute").click()
-    until(lambda: learnt == ["/stem/side/gain_db", "/stem/mid/mute"], page)
+    page.locator(fader_of("/stem/side")).click()
+    until(lambda: learnt == ["/stem/mid/mute", "/stem/side/gain_db"], page)
     assert host.board["/stem/mid/mute"] is False
+    page.wait_for_selector('.armed[data-address="/stem/side/gain_db"]')
+    page.wait_for_selector("#toast.shown:has-text('/stem/side/gain_db it is')")
     page.locator(".learn").click()
+    until(lambda: learnt[2:] == ["off"], page)
     page.get_by_role("button", name="mid mute").click()
     until(lambda: host.board["/stem/mid/mute"] is True, page)
 

@@ -19,6 +19,9 @@ const STILL_PX = 6;
 function isLearnt(store, address) {
   if (!store.isLearning) return false;
   store.set("/midi/learn", address);
+  for (const made of document.querySelectorAll("[data-address]")) {
+    made.classList.toggle("armed", made.dataset.address === address);
+  }
   return true;
 }
 
