@@ -28,6 +28,7 @@ LEAST_TURN_S = 0.008  # between two messages, whatever moves
 LOOK_S = 0.5  # at the parameters themselves
 AGAIN_S, MOST_AGAIN_S = 0.5, 30.0  # before a server is started again
 MOST_ERRORS = 64
+BROKEN_S, BROKEN_AT = 0.1, 20  # between pictures that fail; and when that is worth a word
 
 
 class WebSurface:
@@ -121,16 +122,18 @@ class WebSurface:
                 if self._n_pages and (now_s := time.monotonic()) >= next_s:
                     next_s = max(next_s + PICTURE_S, now_s)
                     messages += teller.picture()
-            except Exception as error:  # the session is being changed: the next turn sees it whole
+            except Exception as error:  # the session is being changed: the next turn sees and tells it whole
                 self._note_broken(error)
                 continue
+            self._n_broken = 0
             for message in messages:
                 self._process.send(message)
 
     def _note_broken(self, error: Exception) -> None:
-        self._n_broken += 1
-        if self._n_broken == 1:
-            self._say(f"The web mixer missed a picture, which is an error in rtsep: {error!r}")
+        self._is_new, self._n_broken = True, self._n_broken + 1
+        if self._n_broken == BROKEN_AT:
+            self._say(f"The web mixer shows nothing any more, which is an error in rtsep: {error!r}")
+        self._over.wait(BROKEN_S)
 
     # --- hearing ---
 

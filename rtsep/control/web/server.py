@@ -122,12 +122,12 @@ class Server:
     async def talk(self, connection: ServerConnection) -> None:
         """All of the life of a page."""
         with contextlib.suppress(ConnectionClosed):
-            try:
-                first = await asyncio.wait_for(connection.recv(), guard.TOKEN_WAIT_S)
-            except TimeoutError:
+            first = asyncio.ensure_future(connection.recv())
+            await asyncio.wait([first], timeout=guard.TOKEN_WAIT_S)
+            if not first.done():
+                first.cancel()
                 await connection.close(REFUSED, "no token came")
-                return
-            if not guard.is_token_right(first, self._token):
+            elif not guard.is_token_right(await first, self._token):
                 await connection.close(REFUSED, "this is not the token")
             elif len(self._world.pages) >= guard.PAGES:
                 await connection.close(REFUSED, f"{guard.PAGES} pages are open already")

@@ -26,6 +26,7 @@ Page = sync_api.Page
 OUTSIDE = Path(__file__).resolve().parents[2] / "outside"
 RATE_HZ = 44100
 SONG_S = 600.0
+RAMP_SAMPLES = 1024  # a change of gain takes 10 ms
 GAIN = "/stem/mid/gain_db"
 
 
@@ -63,7 +64,7 @@ def host(song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     tree = {
         "input": {"source": f"file:{song}"},
         "model": {"name": "midside"},
-        "output": {"sink": f"file:{tmp_path / 'out.wav'}", "clock": "real"},
+        "output": {"sink": f"file:{tmp_path / 'out.wav'}", "clock": "real", "compute_ms": 200.0},
         "mixer": {"buses": {"cue": {"channels": [3, 4]}}, "groups": {"middle": {"stems": ["mid"]}}},
         "control": {"scenes": tmp_path / "scenes.yaml"},
     }
@@ -117,13 +118,15 @@ def until(is_so: Callable[[], object], page: Page, timeout_s: float = 20) -> Non
 
 
 def heard_rms(host: Host, page: Page) -> float:
-    """The main bus in a fifth of a second that begins now, as it was captured."""
-    tape, n_samples = host._rig.desk.sink_tape, RATE_HZ // 5
-    start = tape.written
-    until(lambda: tape.written >= start + n_samples, page)
-    samples = tape.read(start, n_samples)
-    assert samples is not None
-    return float(np.sqrt(np.mean(np.square(samples[:2]))))
+    """The main bus in a fifth of a second that begins now, as it was captured; not where the mixture stood in."""
+    desk, n_samples = host._rig.desk, RATE_HZ // 5
+    tape = desk.sink_tape
+    while True:
+        start, n_late = tape.written + RAMP_SAMPLES, int(desk.state["n_late_samples"])
+        until(lambda start=start: tape.written >= start + n_samples, page)
+        samples = tape.read(start, n_samples)
+        if samples is not None and int(desk.state["n_late_samples"]) == n_late and not desk.chain.is_late:
+            return float(np.sqrt(np.mean(np.square(samples[:2]))))
 
 
 def drag(page: Page, selector: str, dx: float, dy: float) -> None:
@@ -204,9 +207,11 @@ def test_keys_do_all_of_it(host: Host, open_page: Opener) -> None:
     until(lambda: host.board["/stem/side/gain_db"] == -2.0, page)
     page.keyboard.press("m")
     until(lambda: host.board["/stem/side/mute"] is True, page)
-    page.keyboard.press("1")
+    page.keyboard.press("ArrowLeft")
     page.keyboard.press("s")
     until(lambda: host.board["/stem/mid/solo"] is True, page)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("1")
     page.keyboard.press("PageDown")
     until(lambda: host.board[GAIN] == -6.0, page)
     assert page.evaluate("document.activeElement.getAttribute('aria-valuetext')") == "\u22126.0 dB"
@@ -339,14 +344,22 @@ def test_learn_names_the_control_that_is_touched(host: Host, open_page: Opener) 
     page = open_page()
     assert page.locator(".learn").count() == 0
     learnt: list[object] = []
-    learn = Parameter("/midi/learn", Text(longest=256), "", "learns a control", "momentary")
-    host.board.replace([*host.board._controls.values(), Control(learn, lambda: "", learnt.append)])
+    learn = Parameter("/midi/learn", Text(), "off", "learns a control", "momentary")
+    told = Parameter("/midi/learned", Text(longest=4096), "", "what was learnt", "told")
+    more = [
+        Control(learn, lambda: "", learnt.append),
+        Control(told, lambda: f"{learnt[-1]} it is" if learnt else "", print),
+    ]
+    host.board.replace([*host.board._controls.values(), *more])
     page.locator(".learn").click()
-    page.locator(fader_of("/stem/side")).click()
     page.get_by_role("button", name="mid mute").click()
-    until(lambda: learnt == ["/stem/side/gain_db", "/stem/mid/mute"], page)
+    page.locator(fader_of("/stem/side")).click()
+    until(lambda: learnt == ["/stem/mid/mute", "/stem/side/gain_db"], page)
     assert host.board["/stem/mid/mute"] is False
+    page.wait_for_selector('.armed[data-address="/stem/side/gain_db"]')
+    page.wait_for_selector("#toast.shown:has-text('/stem/side/gain_db it is')")
     page.locator(".learn").click()
+    until(lambda: learnt[2:] == ["off"], page)
     page.get_by_role("button", name="mid mute").click()
     until(lambda: host.board["/stem/mid/mute"] is True, page)
 

@@ -12,16 +12,21 @@ export function element(tag, attributes = {}, ...children) {
 }
 
 const FINE = 0.25;
+const TWICE_MS = 350; // two touches at one place put a control back
+const STILL_PX = 6;
 
 // In learn mode a touch names the control instead of moving it.
 function isLearnt(store, address) {
   if (!store.isLearning) return false;
   store.set("/midi/learn", address);
+  for (const made of document.querySelectorAll("[data-address]")) {
+    made.classList.toggle("armed", made.dataset.address === address);
+  }
   return true;
 }
 
 // A slider of any shape: `along` gives how far a pointer is along it, 0 to 1 of its length, for relative movement.
-function slide(store, address, made, along) {
+function slide(store, address, made, along, arrows) {
   const scale = store.scale(address);
   const { default: rest } = store.parameters.get(address);
   const start = {};
@@ -32,12 +37,15 @@ function slide(store, address, made, along) {
     if (isLearnt(store, address)) return;
     made.setPointerCapture(event.pointerId);
     made.classList.add("held");
-    start.id = event.pointerId;
+    if (start.isStill && event.timeStamp - start.time < TWICE_MS) store.set(address, rest);
+    Object.assign(start, { id: event.pointerId, time: event.timeStamp, isStill: true });
+    [start.x, start.y] = [event.clientX, event.clientY];
     start.at = along(event);
     start.position = scale.position(store.get(address));
   });
   made.addEventListener("pointermove", (event) => {
     if (event.pointerId !== start.id) return;
+    if (Math.hypot(event.clientX - start.x, event.clientY - start.y) > STILL_PX) start.isStill = false;
     const at = along(event);
     const moved = (at - start.at) * (event.shiftKey ? FINE : 1);
     start.at = at;
@@ -50,27 +58,29 @@ function slide(store, address, made, along) {
     made.classList.remove("held");
   };
   for (const kind of ["pointerup", "pointercancel", "lostpointercapture"]) made.addEventListener(kind, leave);
-  made.addEventListener("dblclick", () => store.set(address, rest));
   made.addEventListener(
     "wheel",
     (event) => {
+      if (document.activeElement !== made) return; // or scrolling the page would move what lies under the pointer
       event.preventDefault();
       store.set(address, scale.step(store.get(address), event.deltaY < 0 ? scale.fine : -scale.fine));
     },
     { passive: false },
   );
-  made.addEventListener("keydown", (event) => nudge(store, address, event));
+  made.addEventListener("keydown", (event) => nudge(store, address, event, arrows));
 }
 
-const KEYS = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1 };
+// Of a fader left and right are not its own: they lead to its neighbours.
+const UPRIGHT = { ArrowUp: 1, ArrowDown: -1 };
+const LYING = { ...UPRIGHT, ArrowRight: 1, ArrowLeft: -1 };
 
 // Arrows and their friends on a slider; whether the key was one.
-export function nudge(store, address, event) {
+export function nudge(store, address, event, arrows = UPRIGHT) {
   const scale = store.scale(address);
   const value = store.get(address);
   const step = (n) => store.set(address, scale.step(value, n));
   if (event.altKey || event.ctrlKey || event.metaKey) return false;
-  if (event.key in KEYS) step(KEYS[event.key] * scale.fine * (event.shiftKey ? 0.1 : 1));
+  if (event.key in arrows) step(arrows[event.key] * scale.fine * (event.shiftKey ? 0.1 : 1));
   else if (event.key === "PageUp") step(scale.coarse);
   else if (event.key === "PageDown") step(-scale.coarse);
   else if (event.key === "Home") store.set(address, scale.valueAt(0));
@@ -110,7 +120,7 @@ export function fader(store, address, name) {
   const cap = element("span", { class: "cap" });
   const track = element("span", { class: "track", "aria-hidden": "true" }, ...ticks, cap);
   const made = element("div", { class: "fader" }, track);
-  slide(store, address, made, (event) => -event.clientY / (track.clientHeight || 1));
+  slide(store, address, made, (event) => -event.clientY / (track.clientHeight || 1), UPRIGHT);
   tellSlider(store, address, made, name, "vertical");
   return made;
 }
@@ -119,7 +129,7 @@ export function slider(store, address, name, kind = "") {
   const made = element("div", { class: `slider ${kind}` }, element("span", { class: "rail" }, element("b")));
   const scale = store.scale(address);
   if (scale.isBalance) made.classList.add("balance");
-  slide(store, address, made, (event) => event.clientX / (made.clientWidth - 16 || 1));
+  slide(store, address, made, (event) => event.clientX / (made.firstChild.clientWidth || 1), LYING);
   tellSlider(store, address, made, name, "horizontal");
   return made;
 }

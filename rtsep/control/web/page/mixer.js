@@ -38,7 +38,10 @@ store.addEventListener("world", () => {
   panels.buildScenes(store, find("scenes"));
   panels.buildMore(store, find("more"));
   keys.renew();
-  if (store.has("/message")) store.watch("/message", (text) => tell(text));
+  for (const address of ["/message", "/midi/learned"]) {
+    const old = store.get(address);
+    if (store.has(address)) store.watch(address, (text) => text !== old && tell(text));
+  }
   if (focused) document.querySelector(`[data-address="${CSS.escape(focused)}"]`)?.focus();
   document.body.classList.remove("away");
 });

@@ -107,18 +107,28 @@ export function buildVitals(store, place) {
 
 export function buildSwitches(store, place) {
   place.replaceChildren();
-  if (store.has("/midi/learn")) {
-    const learn = element("button", { type: "button", class: "learn", "aria-pressed": "false" }, "Learn");
-    learn.title = "touch a control here, then move a knob";
-    learn.addEventListener("click", () => {
-      store.isLearning = !store.isLearning;
-      learn.setAttribute("aria-pressed", String(store.isLearning));
-      document.body.classList.toggle("learning", store.isLearning);
-    });
-    place.append(learn);
-  }
+  store.isLearning &&= store.has("/midi/learn");
+  document.body.classList.toggle("learning", store.isLearning);
+  if (store.has("/midi/learn")) place.append(learning(store));
   if (store.has("/bypass")) place.append(button(store, "/bypass", "Bypass", "bypass: the mixture as it is", "bypass"));
   if (store.has("/record")) place.append(button(store, "/record", "Rec", "record", "record"));
+}
+
+function learning(store) {
+  const made = element("button", { type: "button", class: "learn", "aria-pressed": "false" }, "Learn");
+  made.title = "touch a control here, then move the knob that is to move it";
+  const show = () => {
+    made.setAttribute("aria-pressed", String(store.isLearning));
+    document.body.classList.toggle("learning", store.isLearning);
+  };
+  made.addEventListener("click", () => {
+    store.isLearning = !store.isLearning;
+    if (!store.isLearning) store.press("/midi/learn"); // its default: nothing is learnt any more
+    for (const armed of document.querySelectorAll(".armed")) armed.classList.remove("armed");
+    show();
+  });
+  show();
+  return made;
 }
 
 export function buildBlend(store, place) {

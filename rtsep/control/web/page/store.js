@@ -6,6 +6,7 @@
 import { fromWire, scaleOf, toWire } from "./scales.js";
 
 const MOST_SETS = 48; // a message holds 64
+const LEAST_MS = 14; // between messages: the server takes 120 a second, and some screens have more pictures
 const FIRST_WAIT_MS = 250;
 const MOST_WAIT_MS = 3000;
 const REFUSED = 1008;
@@ -25,6 +26,7 @@ export class Store extends EventTarget {
     this._n = 0;
     this._wait = FIRST_WAIT_MS;
     this._isDue = false;
+    this._sent = 0;
   }
 
   connect() {
@@ -70,10 +72,15 @@ export class Store extends EventTarget {
       this._pending.set(address, this._n + 1);
       this._show(address, value);
     }
-    if (!this._isDue) {
-      this._isDue = true;
-      requestAnimationFrame(() => this._flush());
-    }
+    if (!this._isDue) this._flushSoon();
+  }
+
+  _flushSoon() {
+    this._isDue = true;
+    requestAnimationFrame((now) => {
+      if (now - this._sent < LEAST_MS) this._flushSoon();
+      else this._flush(now);
+    });
   }
 
   // A button: a switch changes over, what is momentary is sent.
@@ -83,8 +90,9 @@ export class Store extends EventTarget {
     this.set(address, parameter.kind === "momentary" ? parameter.default : !this.values.get(address));
   }
 
-  _flush() {
+  _flush(now) {
     this._isDue = false;
+    this._sent = now;
     if (!this.isOpen || this._queue.size === 0) return;
     this._n += 1;
     this._socket.send(JSON.stringify({ n: this._n, set: [...this._queue.values()] }));
