@@ -1,4 +1,4 @@
-"""MIDI controllers: bytes (`ports`) -> messages (`messages`) -> bindings (`maps`) -> the board (`surface`), and lights back.
+"""MIDI controllers: bytes (`ports`) -> messages (`messages`) -> bindings (`maps`) -> the board (`surface`).
 
 ::
 

@@ -7,7 +7,7 @@
     shift: {note: 98}             # a button to hold
     bindings:
       - {cc: [0, 1, 2, 3], to: "/stem/{n}/gain_db"}          # {n}: 1, 2, 3, 4, the stems in the model's order
-      - {note: [8, 9, 10, 11], to: "/stem/{n}/mute", shift: "/stem/{n}/solo", light: {shows: "/stem/{n}/plays"}}
+      - {note: [8, 9, 10, 11], to: "/stem/{n}/mute", shift: "/stem/{n}/solo", light: {shows: plays}}
       - {program: 0, to: /scene/recall, value: karaoke}
 """
 
@@ -37,27 +37,28 @@ Wide = Annotated[int, Field(ge=0, lt=16383)]
 Channel = Annotated[int, Field(ge=1, le=16)]
 Address = Annotated[str, Field(pattern=r"^/")]
 
-#: What a button does: ``toggle`` turns a switch over, ``momentary`` holds it as long as the button is, ``set`` sets a value.
+#: What a button does: ``toggle`` turns a switch over, ``momentary`` holds it down with the button, ``set`` sets a value.
 Press = Literal["toggle", "momentary", "set"]
 #: How an endless knob says how far it was turned.
 Encoder = Literal["twos_complement", "signed_bit", "binary_offset"]
 #: ``slow_start``: fine at the lower end; ``fast_start``: at the upper one.
 Curve = Literal["even", "slow_start", "fast_start"]
 _EXPONENTS = {"even": 1.0, "slow_start": 2.0, "fast_start": 0.5}
+PLAYS = "plays"
 _SOURCES: tuple[Kind, ...] = ("cc", "cc14", "nrpn", "note", "program", "step")
 
 
 class Light(Strict):
     """The light of a button: by default of the same number and channel as what is pressed.
 
-    `shows` is the address of a switch; the light of ``.../plays`` blinks while the mixture is heard in place of stems:
-    by sending `blink` (on `blink_channel`), or without it by going on and off.
+    It shows the switch that is moved, or one at another address; with ``plays`` whether the stem is heard, blinking while
+    the mixture is heard in its place: by `blink` (on `blink_channel`), or without that by going on and off.
     """
 
     note: Number | tuple[Number, ...] | None = None
     cc: Number | tuple[Number, ...] | None = None
     channel: Channel | None = None
-    shows: Address | None = None
+    shows: Literal["plays"] | Address | None = None
     on: Number = 127
     off: Number = 0
     blink: Number | None = None
@@ -96,13 +97,15 @@ class Line(Strict):
 
     @model_validator(mode="after")
     def _check(self) -> Line:
-        given = [kind for kind in (*_SOURCES, "bend") if getattr(self, kind) not in (None, False)]
+        given = [kind for kind in _SOURCES if getattr(self, kind) is not None] + ["bend"] * self.bend
         if len(given) != 1:
             raise ValueError(
-                f"give exactly one of {', '.join(_SOURCES)} and bend (given: {', '.join(given) or 'none'})"
+                f"give one of {', '.join(_SOURCES)} and bend (given: {', '.join(given) or 'none'})"
             )
         if self.motor and self.kind not in ("cc", "cc14", "nrpn", "bend"):
             raise ValueError(f"a {self.kind} has no motor; cc, cc14, nrpn and bend have")
+        if self.encoder is not None and self.cc is None:
+            raise ValueError("an encoder is a cc; step is what data increment and decrement are")
         for binding in self.bindings():
             binding.check()
         return self
@@ -149,9 +152,16 @@ class Binding:
 
     @property
     def shows(self) -> str:
-        """The address whose switch its light shows."""
+        """The address whose switch its light shows; of one that shows whether a stem is heard, that of the stem."""
         light = self.line.light
-        return self._filled(light.shows) if light is not None and light.shows is not None else self.to
+        if light is None or light.shows is None or self.shows_stem:
+            return self.to
+        return self._filled(light.shows)
+
+    @property
+    def shows_stem(self) -> bool:
+        """Whether its light shows if a stem is heard."""
+        return self.line.light is not None and self.line.light.shows == PLAYS
 
     @property
     def is_relative(self) -> bool:
@@ -175,6 +185,8 @@ class Binding:
         if self.line.press == "toggle" and not isinstance(row_of(self.to).scale, Switch):
             raise ValueError(f"{self.to} is no switch, so nothing to toggle; press: set sets it to a value")
         row_of(self.shows)
+        if self.shows_stem and not self.to.startswith("/stem/"):
+            raise ValueError(f"{self.to} is of no stem, so its light cannot show whether one plays")
 
     def lamp(self) -> tuple[Kind, int, int] | None:
         """Kind, channel and number of its light."""

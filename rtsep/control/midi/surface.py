@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from rtsep.board import Board
 from rtsep.control.midi.maps import Binding, Key, Map, is_fader
 from rtsep.control.midi.messages import CONTROL, NOTE_ON, TOP, TOP_7, Assembler, Message, Parser, encoded
+from rtsep.control.player import Player
 from rtsep.errors import UsageError
 from rtsep.parameters import Parameter
 from rtsep.scales import Scale, Switch, Text, Value
@@ -16,7 +17,7 @@ from rtsep.scales import Scale, Switch, Text, Value
 NEAR = 1.01 / TOP_7  # a step of a fader: what lies no further away is met
 SAME = 1e-6
 PRESSED = 64  # of a button that is a controller
-RECALL, NAMES, LATE, PLAYS = "/scene/recall", "/scene/names", "/late", "/plays"
+RECALL, NAMES = "/scene/recall", "/scene/names"
 
 
 @dataclass
@@ -49,8 +50,8 @@ class Surface:
 
     Parameters
     ----------
-    board
-        What it moves.
+    player
+        The session.
     map_
         Its bindings.
     origin
@@ -64,8 +65,8 @@ class Surface:
         How often that was.
     """
 
-    def __init__(self, board: Board, map_: Map, origin: str, say: Callable[[str], None]) -> None:
-        self.map, self._board, self._origin, self._say = map_, board, origin, say
+    def __init__(self, player: Player, map_: Map, origin: str, say: Callable[[str], None]) -> None:
+        self.map, self._player, self._origin, self._say = map_, player, origin, say
         self._parser, self._assembler = Parser(), Assembler()
         self._bindings: dict[Key, list[Binding]] = defaultdict(list)
         for binding in map_.each():
@@ -77,6 +78,10 @@ class Surface:
         self._generation = -1
         self._is_shifted = False
         self.n_refused = 0
+
+    @property
+    def _board(self) -> Board:
+        return self._player.board
 
     def hear(self, data: Iterable[int]) -> list[Message]:
         """Do what the controller says; what it said."""
@@ -208,14 +213,23 @@ class Surface:
         assert light is not None
         assert lamp is not None
         kind, channel, number = lamp
-        address = self._resolve(binding.shows)
-        is_on = address is not None and bool(self._board.get(address))
+        is_on = self._is_on(binding)
         value = light.on if is_on else light.off
-        if is_on and binding.shows.endswith(PLAYS) and self._board.get(LATE):
+        if is_on and binding.shows_stem and self._player.is_late:
             value = light.blink if light.blink is not None else (light.on if is_bright else light.off)
             if light.blink is not None and light.blink_channel is not None:
                 channel = light.blink_channel
         return bytes(((NOTE_ON if kind == "note" else CONTROL) | (channel - 1), number, value))
+
+    def _is_on(self, binding: Binding) -> bool:
+        address = self._resolve(binding.shows)
+        if address is None:
+            return False
+        return (
+            self._player.plays(address.split("/")[2])
+            if binding.shows_stem
+            else bool(self._board.get(address))
+        )
 
     # --- addresses ---
 
