@@ -37,7 +37,7 @@ Wide = Annotated[int, Field(ge=0, lt=16383)]
 Channel = Annotated[int, Field(ge=1, le=16)]
 Address = Annotated[str, Field(pattern=r"^/")]
 
-#: What a button does: ``toggle`` turns a switch over, ``momentary`` holds it down with the button, ``set`` sets a value.
+#: What a button does: ``toggle`` turns a switch over, ``momentary`` is on while it is down, ``set`` sets a value.
 Press = Literal["toggle", "momentary", "set"]
 #: How an endless knob says how far it was turned.
 Encoder = Literal["twos_complement", "signed_bit", "binary_offset"]
@@ -51,8 +51,8 @@ _SOURCES: tuple[Kind, ...] = ("cc", "cc14", "nrpn", "note", "program", "step")
 class Light(Strict):
     """The light of a button: by default of the same number and channel as what is pressed.
 
-    It shows the switch that is moved, or one at another address; with ``plays`` whether the stem is heard, blinking while
-    the mixture is heard in its place: by `blink` (on `blink_channel`), or without that by going on and off.
+    It shows the switch that is moved, or one at another address; with ``plays`` whether the stem is heard, blinking
+    while the mixture is heard in its place: by `blink` (on `blink_channel`), or without that by going on and off.
     """
 
     note: Number | tuple[Number, ...] | None = None

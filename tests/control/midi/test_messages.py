@@ -76,11 +76,7 @@ def test_sysex_clock_pressure_and_halves_are_left_out() -> None:
 
 def test_a_pair_of_controllers_is_one_value_that_never_steps_back() -> None:
     wire = (b"\xb0\x01\x40\x21\x10", b"\x01\x41\x21\x05\x01\x40\x21\x7f")
-    values = [
-        m.value
-        for m in assembled(b"\xb0\x01\x40\x21\x10", b"\x01\x41\x21\x05\x01\x40\x21\x7f")
-        if m.kind == "cc14"
-    ]
+    values = [m.value for m in assembled(*wire) if m.kind == "cc14"]
     assert values == [
         0x40 << 7,
         0x40 << 7 | 0x10,
