@@ -59,8 +59,8 @@ class Light(Strict):
     cc: Number | tuple[Number, ...] | None = None
     channel: Channel | None = None
     shows: Literal["plays"] | Address | None = None
-    on: Number = 127
-    off: Number = 0
+    lit: Number = 127
+    dark: Number = 0
     blink: Number | None = None
     blink_channel: Channel | None = None
 

@@ -174,7 +174,7 @@ def _choose(rtmidi: ModuleType) -> tuple[int | None, str]:
             "may not be used (is this user in the group audio?)" if SEQUENCER.exists() else "is not there"
         )
         return None, (
-            f"no MIDI here: ALSA's sequencer {SEQUENCER} {reason} (`modprobe snd-seq` loads it), and no JACK server runs."
+            f"no MIDI here: ALSA's sequencer {SEQUENCER} {reason} (`modprobe snd-seq`), and no JACK server runs"
         )
     return rtmidi.API_UNIX_JACK, ""
 

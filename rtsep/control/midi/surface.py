@@ -214,9 +214,9 @@ class Surface:
         assert lamp is not None
         kind, channel, number = lamp
         is_on = self._is_on(binding)
-        value = light.on if is_on else light.off
+        value = light.lit if is_on else light.dark
         if is_on and binding.shows_stem and self._player.is_late:
-            value = light.blink if light.blink is not None else (light.on if is_bright else light.off)
+            value = light.blink if light.blink is not None else (light.lit if is_bright else light.dark)
             if light.blink is not None and light.blink_channel is not None:
                 channel = light.blink_channel
         return bytes(((NOTE_ON if kind == "note" else CONTROL) | (channel - 1), number, value))
