@@ -14,6 +14,7 @@ from typing import Literal
 Kind = Literal["note", "cc", "cc14", "nrpn", "program", "bend", "step"]
 
 TOP_7, TOP_14 = 127, 16383
+PRESSED = 64  # from here on a button that is a controller is down
 #: What the highest value of a message is.
 TOP: dict[Kind, int] = {
     "note": TOP_7,

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 
 from rtsep.board import Board
 from rtsep.control.midi.maps import Binding, Key, Map, is_fader
-from rtsep.control.midi.messages import CONTROL, NOTE_ON, TOP, TOP_7, Assembler, Message, Parser, encoded
+from rtsep.control.midi.messages import (
+    CONTROL,
+    NOTE_ON,
+    PRESSED,
+    TOP,
+    TOP_7,
+    Assembler,
+    Message,
+    Parser,
+    encoded,
+)
 from rtsep.control.player import Player
 from rtsep.errors import UsageError
 from rtsep.parameters import Parameter
@@ -16,7 +26,6 @@ from rtsep.scales import Scale, Switch, Text, Value
 
 NEAR = 1.01 / TOP_7  # a step of a fader: what lies no further away is met
 SAME = 1e-6
-PRESSED = 64  # of a button that is a controller
 RECALL, NAMES = "/scene/recall", "/scene/names"
 
 
@@ -83,13 +92,14 @@ class Surface:
     def _board(self) -> Board:
         return self._player.board
 
-    def hear(self, data: Iterable[int]) -> list[Message]:
-        """Do what the controller says; what it said."""
+    def hear(self, data: Iterable[int], *, acts: bool = True) -> list[Message]:
+        """Do what the controller says, or with `acts` false nothing; what it said."""
         heard = []
         for message in self._parser.feed(data):
             for whole in self._assembler.assemble(message):
                 heard.append(whole)
-                self._do(whole)
+                if acts:
+                    self._do(whole)
         return heard
 
     def _do(self, message: Message) -> None:
