@@ -57,7 +57,7 @@ class Controllers:
     player
         The session.
     wanted
-        Each a map (name or path), a port (a part of its name or a regular expression), or ``auto``: all that have a map.
+        Each a map (name or path), a port (a part of its name or a regular expression), or ``auto``: all with a map.
     say
         Is told what comes and goes, and what is wrong.
     virtual
@@ -80,6 +80,7 @@ class Controllers:
         self._player, self._wanted, self._say, self._virtual = player, wanted, say, virtual
         self._learner, self._learned = Learner(self._learn, self._tell_learned), ""
         self._plugged: dict[str, Plugged] = {}
+        self._learnt: dict[str, Map] = {}
         self._over, self._waiting = threading.Event(), set(wanted)
         self.n_broken = 0
 
@@ -198,7 +199,7 @@ class Controllers:
         for text in self._wanted:
             if (found := chosen(text, port, self._maps)) is not None:
                 self._waiting.discard(text)
-                return found
+                return self._learnt.get(steady(port), found)
         return None
 
     # --- showing ---
@@ -240,7 +241,7 @@ class Controllers:
         map_, conflicts = with_line(plugged.surface.map, line, port)
         path = user_folder() / FOLDER / file_of(port)
         save(map_, path)
-        self._maps = {path.stem: map_, **{name: old for name, old in self._maps.items() if name != path.stem}}
+        self._learnt[steady(port)] = map_
         origin = f"midi:{port}"
         plugged.surface = Surface(self._player, map_, origin, lambda text: self._say(f"MIDI: {text}"))
         what = next(line.bindings())

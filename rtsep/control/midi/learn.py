@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
 import time
@@ -50,11 +51,8 @@ class Learner:
         """Wait for a control for this address; ``off``: for none."""
         with self._lock:
             self._address, self._heard = None if address == OFF else address, {}
-        self.say(
-            "nothing is learnt"
-            if address == OFF
-            else f"{address}: move a control, to both sides if it has no ends"
-        )
+        how = "move a control; to both sides, if it has no ends"
+        self.say("nothing is learnt" if address == OFF else f"{address}: {how}")
 
     def hear(self, port: str, messages: Sequence[Message]) -> None:
         """What was touched meanwhile."""
@@ -100,7 +98,7 @@ def recognise(messages: Sequence[Message]) -> dict[str, Any] | None:
 def _recognise_control(moved: Sequence[Message]) -> dict[str, Any] | None:
     values = [message.value for message in moved]
     line = _line(moved[0])
-    if any(a == b for a, b in zip(values, values[1:], strict=False)) or _is_small(values):
+    if any(a == b for a, b in itertools.pairwise(values)) or _is_small(values):
         encoder = _encoding(values)
         return None if encoder is None else line | {"encoder": encoder}
     if set(values) <= {0, 127} or len(values) < FEW:

@@ -197,14 +197,6 @@ class Surface:
                     messages += [] if is_there else wanted
         return messages
 
-    def forget(self) -> None:
-        """The controller shows nothing any more: it was unplugged."""
-        self._shown.clear()
-        for hold in self._holds.values():
-            hold.last = hold.sent = None
-            hold.is_down = False
-        self._is_shifted = False
-
     def _pictures(self, binding: Binding, *, is_bright: bool) -> Iterator[tuple[str, list[bytes], bool]]:
         """What of it is shown, by which bytes, and whether the controller is known to be there already."""
         if binding.line.light is not None:
@@ -247,6 +239,7 @@ class Surface:
         """The address on the board: ``/stem/2/mute`` is that of the second stem; None if there are not so many."""
         if self._generation != self._board.generation:
             self._generation, self._found = self._board.generation, {}
+            self._shown.clear()
         if address not in self._found:
             self._found[address] = resolve(self._board, address)
         return self._found[address]
