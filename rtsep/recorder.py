@@ -118,7 +118,7 @@ class Recorder:
 
     def step(self) -> None:
         """Write what is new on all tapes. A full disk ends the recording, not the music: see `error`."""
-        self._attempt(self._follow)
+        self._attempt(lambda: self._follow(self._limit()))
         if time.monotonic() >= self._sync_due_s:
             self._attempt(self._sync)
 
@@ -149,9 +149,8 @@ class Recorder:
                 file.writer.give_up()
             self._growing = ()
 
-    def _follow(self) -> None:
+    def _follow(self, limit: int) -> None:
         self._labels += (label(event, self._rate_hz) for event in self._events())
-        limit = self._limit()
         is_behind = True
         while is_behind:  # chunk by chunk, side by side
             wrote = [self._attend(file, lambda one: one.advance(limit)) for file in self._growing]
@@ -172,8 +171,8 @@ class Recorder:
         self._sync_due_s = started_s + max(SYNC_S, took_s / SYNC_SHARE)
 
     def _finish(self) -> None:
-        self._follow()
-        limit = self._limit()
+        limit = self._limit()  # once: a take that ends while it plays ends at this instant
+        self._follow(limit)
         if limit <= 0:  # nothing was heard: no reason to replace an earlier take
             self.abort()
         else:

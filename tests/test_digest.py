@@ -60,7 +60,7 @@ def append(path: Path, line: str) -> None:
     [
         ("callback/mix.py", [True, False, False]),
         ("atomics.py", [True, True, True]),  # compiled into everything
-        ("mixer.py", [True, False, False]),  # its constants are
+        ("mix.py", [True, False, False]),  # its constants are
         ("nets/columns.py", [False, True, True]),
         ("nets/window.py", [False, False, True]),
         ("recorder.py", [False, False, False]),

@@ -29,8 +29,10 @@ MID_DB = -6.0
 def _outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(OUTSIDE)
+    before = set(threading.enumerate())  # pools of networks that other tests have used
     yield
-    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("rtsep")] == []
+    left = set(threading.enumerate()) - before
+    assert [thread.name for thread in left if thread.name.startswith("rtsep")] == []
 
 
 def write_noise(path: Path, duration_s: float = 30.0, seed: int = 5) -> np.ndarray:
