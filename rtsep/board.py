@@ -93,6 +93,7 @@ class Board:
         self._lock = threading.RLock()
         self._feeds: list[Feed] = []
         self._controls: dict[str, Control] = {}
+        self._kept: dict[str, Control] = {}
         self._told: dict[str, Value] = {}
         self.generation = 0  # counts changes of the addresses themselves
         self.replace(controls)
@@ -100,10 +101,19 @@ class Board:
     def replace(self, controls: Iterable[Control]) -> None:
         """Have other parameters, as after a change of the model."""
         with self._lock:
-            self._controls = {control.parameter.address: control for control in controls}
+            self._controls = {control.parameter.address: control for control in controls} | self._kept
             self._told = {
                 address: value for address, value in self._told.items() if address in self._controls
             }
+            self.generation += 1
+            self._tell("", {})
+
+    def keep(self, controls: Iterable[Control]) -> None:
+        """Have these parameters too, also after `replace`."""
+        with self._lock:
+            kept = {control.parameter.address: control for control in controls}
+            self._kept |= kept
+            self._controls = self._controls | kept
             self.generation += 1
             self._tell("", {})
 

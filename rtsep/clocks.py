@@ -16,7 +16,8 @@ buckets lie from the line, and is measured. If what is off leans to one side, th
 
 A call that is `AWAY_S` off says nothing (or further, of a card whose calls come in bursts). If all of `PATIENCE_S` are,
 on the same side, samples were lost, or none came while time went by: then the line moves there at once, which is
-counted, and keeps its rate. A second time within `TRUST_S`, the rate was wrong.
+counted, and keeps its rate. A second time within `TRUST_S`, the rate was wrong. Buckets that are `ODD` are dealt with
+alike: a sound server that is held up goes on some milliseconds later.
 
 A line is published in three slots and one exchanged word, as coefficients are (`rtsep.mixer`): a reader in another
 thread never waits and never sees half of one.
@@ -44,6 +45,9 @@ JITTER_BUCKETS = (10, 100)  # over which it is measured, at first and in the end
 MOST_OFF = 3.0  # standard deviations that count in what is measured
 CRYSTAL = 1e-4  # of a rate: the usual distance from the nominal one
 MOST_DEVIATION = 0.005  # far beyond any crystal
+ODD = 6.0  # standard deviations; a bucket that is further off,
+ODD_S = 0.00025  # and further than this, is no jitter,
+ODD_BUCKETS = 3  # but so many of them are a move
 AWAY_S = 0.002
 PATIENCE_S = 0.1
 TRUST_S = 10.0
@@ -72,10 +76,13 @@ CLOCK = np.dtype(
         ("jitter_jitter", np.float64),
         ("lean", np.float64),
         ("n_buckets", np.int64),
+        ("is_settled", np.int64),
         # The bucket: how long it is by now, and how late the least late call in it was.
         ("bucket_s", np.float64),
         ("least_s", np.float64),
-        # Calls that were away, in a row, on the same side.
+        # Calls, and buckets, that were away, in a row, on the same side.
+        ("n_odd", np.int64),
+        ("odd_s", np.float64),
         ("away_s", np.float64),
         ("away_least_s", np.float64),
         ("n_calls", np.int64),
@@ -106,7 +113,7 @@ def note(clock: Any, now_ns: int, position: int) -> None:
     dt = n / line.rate_hz
     line.position = position
     line.time_s += dt
-    line.age_s += dt
+    line.age_s += dt * clock.is_settled
     clock.bucket_s += dt
     off = 1e-9 * (now_ns - line.epoch_ns) - line.time_s
     if abs(off) >= clock.most_off_s and clock.n_buckets > 0:  # where it lies is not known before
@@ -114,16 +121,23 @@ def note(clock: Any, now_ns: int, position: int) -> None:
         return
     clock.away_s = 0.0
     clock.least_s = min(clock.least_s, off)
-    if clock.bucket_s >= BUCKET_S:  # there was a call in it: this one
-        _take(clock, clock.least_s, clock.bucket_s)
-        _empty(clock)
+    if clock.bucket_s < BUCKET_S:
+        return
+    if (
+        clock.is_settled == 0
+    ):  # the first calls only fill the card's buffers; the next one is the first that counts
+        clock.is_settled, clock.n_calls = 1, 0
+        return
+    _take(clock, clock.least_s, clock.bucket_s)
+    _empty(clock)
 
 
 @_inline
 def _begin(clock: Any, now_ns: int, position: int) -> None:
-    """At the first call: the nominal rate, and a time that is as uncertain as a call is late."""
+    """At the first call that counts: the nominal rate, and a time that is as uncertain as a call is late."""
     line = clock.line
-    line.epoch_ns, line.position, line.rate_hz = now_ns, position, clock.nominal_hz
+    line.epoch_ns, line.position, line.time_s = now_ns, position, 0.0
+    line.rate_hz = clock.nominal_hz
     clock.time_time, clock.rate_rate = clock.most_off_s * clock.most_off_s, CRYSTAL * CRYSTAL
     clock.jitter_jitter = JITTER_S * JITTER_S
     line.rate_error = CRYSTAL
@@ -146,6 +160,14 @@ def _take(clock: Any, off: float, dt: float) -> None:
     clock.time_rate += dt * clock.rate_rate
     clock.rate_rate += w_w * w_w * jitter * dt * dt
     variance = clock.time_time + jitter
+    is_odd = abs(off) > max(ODD * math.sqrt(variance), ODD_S) and clock.n_buckets > 0
+    _measure(clock, min(MOST_OFF, max(-MOST_OFF, off / math.sqrt(variance))))
+    clock.n_odd = clock.n_odd + 1 if is_odd and off * clock.odd_s >= 0 else 1 if is_odd else 0
+    clock.odd_s = off if is_odd else 0.0
+    if clock.n_odd == ODD_BUCKETS:
+        _move(clock, off, dt)
+    if is_odd:
+        return
     time_gain, rate_gain = clock.time_time / variance, clock.time_rate / variance
     clock.rate_rate -= rate_gain * clock.time_rate
     clock.time_rate -= time_gain * clock.time_rate
@@ -154,7 +176,6 @@ def _take(clock: Any, off: float, dt: float) -> None:
     lowest, highest = (1 - MOST_DEVIATION) * clock.nominal_hz, (1 + MOST_DEVIATION) * clock.nominal_hz
     line.rate_hz = min(highest, max(lowest, line.rate_hz / (1 + rate_gain * off)))
     line.rate_error = math.sqrt(clock.rate_rate)
-    _measure(clock, min(MOST_OFF, max(-MOST_OFF, off / math.sqrt(variance))))
 
 
 @_inline
@@ -177,16 +198,23 @@ def _be_away(clock: Any, off: float, dt: float) -> None:
     clock.away_least_s = min(clock.away_least_s, off)
     if clock.away_s < PATIENCE_S:
         return
+    _move(clock, clock.away_least_s, clock.away_s)
+    _empty(clock)
+
+
+@_inline
+def _move(clock: Any, off: float, agreed_s: float) -> None:
+    """The line lies elsewhere, as so much of it agrees; if it was young, its rate was wrong."""
     line = clock.line
-    line.time_s += clock.away_least_s
+    line.time_s += off
     clock.time_time, clock.time_rate = clock.most_off_s * clock.most_off_s, 0.0
     if line.age_s < TRUST_S:
         clock.rate_rate = MOST_DEVIATION * MOST_DEVIATION
         line.rate_error = MOST_DEVIATION
-    line.age_s = clock.away_s
+    line.age_s = agreed_s
     clock.away_s = clock.lean = 0.0
+    clock.n_odd = 0
     clock.n_moves += 1
-    _empty(clock)
 
 
 @_inline

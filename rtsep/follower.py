@@ -52,7 +52,8 @@ LOCK_S = 0.25
 WIDE = 1.0  # w in radians a second, at most
 HURRY = 5e4  # w over the error of the rates, until they are
 KNOWN = 2e-6
-LARGE_S = 1e-4  # from here on an error makes w wider
+LARGE_S = 1e-4  # from here on an error makes w wider,
+MOST_WIDER = 25.0  # but never by more: 2 ms are caught up with by 300 ppm at most
 FADE_SAMPLES = 64
 TAIL_SAMPLES = (
     FADE_SAMPLES // 2
@@ -129,7 +130,7 @@ def _correct(state: Any, error_s: float, rates: float, unknown: float) -> None:
     state.since = state.delivered
     w = min(WIDE, HURRY * unknown)
     if unknown < KNOWN:
-        w = NARROW * max(1.0, abs(error_s) / LARGE_S)
+        w = NARROW * min(MOST_WIDER, max(1.0, abs(error_s) / LARGE_S))
         if state.is_narrow == 0:
             state.ratio = rates
     state.is_narrow = 1 if unknown < KNOWN else 0

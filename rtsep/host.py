@@ -133,6 +133,15 @@ class Host:
         return self._rig.notice
 
     @property
+    def is_late(self) -> bool:
+        """Whether the mixture is heard in place of stems now."""
+        return self._rig.separation.chain.is_late
+
+    def plays(self, stem: str) -> bool:
+        """Whether a stem is heard, with all that might silence it."""
+        return self.mix.mix.plays(stem, self.stems)
+
+    @property
     def cards(self) -> tuple[Card | None, Card | None]:
         """The cards at the input and the output, where there are any."""
         return self._rig.ends.inputs, self._rig.ends.outputs

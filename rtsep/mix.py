@@ -149,6 +149,12 @@ class Mix:
         """Whether one of these stems, or a group of one of them, is soloed."""
         return any(self.is_soloed(stem) for stem in stems)
 
+    def plays(self, stem: str, stems: tuple[str, ...]) -> bool:
+        """Whether a stem is heard beside these, whatever else might silence it."""
+        strip = self.strips[stem]
+        by_itself = not strip.mute and strip.gain_db > -math.inf and self.gain_beside(stem) > 0
+        return by_itself and (self.is_soloed(stem) or not self.has_solo(stems))
+
     def is_soloed(self, stem: str | None) -> bool:
         """Whether the stem is, or a group that it is in."""
         by_itself = stem is not RESIDUAL and self.strips[stem].solo

@@ -111,6 +111,14 @@ TABLE: tuple[Parameter, ...] = (
         "auto",
         "what latency is spent on; a change is heard after some seconds",
     ),
+    Parameter(
+        "/midi/learn",
+        Text(),
+        "off",
+        "the next control that is touched moves this address; off: none does",
+        "momentary",
+    ),
+    Parameter("/midi/learned", Text(longest=4096), "", "what MIDI waits for, and what it has learnt", "told"),
     Parameter("/message", Text(longest=4096), "", "what a person should know", "told"),
 )
 

@@ -379,6 +379,15 @@ class WebSettings(Strict):
     listen: NetPlace = "127.0.0.1:8737"
 
 
+class MidiSettings(Strict):
+    """MIDI controllers: each a map (a name, or a file), a port (a part of its name, or a regular expression), or
+    ``auto``: all that a map is made for. `virtual` is a port of that name for other programs to connect to.
+    """
+
+    use: tuple[str, ...] = ("auto",)
+    virtual: str | None = Field(default=None, min_length=1)
+
+
 class ControlSettings(Strict):
     """Who may turn the knobs, and where the account of the session is left.
 
@@ -391,6 +400,7 @@ class ControlSettings(Strict):
     scenes: Path | None = None
     scene_fade_s: float = Field(default=0.0, ge=0.0, le=60.0)
     osc: OscSettings | None = None
+    midi: MidiSettings | None = None
     stats_json: Path | None = None
 
 

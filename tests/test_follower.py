@@ -15,7 +15,7 @@ from two_clocks import EVERY, Heard, World, play, thd_n_db, warming
 
 from rtsep.follower import FADE_SAMPLES, least_offset_samples
 
-LOCKED_S = 0.3  # from here on it plays where it should
+LOCKED_S = 0.5  # from here on it plays where it should
 KNOWN_S = 15.0  # from here on a sine of 1 kHz is clean: the rates are known
 SETTLED_S = 200.0  # from here on a sine of 10 kHz is: the loops have been narrow for a while
 

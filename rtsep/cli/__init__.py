@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from rtsep.cli import bench, demo, devices, live, models, parameters, recover, separate, train
+from rtsep.cli import bench, demo, devices, live, midi, models, parameters, recover, separate, train
 from rtsep.cli.console import err, never_refuse, out
 from rtsep.cli.interrupts import Ended, end_like_ctrl_c
 from rtsep.early import INTERRUPTED, begun
@@ -92,6 +92,7 @@ app.command(epilog=parameters.EPILOG)(parameters.parameters)
 app.command(epilog=bench.EPILOG)(bench.bench)
 app.command(epilog=train.EPILOG)(train.train)
 app.add_typer(models.app, name="models")
+app.add_typer(midi.app, name="midi")
 
 
 def _print_version(wanted: bool) -> None:

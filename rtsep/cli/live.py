@@ -170,6 +170,15 @@ FreshOption = Annotated[
         "--fresh", help="Begin with the mix of CONFIG.yaml, not as it was left.", rich_help_panel=MIX
     ),
 ]
+MidiOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--midi",
+        metavar="auto|MAP|PORT",
+        help="MIDI controllers: all that have a map, those of one map, or a port by a part of its name.",
+        rich_help_panel=HANDS,
+    ),
+]
 OscOption = Annotated[
     str | None,
     typer.Option(
@@ -207,6 +216,7 @@ def live(
     web: WebOption = False,
     no_keys: KeysOption = False,
     osc: OscOption = None,
+    midi: MidiOption = None,
     fresh: FreshOption = False,
     measure_latency: MeasureOption = False,
     resume: ResumeOption = None,
@@ -239,6 +249,7 @@ def live(
             "keys": False if no_keys else None,
             "web": web_tree,
             "osc": {"listen": local(osc)} if osc is not None else None,
+            "midi": {"use": midi} if midi else None,
         },
     }
     preset = choose_preset(karaoke=karaoke, acapella=acapella, drumless=drumless)

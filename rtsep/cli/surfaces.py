@@ -32,6 +32,10 @@ def surfaces(host: Host) -> Iterator[None]:
             where, clients = read_place(control.osc.listen), map(read_place, control.osc.clients)
             opened.enter_context(OscSurface(host, *where, list(clients)))
             say(f"OSC: {control.osc.listen} (UDP)")
+        if control.midi is not None:
+            from rtsep.control.midi.controllers import Controllers
+
+            opened.enter_context(Controllers(host, control.midi.use, say, control.midi.virtual))
         if control.web is not None:
             _open_web(host, control.web, opened)
         yield

@@ -150,6 +150,13 @@ class Player(Protocol):
     def transport(self) -> Transport | None:
         """The tape machine, if the input is a file."""
 
+    @property
+    def is_late(self) -> bool:
+        """Whether the mixture is heard in place of stems now."""
+
+    def plays(self, stem: str, /) -> bool:
+        """Whether a stem is heard, with all that might silence it."""
+
     def status(self) -> Status:
         """What there is to see now."""
 

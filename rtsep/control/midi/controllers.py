@@ -1,0 +1,292 @@
+"""All controllers of a session: plugged in and out while it plays, heard, lit, and taught.
+
+Two threads: one takes what comes and looks for new ports, the other sleeps until the board has changed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rtsep.board import Control
+from rtsep.config import user_folder
+from rtsep.control.midi.learn import Learner, file_of, save, with_line
+from rtsep.control.midi.maps import Line, Map, expression, read_map, told
+from rtsep.control.midi.ports import Input, Output, Ports, steady
+from rtsep.control.midi.surface import Surface
+from rtsep.control.player import Player
+from rtsep.errors import DeviceError, RtsepError, UsageError
+from rtsep.parameters import ROWS
+
+ACTIVE_S = 0.001  # between two looks while something is moved ...
+IDLE_S = 0.003  # ... and while nothing was
+ACTIVE_FOR_S = 3.0
+PLUG_S = 1.0  # between two looks for ports
+BLINK_S = 0.25
+AUTO, GENERIC = "auto", "generic"
+FOLDER = "midi"
+
+
+@dataclass
+class Plugged:
+    """A controller that is there."""
+
+    name: str
+    input: Input
+    output: Output | None
+    surface: Surface
+
+    def close(self) -> None:
+        """Let its ports go."""
+        self.input.close()
+        if self.output is not None:
+            self.output.close()
+
+
+class Controllers:
+    """The controllers of a session, while it is entered.
+
+    Parameters
+    ----------
+    player
+        The session.
+    wanted
+        Each a map (name or path), a port (a part of its name or a regular expression), or ``auto``: all with a map.
+    say
+        Is told what comes and goes, and what is wrong.
+    virtual
+        A port of this name for other programs to connect to; None: none.
+
+    Attributes
+    ----------
+    n_broken : int
+        How often something failed in here that should not have.
+
+    Raises
+    ------
+    RtsepError
+        On entering: there is no MIDI, or a map is not usable.
+    """
+
+    def __init__(
+        self, player: Player, wanted: Sequence[str], say: Callable[[str], None], virtual: str | None = None
+    ) -> None:
+        self._player, self._wanted, self._say, self._virtual = player, wanted, say, virtual
+        self._learner, self._learned = Learner(self._learn, self._tell_learned), ""
+        self._plugged: dict[str, Plugged] = {}
+        self._learnt: dict[str, Map] = {}
+        self._over, self._waiting = threading.Event(), set(wanted)
+        self.n_broken = 0
+
+    def __enter__(self) -> Controllers:
+        self._maps = known_maps()
+        for text in self._wanted:
+            chosen(text, "", self._maps)
+        self._ports = Ports()
+        if self._virtual is not None:
+            both = self._ports.open_virtual(self._virtual)
+            self._put(self._virtual, *both, self._map_of(self._virtual) or self._maps[GENERIC])
+        self._feed = self._player.board.feed()
+        self._player.board.keep(self._controls())
+        self._plug()
+        for text in self._waiting - {AUTO}:
+            self._say(f"MIDI: {text!r} is not plugged in; it is waited for")
+        self._threads = [threading.Thread(target=run, daemon=True) for run in (self._listen, self._show)]
+        for thread, name in zip(self._threads, ("rtsep-midi", "rtsep-midi-lights"), strict=True):
+            thread.name = name
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._feed.changed.set()
+        for thread in self._threads:
+            thread.join()
+        self._feed.close()
+        for plugged in self._plugged.values():
+            plugged.close()
+        self._ports.close()
+
+    @property
+    def names(self) -> list[str]:
+        """The controllers that are there."""
+        return list(self._plugged)
+
+    def _controls(self) -> Iterator[Control]:
+        yield Control(ROWS["/midi/learn"], lambda: "", lambda value: self._arm(str(value)))
+        yield Control(ROWS["/midi/learned"], lambda: self._learned, lambda value: None)
+
+    # --- hearing ---
+
+    def _listen(self) -> None:
+        """Take what comes, and look for ports, until the end."""
+        heard_s = plugged_s = time.monotonic()
+        while not self._over.is_set():
+            now_s = time.monotonic()
+            if self._guarded(self._take_all):
+                heard_s = now_s
+            if now_s - plugged_s >= PLUG_S:
+                plugged_s = now_s
+                self._guarded(self._plug)
+            time.sleep(ACTIVE_S if now_s - heard_s < ACTIVE_FOR_S else IDLE_S)
+
+    def _take_all(self) -> bool:
+        """Whether anything had come."""
+        is_any = False
+        for name, plugged in list(self._plugged.items()):
+            while (data := plugged.input.take()) is not None:
+                is_any = True
+                if self._learner.is_armed:
+                    self._learner.hear(name, plugged.surface.hear(data, acts=False))
+                else:
+                    plugged.surface.hear(data)
+        return is_any
+
+    def _guarded(self, act: Callable[[], Any]) -> Any:
+        """What it returns; that it broke is told, once for every reason, and ends nothing."""
+        try:
+            return act()
+        except Exception as error:  # a surface must not end unseen with its thread
+            self.n_broken += 1
+            if self.n_broken < 5:
+                self._say(
+                    f"MIDI: {error if isinstance(error, RtsepError) else f'an error in rtsep: {error!r}'}"
+                )
+            return None
+
+    # --- plugging ---
+
+    def _plug(self) -> None:
+        """Open what has come, and close what has gone."""
+        there = self._ports.inputs()
+        for name in [name for name in self._plugged if name not in there and name != self._virtual]:
+            self._plugged.pop(name).close()
+            self._say(f"MIDI: {name} is gone; it is waited for")
+        for name in there:
+            if name not in self._plugged and (found := self._map_of(name)) is not None:
+                with suppress(DeviceError):  # another look in a second
+                    output = self._output_of(name)
+                    self._put(name, self._ports.open_input(name), output, found)
+
+    def _put(self, name: str, input_: Input, output: Output | None, map_: Map) -> None:
+        surface = Surface(self._player, map_, f"midi:{name}", lambda text: self._say(f"MIDI: {text}"))
+        self._plugged[name] = Plugged(name, input_, output, surface)
+        self._say(f"MIDI: {name} ({map_.name})")
+        if hasattr(self, "_feed"):
+            self._feed.changed.set()
+
+    def _output_of(self, name: str) -> Output | None:
+        """The port of its lights: of the same name, else one that the same map fits."""
+        outputs = self._ports.outputs()
+        same = [other for other in outputs if steady(other) == steady(name)]
+        map_ = self._map_of(name)
+        alike = [other for other in outputs if map_ is not None and map_.fits(other)]
+        for other in (*same, *alike):
+            with suppress(DeviceError):
+                return self._ports.open_output(other)
+        return None
+
+    def _map_of(self, port: str) -> Map | None:
+        """The map by which a port is wanted; None: it is not."""
+        for text in self._wanted:
+            if (found := chosen(text, port, self._maps)) is not None:
+                self._waiting.discard(text)
+                return self._learnt.get(steady(port), found)
+        return None
+
+    # --- showing ---
+
+    def _show(self) -> None:
+        """Light what has changed, until the end."""
+        while not self._over.is_set():
+            self._feed.changed.wait(BLINK_S)
+            self._feed.take()
+            is_bright = int(time.monotonic() / BLINK_S) % 2 == 0
+            self._guarded(lambda bright=is_bright: self._show_all(is_bright=bright))
+            self._guarded(self._learner.settle)
+            if not self._over.is_set():
+                time.sleep(0.01)  # a hand on a fader makes many changes, and a light needs one
+
+    def _show_all(self, *, is_bright: bool) -> None:
+        for plugged in list(self._plugged.values()):
+            if plugged.output is not None:
+                plugged.output.send(plugged.surface.show(is_bright=is_bright))
+
+    # --- learning ---
+
+    def _arm(self, address: str) -> None:
+        if address != "off":
+            parameter = self._player.board.parameter(address)
+            if parameter.kind == "told":
+                raise UsageError(f"{address} tells something; no control can move it")
+        self._learner.arm(address)
+
+    def _tell_learned(self, text: str) -> None:
+        self._learned = text
+        self._say(f"MIDI: {text}")
+
+    def _learn(self, address: str, port: str, found: dict[str, Any]) -> None:
+        plugged = self._plugged.get(port)
+        if plugged is None:
+            return
+        line = Line.model_validate({**found, "to": address})
+        map_, conflicts = with_line(plugged.surface.map, line, port)
+        path = user_folder() / FOLDER / file_of(port)
+        save(map_, path)
+        self._learnt[steady(port)] = map_
+        origin = f"midi:{port}"
+        plugged.surface = Surface(self._player, map_, origin, lambda text: self._say(f"MIDI: {text}"))
+        what = next(line.bindings())
+        before = "".join(f"; before, {conflict}" for conflict in conflicts)
+        self._tell_learned(f"{told(what.key)} of {port} moves {address}{before}. Kept in {path}")
+
+
+def known_maps() -> dict[str, Map]:
+    """Name to map: a person's own first, then those that come with rtsep.
+
+    Raises
+    ------
+    ConfigError
+        One of them is no map.
+    """
+    folders = (user_folder() / FOLDER, shipped_folder())
+    files = [path for folder in folders for path in sorted(folder.glob("*.yaml"))]
+    maps: dict[str, Map] = {}
+    for path in files:
+        maps.setdefault(path.stem, read_map(path))
+    return maps
+
+
+def shipped_folder() -> Path:
+    """Where the maps are that come with rtsep: in the package, or in the repository beside it."""
+    package = Path(__file__).resolve().parents[2]
+    inside = package / "configs" / FOLDER
+    return inside if inside.is_dir() else package.parent / "configs" / FOLDER
+
+
+def chosen(text: str, port: str, maps: dict[str, Map]) -> Map | None:
+    """The map that a wish gives to a port; None: the wish is not about it.
+
+    Raises
+    ------
+    UsageError
+        The wish names a map that is not there, or is no name of a port.
+    """
+    fitting = (map_ for map_ in maps.values() if map_.fits(port))
+    if text == AUTO:
+        return next(fitting, None)
+    if text in maps or text.lower().endswith((".yaml", ".yml")):
+        map_ = maps[text] if text in maps else read_map(Path(text))
+        return map_ if map_.match is None or map_.fits(port) else None
+    if not port or expression(text).search(port) is None:
+        expression(text)
+        return None
+    return next(fitting, maps[GENERIC])

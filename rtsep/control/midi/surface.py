@@ -1,0 +1,295 @@
+"""One controller at work: its messages move the board, and the board lights its buttons and moves its faders."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from rtsep.board import Board
+from rtsep.control.midi.maps import Binding, Key, Map, is_fader
+from rtsep.control.midi.messages import (
+    CONTROL,
+    NOTE_ON,
+    PRESSED,
+    TOP,
+    TOP_7,
+    Assembler,
+    Message,
+    Parser,
+    encoded,
+)
+from rtsep.control.player import Player
+from rtsep.errors import UsageError
+from rtsep.parameters import Parameter
+from rtsep.scales import Scale, Switch, Text, Value
+
+NEAR = 1.01 / TOP_7  # a step of a fader: what lies no further away is met
+SAME = 1e-6
+RECALL, NAMES = "/scene/recall", "/scene/names"
+
+
+@dataclass
+class Hold:
+    """Where a control stands, and where it left its parameter.
+
+    Attributes
+    ----------
+    last
+        The position that the control stood for last.
+    sent
+        The position of the parameter after it was moved by this control.
+    is_down
+        Whether the button is pressed.
+    """
+
+    last: float | None = None
+    sent: float | None = None
+    is_down: bool = False
+
+    def takes(self, position: float, now: float) -> bool:
+        """Whether the parameter, which stands at `now`, follows: it is where it was left, or met, or passed by."""
+        if (self.sent is not None and abs(self.sent - now) < SAME) or abs(position - now) <= NEAR:
+            return True
+        return self.last is not None and (self.last - now) * (position - now) < 0
+
+
+class Surface:
+    """A controller and its map.
+
+    Parameters
+    ----------
+    player
+        The session.
+    map_
+        Its bindings.
+    origin
+        Its name on the board.
+    say
+        Is told what was asked for in vain.
+
+    Attributes
+    ----------
+    n_refused : int
+        How often that was.
+    """
+
+    def __init__(self, player: Player, map_: Map, origin: str, say: Callable[[str], None]) -> None:
+        self.map, self._player, self._origin, self._say = map_, player, origin, say
+        self._parser, self._assembler = Parser(), Assembler()
+        self._bindings: dict[Key, list[Binding]] = defaultdict(list)
+        for binding in map_.each():
+            self._bindings[binding.key].append(binding)
+        self._lit = [binding for binding in map_.each() if binding.line.light or binding.line.motor]
+        self._holds: dict[tuple[Key, str], Hold] = defaultdict(Hold)
+        self._shown: dict[tuple[Key, str], list[bytes]] = {}
+        self._found: dict[str, str | None] = {}
+        self._generation = -1
+        self._is_shifted = False
+        self.n_refused = 0
+
+    @property
+    def _board(self) -> Board:
+        return self._player.board
+
+    def hear(self, data: Iterable[int], *, acts: bool = True) -> list[Message]:
+        """Do what the controller says, or with `acts` false nothing; what it said."""
+        heard = []
+        for message in self._parser.feed(data):
+            for whole in self._assembler.assemble(message):
+                heard.append(whole)
+                if acts:
+                    self._do(whole)
+        return heard
+
+    def _do(self, message: Message) -> None:
+        shift = self.map.shift
+        if shift is not None and shift.is_meant(message):
+            self._is_shifted = _is_pressed(message)
+            return
+        key = (message.kind, message.channel, message.number)
+        for binding in self._bindings.get(key) or self._bindings.get((key[0], None, key[2]), ()):
+            try:
+                self._act(binding, message)
+            except UsageError as error:
+                self.n_refused += 1
+                self._say(str(error))
+
+    def _act(self, binding: Binding, message: Message) -> None:
+        shifted = binding.shift if self._is_shifted else None
+        address = self._resolve(shifted or binding.to)
+        if address is None:  # a strip without a stem
+            return
+        parameter, hold = self._board.parameter(address), self._holds[binding.key, address]
+        if binding.is_relative:
+            self._step(binding, parameter, address, _steps(binding, message.value))
+        elif is_button(binding, parameter):
+            self._press(binding, parameter, address, hold, message)
+        else:
+            self._turn(binding, parameter, address, hold, message.value / TOP[message.kind])
+
+    def _turn(self, binding: Binding, parameter: Parameter, address: str, hold: Hold, x: float) -> None:
+        """A fader or a knob with two ends."""
+        position = binding.position(x, parameter.scale)
+        picks_up = binding.line.pickup if binding.line.pickup is not None else self.map.pickup
+        follows = not (picks_up and is_fader(parameter)) or hold.takes(
+            position, self._board.position(address)
+        )
+        hold.last = position
+        if follows:
+            self._board.move(address, position, self._origin)
+            hold.sent = self._board.position(address)
+
+    def _step(self, binding: Binding, parameter: Parameter, address: str, steps: int) -> None:
+        """A knob without ends."""
+        now = self._board.position(address)
+        ends = sorted((binding.position(0.0, parameter.scale), binding.position(1.0, parameter.scale)))
+        moved = now + steps * _per_step(binding, parameter.scale)
+        position = min(
+            max(ends[1], now), max(min(ends[0], now), moved)
+        )  # what stands outside is not pulled in
+        if position != now:
+            self._board.move(address, position, self._origin)
+
+    def _press(
+        self, binding: Binding, parameter: Parameter, address: str, hold: Hold, message: Message
+    ) -> None:
+        """A button."""
+        is_down = _is_pressed(message)
+        if message.kind == "cc" and is_down == hold.is_down:
+            return
+        hold.is_down = is_down
+        is_switch = isinstance(parameter.scale, Switch)
+        toggles = is_switch and parameter.kind == "held" and binding.value is None
+        press = binding.line.press or ("toggle" if toggles else "set")
+        if press == "momentary":
+            position = binding.position(float(is_down), parameter.scale)
+            self._board.move(address, position, self._origin)
+        elif is_down and press == "toggle":
+            self._board.set(address, not self._board[address], self._origin)
+        elif is_down:
+            self._board.set(address, self._wanted(binding, parameter), self._origin)
+
+    def _wanted(self, binding: Binding, parameter: Parameter) -> Value:
+        """What a button sets: of scenes also the n-th."""
+        value = binding.value if binding.value is not None else parameter.default
+        if parameter.address == RECALL and isinstance(value, str) and value.isdecimal():
+            names = str(self._board.get(NAMES, "")).split(", ")
+            if value not in names and 0 < int(value) <= len(names):
+                return names[int(value) - 1]
+        return value
+
+    # --- lights and motors ---
+
+    def show(self, *, is_bright: bool = True) -> list[bytes]:
+        """The messages that make the controller show how everything stands, of those that it does not show yet.
+
+        Parameters
+        ----------
+        is_bright
+            Whether lights that blink are on now.
+        """
+        messages: list[bytes] = []
+        for binding in self._lit:
+            for name, wanted, is_there in self._pictures(binding, is_bright=is_bright):
+                if self._shown.get((binding.key, name)) != wanted:
+                    self._shown[binding.key, name] = wanted
+                    messages += [] if is_there else wanted
+        return messages
+
+    def _pictures(self, binding: Binding, *, is_bright: bool) -> Iterator[tuple[str, list[bytes], bool]]:
+        """What of it is shown, by which bytes, and whether the controller is known to be there already."""
+        if binding.line.light is not None:
+            yield "light", [self._light(binding, is_bright=is_bright)], False
+        if not binding.line.motor or (address := self._resolve(binding.to)) is None:
+            return
+        position, scale = self._board.position(address), self._board.parameter(address).scale
+        kind, channel, number = binding.key
+        value = round(binding.place(position, scale) * TOP[kind])
+        sent = self._holds[binding.key, address].sent
+        is_own = sent is not None and abs(sent - position) < SAME
+        yield "motor", encoded(Message(kind, channel or 1, number, value)), is_own
+
+    def _light(self, binding: Binding, *, is_bright: bool) -> bytes:
+        light, lamp = binding.line.light, binding.lamp()
+        assert light is not None
+        assert lamp is not None
+        kind, channel, number = lamp
+        is_on = self._is_on(binding)
+        value = light.lit if is_on else light.dark
+        if is_on and binding.shows_stem and self._player.is_late:
+            value = light.blink if light.blink is not None else (light.lit if is_bright else light.dark)
+            if light.blink is not None and light.blink_channel is not None:
+                channel = light.blink_channel
+        return bytes(((NOTE_ON if kind == "note" else CONTROL) | (channel - 1), number, value))
+
+    def _is_on(self, binding: Binding) -> bool:
+        address = self._resolve(binding.shows)
+        if address is None:
+            return False
+        return (
+            self._player.plays(address.split("/")[2])
+            if binding.shows_stem
+            else bool(self._board.get(address))
+        )
+
+    # --- addresses ---
+
+    def _resolve(self, address: str) -> str | None:
+        """The address on the board: ``/stem/2/mute`` is that of the second stem; None if there are not so many."""
+        if self._generation != self._board.generation:
+            self._generation, self._found = self._board.generation, {}
+            self._shown.clear()
+        if address not in self._found:
+            self._found[address] = resolve(self._board, address)
+        return self._found[address]
+
+
+def resolve(board: Board, address: str) -> str | None:
+    """The address that is meant on a board, by name or by number; None for one that it does not have."""
+    if address in board:
+        return address
+    _, kind, *rest = address.split("/")
+    if len(rest) < 2 or not rest[0].isdecimal():
+        return None
+    names = dict.fromkeys(found.split("/")[2] for found in board.parameters if found.startswith(f"/{kind}/"))
+    place = int(rest[0]) - 1
+    if not 0 <= place < len(names):
+        return None
+    meant = "/".join(("", kind, list(names)[place], *rest[1:]))
+    return meant if meant in board else None
+
+
+def is_button(binding: Binding, parameter: Parameter) -> bool:
+    """Whether a control is pressed, not turned."""
+    if binding.key[0] in ("note", "program") or binding.line.press is not None or binding.value is not None:
+        return True
+    scale = parameter.scale
+    return isinstance(scale, Switch) or (isinstance(scale, Text) and not scale.options)
+
+
+def _is_pressed(message: Message) -> bool:
+    return message.value > 0 if message.kind in ("note", "program") else message.value >= PRESSED
+
+
+def _steps(binding: Binding, value: int) -> int:
+    """By how many steps a knob without ends was turned."""
+    match binding.line.encoder:
+        case "twos_complement":
+            steps = value if value < 64 else value - 128
+        case "signed_bit":
+            steps = value if value < 64 else 64 - value
+        case "binary_offset":
+            steps = value - 64
+        case _:
+            steps = value
+    return -steps if binding.line.invert else steps
+
+
+def _per_step(binding: Binding, scale: Scale) -> float:
+    """How far one step goes; where there are only a few values, to the next."""
+    if isinstance(scale, Switch):
+        return 1.0
+    if isinstance(scale, Text):
+        return 1.0 / max(1, len(scale.options) - 1)
+    return binding.line.per_step
