@@ -15,7 +15,6 @@ from rtsep.control.keys import Keyboard
 from rtsep.errors import CardLostError, DeviceError, UsageError
 from rtsep.io.cards import Card
 from rtsep.io.feedback import WARNING, may_howl
-from rtsep.remembered import Memory
 from rtsep.resume import Session
 from rtsep.settings import LiveSettings
 
@@ -48,6 +47,8 @@ def go_on(session: Session) -> None:
 
 def play_part(session: Session, model: Model | None = None) -> Session | None:
     """Play until the end, or until the card is lost; what goes on then."""
+    from rtsep.remembered import Memory
+
     control, config = session.settings.control, session.config
     check_source(session.settings)
     try:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from browsers import launched
 
 from rtsep.board import Control
 from rtsep.control.web.link import WebSurface
@@ -20,8 +21,7 @@ from rtsep.parameters import Parameter
 from rtsep.scales import Text
 from rtsep.settings import LiveSettings
 
-sync_api = pytest.importorskip("playwright.sync_api")
-Page = sync_api.Page
+Page = Any
 
 OUTSIDE = Path(__file__).resolve().parents[2] / "outside"
 RATE_HZ = 44100
@@ -30,21 +30,10 @@ RAMP_SAMPLES = 1024  # a change of gain takes 10 ms
 GAIN = "/stem/mid/gain_db"
 
 
-def find_browser() -> str | None:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    return next((path for name in names if (path := shutil.which(name))), None)
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[object]:
-    path = find_browser()
-    if path is None:
-        pytest.skip("there is no Chromium: apt-get install chromium")
-    with sync_api.sync_playwright() as playwright:
-        # Its sandbox needs what root in a container does not have; what it shows here is ours.
-        found = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"], timeout=60000)
+    with launched() as found:
         yield found
-        found.close()
 
 
 @pytest.fixture(scope="module")
