@@ -66,5 +66,12 @@ class StillSession:
         self.heard_samples = round(position_s * RATE_HZ)
         self.transport.fill(self.heard_samples)
 
+    @property
+    def is_late(self) -> bool:
+        return self.current.is_late
+
+    def plays(self, stem: str) -> bool:
+        return self.mix.mix.plays(stem, self.stems)
+
     def status(self) -> Status:
         return self.current

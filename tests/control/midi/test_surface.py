@@ -1,0 +1,308 @@
+"""A controller on a real board: what it moves, what it does not, and what it is shown."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from session import StillSession
+
+from rtsep.config import parse
+from rtsep.control.midi.controllers import known_maps, shipped_folder
+from rtsep.control.midi.maps import Map, problems, read_map
+from rtsep.control.midi.messages import TOP, Message, encoded
+from rtsep.control.midi.surface import NEAR, Surface, resolve
+from rtsep.errors import ConfigError
+from rtsep.scales import Value
+
+STEMS = ("vocals", "drums", "bass", "other")
+GAIN, MUTE, SOLO, PAN = (f"/stem/vocals/{what}" for what in ("gain_db", "mute", "solo", "pan"))
+
+
+class Bench:
+    """A session, and a controller of these lines."""
+
+    def __init__(self, *lines: dict[str, Any], **more: Any) -> None:
+        self.session = StillSession(None, STEMS)
+        self.board, self.said = self.session.board, list[str]()
+        self.map = parse({"bindings": list(lines), **more}, Map, "test")
+        self.surface = Surface(self.session, self.map, "midi:test", self.said.append)  # type: ignore[arg-type]
+
+    def say(self, kind: str, number: int, *values: int, channel: int = 1) -> list[Value]:
+        """Send values of a control; the gain of the vocals after each."""
+        gains = []
+        for value in values:
+            for data in encoded(Message(kind, channel, number, value)):  # type: ignore[arg-type]
+                self.surface.hear(data)
+            gains.append(self.board[GAIN])
+        return gains
+
+
+def test_a_fader_moves_from_end_to_end() -> None:
+    bench = Bench({"cc": 7, "to": "/stem/1/gain_db", "pickup": False})
+    assert bench.say("cc", 7, 0, 127) == [-math.inf, 10.0]
+    bench.say("cc", 7, 64, channel=9)
+    assert bench.board.position(GAIN) == pytest.approx(64 / 127)
+
+
+@pytest.mark.parametrize("kind", ["cc14", "nrpn", "bend"])
+def test_fourteen_bits_are_all_used(kind: str) -> None:
+    source: dict[str, Any] = {"bend": True} if kind == "bend" else {kind: 5}
+    bench = Bench({**source, "to": GAIN, "pickup": False})
+    bench.say(kind, 0 if kind == "bend" else 5, 8193)
+    assert bench.board.position(GAIN) == pytest.approx(8193 / 16383)
+
+
+def test_channel_range_curve_and_invert() -> None:
+    bench = Bench(
+        {"cc": 1, "channel": 2, "to": GAIN, "range": [-30, 0], "pickup": False},
+        {"cc": 2, "to": PAN, "invert": True, "pickup": False},
+        {"cc": 3, "to": "/separation", "curve": "slow_start", "pickup": False},
+    )
+    assert bench.say("cc", 1, 127, channel=1) == [0.0]
+    bench.board[GAIN] = -3
+    assert bench.say("cc", 1, 0, 127, channel=2) == pytest.approx([-30.0, 0.0])
+    bench.say("cc", 2, 127)
+    assert bench.board[PAN] == -1.0
+    bench.say("cc", 3, 64)
+    assert bench.board["/separation"] == pytest.approx((64 / 127) ** 2)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "up", "down"),
+    [("twos_complement", 3, 125), ("signed_bit", 3, 67), ("binary_offset", 67, 61)],
+)
+def test_knobs_without_ends(encoder: str, up: int, down: int) -> None:
+    bench = Bench({"cc": 1, "to": GAIN, "encoder": encoder, "per_step": 0.01})
+    before = bench.board.position(GAIN)
+    bench.say("cc", 1, up)
+    assert bench.board.position(GAIN) == pytest.approx(before + 0.03)
+    bench.say("cc", 1, down, down)
+    assert bench.board.position(GAIN) == pytest.approx(before - 0.03)
+
+
+def test_data_increment_and_decrement() -> None:
+    bench = Bench({"step": 0, "to": PAN, "per_step": 0.1})
+    bench.say("step", 0, 1, 1, -1)
+    assert bench.board[PAN] == pytest.approx(0.2)
+
+
+def test_press_mutes_and_with_shift_solos() -> None:
+    bench = Bench({"note": 1, "to": MUTE, "shift": SOLO}, shift={"note": 98})
+    bench.say("note", 1, 100, 0)
+    assert (bench.board[MUTE], bench.board[SOLO]) == (True, False)
+    bench.say("note", 98, 127)
+    bench.say("note", 1, 100, 0)
+    bench.say("note", 98, 0)
+    assert (bench.board[MUTE], bench.board[SOLO]) == (True, True)
+    bench.say("note", 1, 100, 0)
+    assert (bench.board[MUTE], bench.board[SOLO]) == (False, True)
+
+
+def test_buttons_hold_toggle_and_set_also_as_controllers() -> None:
+    bench = Bench(
+        {"note": 1, "to": "/bypass", "press": "momentary"},
+        {"cc": 32, "to": SOLO},
+        {"note": 2, "to": GAIN, "value": -6},
+    )
+    bench.say("note", 1, 90)
+    assert bench.board["/bypass"] is True
+    bench.say("note", 1, 0)
+    assert bench.board["/bypass"] is False
+    bench.say("cc", 32, 127, 127, 0, 0)
+    assert bench.board[SOLO] is True
+    bench.say("cc", 32, 127, 0)
+    assert bench.board[SOLO] is False
+    assert bench.say("note", 2, 1) == [-6.0]
+
+
+def test_a_program_change_recalls_a_scene_by_name_or_number() -> None:
+    bench = Bench(
+        {"program": 3, "to": "/scene/recall", "value": "karaoke"},
+        {"program": [8, 9, 10], "to": "/scene/recall", "value": "{n}"},
+    )
+    bench.say("program", 3, 127)
+    assert (bench.board["/scene/current"], bench.board[MUTE]) == ("karaoke", True)
+    bench.say("program", 8, 127)
+    assert (bench.board["/scene/current"], bench.board[MUTE]) == ("everything", False)
+
+
+def test_what_is_asked_in_vain_is_said_and_ends_nothing() -> None:
+    bench = Bench({"note": 1, "to": "/scene/recall", "value": "nothing"}, {"note": 2, "to": "/stem/9/mute"})
+    bench.say("note", 1, 1)
+    bench.say("note", 2, 1)
+    assert bench.surface.n_refused == 1
+    assert "no scene 'nothing'" in bench.said[0]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.one_of(st.integers(0, 127), st.floats(-80, 10).map(lambda db: round(db, 1))),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_nothing_jumps_further_than_the_hand_went(moves: list[int | float]) -> None:
+    """Whatever else moves the parameter between: the fader takes it only where it meets it, or passes it by."""
+    bench, last = Bench({"cc": 7, "to": GAIN}), None
+    for move in moves:
+        if isinstance(move, float):
+            bench.board[GAIN] = move
+            continue
+        before = bench.board.position(GAIN)
+        bench.say("cc", 7, move)
+        jump = abs(bench.board.position(GAIN) - before)
+        hand = 0.0 if last is None else abs(move - last) / 127
+        assert jump <= max(NEAR, hand) + 1e-9
+        last = move
+
+
+def test_a_fader_takes_hold_where_the_parameter_stands() -> None:
+    bench = Bench({"cc": 7, "to": GAIN})
+    assert bench.say("cc", 7, 20, 60, 90) == [0.0, 0.0, 0.0]
+    assert bench.say("cc", 7, 95, 96)[-1] == pytest.approx((96 / 127 - 0.5) * 40 - 10)
+    bench.board[GAIN] = -20
+    assert bench.say("cc", 7, 97, 98) == [-20.0, -20.0]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.binary(max_size=30), max_size=10))
+def test_random_bytes_never_raise_nor_move_what_is_not_bound(pieces: list[bytes]) -> None:
+    bench = Bench(
+        {"cc": 7, "to": GAIN, "pickup": False}, {"note": 1, "to": MUTE, "shift": SOLO}, shift={"note": 2}
+    )
+    before = bench.board.values
+    for piece in pieces:
+        bench.surface.hear(piece)
+        bench.surface.show()
+    after = bench.board.values
+    moved = {address for address in after if after[address] != before[address]}
+    assert moved <= {GAIN, MUTE, SOLO}
+
+
+def test_clock_and_sysex_move_nothing() -> None:
+    bench = Bench({"cc": 7, "to": GAIN, "pickup": False})
+    bench.surface.hear(b"\xf8\xf0\x7e\x07\x40\xf7\xfe\xb0\xf8\x07\xf8\x00")
+    assert bench.board[GAIN] == -math.inf
+
+
+# --- lights and motors ---
+
+
+def test_lit_is_what_plays_and_only_news_is_sent() -> None:
+    bench = Bench(
+        {"note": [1, 2], "to": "/stem/{n}/mute", "light": {"shows": "plays"}},
+        {"note": 3, "to": SOLO, "light": {}},
+    )
+    assert bench.surface.show() == [b"\x90\x01\x7f", b"\x90\x02\x7f", b"\x90\x03\x00"]
+    assert bench.surface.show() == []
+    bench.say("note", 1, 90)
+    assert bench.surface.show() == [b"\x90\x01\x00"]
+    bench.board["/stem/drums/solo"] = True
+    bench.board[MUTE] = False
+    assert bench.surface.show() == []
+    bench.board[SOLO] = True
+    assert bench.surface.show() == [b"\x90\x01\x7f", b"\x90\x03\x7f"]
+
+
+def test_what_is_late_blinks_by_the_controller_or_by_us() -> None:
+    own = {"note": 1, "to": MUTE, "light": {"shows": "plays"}}
+    theirs = {
+        "note": 2,
+        "to": MUTE,
+        "light": {"shows": "plays", "channel": 7, "blink": 21, "blink_channel": 14},
+    }
+    bench = Bench(own, theirs)
+    bench.surface.show()
+    bench.session.current = replace(bench.session.current, is_late=True)
+    assert bench.surface.show(is_bright=False) == [b"\x90\x01\x00", b"\x9d\x02\x15"]
+    assert bench.surface.show(is_bright=True) == [b"\x90\x01\x7f"]
+    bench.session.current = replace(bench.session.current, is_late=False)
+    assert bench.surface.show(is_bright=True) == [b"\x96\x02\x7f"]
+
+
+@pytest.mark.parametrize("kind", ["cc", "cc14", "nrpn", "bend"])
+def test_a_motor_follows_others_and_never_its_own_hand(kind: str) -> None:
+    source: dict[str, Any] = {"bend": True} if kind == "bend" else {kind: 5}
+    bench = Bench({**source, "to": GAIN, "motor": True, "range": [-60, 10], "curve": "slow_start"})
+    bench.surface.show()
+    bench.board[GAIN] = -20
+    sent = bench.surface.show()
+    assert sent
+    for data in sent:  # the fader went there, and says so
+        bench.surface.hear(data)
+    assert bench.board[GAIN] == pytest.approx(-20, abs=1.0)
+    bench.surface.show()
+    place = round(TOP[kind] * 0.9)  # type: ignore[index]
+    bench.say(kind, 0 if kind == "bend" else 5, *range(place // 2, place, max(1, TOP[kind] // 200)))  # type: ignore[index]
+    assert bench.surface.show() == []
+
+
+def test_other_stems_are_shown_and_found_anew() -> None:
+    bench = Bench({"note": [1, 2], "to": "/stem/{n}/mute", "light": {"shows": "plays"}})
+    bench.surface.show()
+    bench.board.replace(list(bench.board._controls.values()))
+    assert len(bench.surface.show()) == 2
+
+
+# --- maps ---
+
+SHIPPED = sorted(shipped_folder().glob("*.yaml"))
+
+
+def test_the_maps_that_ship_are_there() -> None:
+    assert {path.stem for path in SHIPPED} == {"nanokontrol2", "launch_control_xl", "apc_mini_mk2", "generic"}
+    assert {path.stem for path in SHIPPED} <= set(known_maps())
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_every_binding_of_a_map_is_reachable(path: Any, tmp_path: Any) -> None:
+    map_ = read_map(path)
+    assert not list(problems(map_))
+    for binding in map_.each():
+        session = StillSession(tmp_path, STEMS)
+        address = resolve(session.board, binding.to)
+        if address is None:
+            assert binding.to.split("/")[1] in ("stem", "record") or binding.to == "/record", binding.to
+            continue
+        if address == "/scene/undo":
+            session.board["/scene/recall"] = "everything"
+        heard: list[str] = []
+        set_ = session.board.set
+        session.board.set = lambda a, v, o="", seen=heard, do=set_: (seen.append(a), do(a, v, o))[1]  # type: ignore[method-assign]
+        surface = Surface(session, map_.model_copy(update={"pickup": False}), "midi", heard.append)  # type: ignore[arg-type]
+        kind, channel, number = binding.key
+        for value in (TOP[kind], 0):
+            for data in encoded(Message(kind, channel or 1, number, value)):
+                surface.hear(data)
+        assert address in heard, binding
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ({"cc": 1, "note": 2, "to": MUTE}, "give one of"),
+        ({"cc": 1, "to": "/stem/1/mut"}, "no parameter like"),
+        ({"cc": 128, "to": MUTE}, "127"),
+        ({"note": 1, "to": GAIN, "press": "toggle"}, "no switch"),
+        ({"note": 1, "to": "/message"}, "cannot be set"),
+        ({"cc": 1, "to": GAIN, "range": [-60, 30]}, "30 dB is too much"),
+        ({"note": 1, "to": GAIN, "motor": True}, "no motor"),
+        ({"cc": 1, "to": GAIN, "pikcup": True}, "pickup"),
+    ],
+)
+def test_what_is_wrong_in_a_map_is_said(line: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        parse({"bindings": [line]}, Map, "my.yaml")
+
+
+def test_halves_and_doubles_are_found() -> None:
+    bench = Bench(
+        {"cc14": 1, "to": GAIN}, {"cc": 33, "to": PAN}, {"note": 1, "to": MUTE}, {"note": 1, "to": SOLO}
+    )
+    assert [text.split(" ")[0] for text in problems(bench.map)] == ["note", "CC"]
