@@ -70,6 +70,16 @@ def test_files_hold_what_was_heard_aligned_and_of_one_length(tmp_path: Path) -> 
     assert len(list(tmp_path.iterdir())) == 3
 
 
+def test_a_take_that_ends_while_it_plays_ends_at_one_instant(tmp_path: Path) -> None:
+    """More is heard while the rest is written; none of it is in the files, as silence least of all."""
+    takes = Takes(tmp_path)
+    takes.recorder._limit = lambda: setattr(takes, "heard", takes.heard + 500) or takes.heard  # type: ignore[func-returns-value]
+    takes.recorder.step()
+    takes.recorder.close()
+    found, _ = read_audio(tmp_path / "mixture.wav")
+    np.testing.assert_array_equal(found, noise(2, 50000)[:, :1000])
+
+
 def test_what_was_lost_is_silence_and_counted(tmp_path: Path) -> None:
     takes = Takes(tmp_path, 1000)
     hole = noise(2, 500)
