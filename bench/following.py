@@ -18,6 +18,7 @@ from two_clocks import Heard, World, play, thd_n_db, warming
 
 SPANS_S = ((1, 5), (5, 10), (10, 20), (20, 60), (60, 200), (200, 600))
 QUICK_SPANS_S = ((1, 3), (3, 6))
+START_S = 0.7  # until the clocks have been watched, it is silent
 MOST_WINDOWS = 40  # of a span
 RATES_HZ = (44100.0, 44095.0)
 WORLDS = {
@@ -43,7 +44,7 @@ def measure(name: str, world: World, frequency_hz: float, spans_s: tuple[tuple[i
     """A row."""
     world.frequency_hz = frequency_hz
     heard = play(world, spans_s[-1][1])
-    off_ms = np.abs(heard.latency_samples[heard.from_s(0.3)] - world.offset_samples) / 44.1
+    off_ms = np.abs(heard.latency_samples[heard.from_s(START_S)] - world.offset_samples) / 44.1
     if heard.follower.n_jumps:  # what is played around one is not where it should be
         off_ms = off_ms[off_ms < 2]
     return [

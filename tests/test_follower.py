@@ -116,7 +116,7 @@ def test_a_rate_that_changes_at_once_is_followed() -> None:
 
 @pytest.mark.parametrize(("ppm_per_minute", "most_ms", "most_db"), [(1.0, 0.4, -98), (5.0, 0.7, -84)])
 def test_crystals_that_get_warm_are_followed(ppm_per_minute: float, most_ms: float, most_db: float) -> None:
-    """The sine itself glides, which is not told from distortion: 5 ppm a minute are -89 dB of it."""
+    """The sine itself glides, which is not told from distortion: 5 ppm a minute are -94 dB of it."""
     world = World(events=warming(44095.0, 1, 60.0, 300.0, ppm_per_minute))
     heard = play(world, 300)
     assert heard.follower.n_jumps == 0
