@@ -184,11 +184,11 @@ class Controllers:
             self._feed.changed.set()
 
     def _output_of(self, name: str) -> Output | None:
-        """The port of its lights: of the same name, else one that the same map fits."""
+        """The port of its lights: of the same name, else one that is wanted by the same map."""
         outputs = self._ports.outputs()
         same = [other for other in outputs if steady(other) == steady(name)]
         map_ = self._map_of(name)
-        alike = [other for other in outputs if map_ is not None and map_.fits(other)]
+        alike = [other for other in outputs if map_ is not None and self._map_of(other) == map_]
         for other in (*same, *alike):
             with suppress(DeviceError):
                 return self._ports.open_output(other)
