@@ -1,8 +1,14 @@
-"""A controller on a JACK server: a client that says bytes, and hears what its lights are told."""
+"""A controller on a JACK server: a client that says bytes, and hears what its lights are told.
+
+It is a process of its own: rtmidi keeps the interpreter while it calls JACK, and JACK waits for all of its clients.
+"""
 
 from __future__ import annotations
 
-from collections import deque
+import subprocess
+import sys
+import threading
+import time
 
 from jack_server import jack_module
 
@@ -11,33 +17,78 @@ class Pad:
     """A MIDI output `knobs` and an input `lamps`."""
 
     def __init__(self, server: str, name: str) -> None:
-        self._client = jack_module().Client(name, servername=server, no_start_server=True)
-        self._knobs = self._client.midi_outports.register("knobs")
-        self._lamps = self._client.midi_inports.register("lamps")
-        self._said: deque[bytes] = deque()
+        jack_module()
+        pipe = subprocess.PIPE
+        command = [sys.executable, __file__, server, name]
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
+        assert self._process.stdout is not None
         self.lit: list[bytes] = []
-        self._client.set_process_callback(self._process)
-        self._client.activate()
+        assert self._process.stdout.readline() == "ready\n"
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
 
-    def _process(self, n_samples: int) -> None:
-        self._knobs.clear_buffer()
-        while self._said:
-            self._knobs.write_midi_event(0, self._said.popleft())
-        self.lit += [bytes(data) for _, data in self._lamps.incoming_midi_events()]
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.lit.append(bytes.fromhex(line))
 
     def say(self, *messages: bytes) -> None:
         """In the next cycle, or one a cycle later."""
-        self._said.extend(messages)
+        self._write("".join(f"{message.hex()}\n" for message in messages))
 
-    def unplug(self) -> None:
-        """It is gone; again it does nothing."""
-        if self._client is not None:
-            self._client.deactivate()
-            self._client.close()
-            self._client = None
+    def connect(self, port: str) -> None:
+        """Lay a cable from the knobs."""
+        self._write(f"connect {port}\n")
+
+    def _write(self, text: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(text)
+        self._process.stdin.flush()
 
     def __enter__(self) -> Pad:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.unplug()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(10)
+        self._thread.join()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+
+def main(server: str, name: str) -> None:
+    import jack
+
+    client = jack.Client(name, servername=server, no_start_server=True)
+    knobs, lamps = client.midi_outports.register("knobs"), client.midi_inports.register("lamps")
+    said: list[bytes] = []
+    lit: list[bytes] = []
+
+    def process(n_samples: int) -> None:
+        knobs.clear_buffer()
+        while said:
+            knobs.write_midi_event(0, said.pop(0))
+        lit.extend(bytes(data) for _, data in lamps.incoming_midi_events())
+
+    def tell() -> None:
+        while True:
+            while lit:
+                print(lit.pop(0).hex(), flush=True)
+            time.sleep(0.005)
+
+    client.set_process_callback(process)
+    client.activate()
+    print("ready", flush=True)
+    threading.Thread(target=tell, daemon=True).start()
+    for line in sys.stdin:
+        if line.startswith("connect "):
+            client.connect(f"{name}:knobs", line.split(" ", 1)[1].strip())
+        else:
+            said.append(bytes.fromhex(line))
+    client.deactivate()
+    client.close()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

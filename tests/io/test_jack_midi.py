@@ -73,7 +73,7 @@ def test_a_controller_that_comes_back_works_again_and_shows_everything(server: s
 def test_a_virtual_port_is_there_for_others(server: str) -> None:
     session = StillSession(None)
     with Controllers(session, [], lambda text: None, "rtsep control"), Pad(server, "pad") as pad:
-        pad._client.connect("pad:knobs", "rtsep control:in")
+        pad.connect("rtsep control:in")
         pad.say(b"\x90\x24\x40")
         until(lambda: session.board["/stem/vocals/mute"])
 
