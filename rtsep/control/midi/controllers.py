@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from os.path import commonprefix
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -184,12 +185,10 @@ class Controllers:
             self._feed.changed.set()
 
     def _output_of(self, name: str) -> Output | None:
-        """The port of its lights: of the same name, else one that the same map fits."""
-        outputs = self._ports.outputs()
-        same = [other for other in outputs if steady(other) == steady(name)]
+        """The port of its lights: of those that the same map is for, the one that is called most alike."""
         map_ = self._map_of(name)
-        alike = [other for other in outputs if map_ is not None and map_.fits(other)]
-        for other in (*same, *alike):
+        alike = [o for o in self._ports.outputs() if steady(o) == steady(name) or self._map_of(o) == map_]
+        for other in sorted(alike, key=lambda o: -len(commonprefix((o, name)))):
             with suppress(DeviceError):
                 return self._ports.open_output(other)
         return None

@@ -1,0 +1,101 @@
+"""Controllers on a real MIDI system: a JACK server, clients of the test that are controllers, and rtsep's own ports."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from jack_pad import Pad
+from jack_server import run_server
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "control"))
+from session import StillSession
+
+from rtsep.control.midi.controllers import Controllers
+from rtsep.control.midi.ports import SEQUENCER
+from rtsep.errors import DeviceError
+
+pytestmark = pytest.mark.skipif(
+    SEQUENCER.exists(), reason="where ALSA's sequencer is, MIDI goes through that"
+)
+
+GAIN = "/stem/vocals/gain_db"
+
+
+def until(is_so: Callable[[], object], wait_s: float = 10.0) -> None:
+    end_s = time.monotonic() + wait_s
+    while not is_so():
+        assert time.monotonic() < end_s
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+    monkeypatch.setenv("RTSEP_CONFIG", str(tmp_path))
+    with run_server() as name:
+        monkeypatch.setenv("JACK_DEFAULT_SERVER", name)
+        yield name
+
+
+def test_two_controllers_at_once_move_the_board_and_are_lit(server: str) -> None:
+    session, said = StillSession(None), list[str]()
+    with Pad(server, "left") as left, Pad(server, "right") as right:
+        with Controllers(session, ["left", "right"], said.append) as controllers:
+            assert sorted(controllers.names) == ["left:knobs", "right:knobs"]
+            until(lambda: b"\x90\x24\x7f" in left.lit and b"\x90\x24\x7f" in right.lit)
+            left.say(b"\x90\x24\x40", b"\xf8")
+            until(lambda: session.board["/stem/vocals/mute"])
+            right.say(b"\xb1\x07\x5f", b"\xb1\x07\x60")  # channel 2: the drums; met at 0 dB
+            until(lambda: session.board["/stem/drums/gain_db"] > 0)
+            until(lambda: left.lit[-1] == right.lit[-1] == b"\x90\x24\x00")
+    assert not [text for text in said if "error" in text]
+
+
+def test_a_controller_that_comes_back_works_again_and_shows_everything(server: str) -> None:
+    session, said = StillSession(None), list[str]()
+    with Controllers(session, ["pad"], said.append) as controllers:
+        assert "'pad' is not plugged in; it is waited for" in said[-1]
+        for turn in range(2):
+            with Pad(server, "pad") as pad:
+                until(lambda: controllers.names)
+                until(lambda pad=pad: b"\x90\x25\x7f" in pad.lit)
+                assert (b"\x90\x24\x00" if turn else b"\x90\x24\x7f") in pad.lit
+                if not turn:
+                    pad.say(b"\x90\x24\x40")
+                    until(lambda: session.board["/stem/vocals/mute"])
+            until(lambda: not controllers.names)
+        assert controllers.n_broken == 0
+
+
+def test_a_virtual_port_is_there_for_others(server: str) -> None:
+    session = StillSession(None)
+    with Controllers(session, [], lambda text: None, "rtsep control"), Pad(server, "pad") as pad:
+        pad.connect("rtsep control:in")
+        pad.say(b"\x90\x24\x40")
+        until(lambda: session.board["/stem/vocals/mute"])
+
+
+def test_a_control_is_learnt_and_kept(server: str, tmp_path: Path) -> None:
+    session = StillSession(None)
+    with Pad(server, "pad") as pad:
+        with Controllers(session, ["pad"], lambda text: None):
+            session.board["/midi/learn"] = GAIN
+            pad.say(*(bytes((0xB0, 21, value)) for value in range(60, 100)))
+            until(lambda: "CC 21 on channel 1 of pad:knobs moves" in session.board["/midi/learned"])
+            assert session.board[GAIN] == 0.0  # while it learns, nothing moves
+            pad.say(*(bytes((0xB0, 21, value)) for value in range(99, 79, -1)))
+            until(lambda: session.board.position(GAIN) == pytest.approx(80 / 127))
+        assert (tmp_path / "midi" / "pad_knobs.yaml").is_file()
+        with Controllers(session, ["auto"], lambda text: None) as controllers:
+            assert controllers.names == ["pad:knobs"]
+            pad.say(*(bytes((0xB0, 21, value)) for value in range(79, 69, -1)))
+            until(lambda: session.board.position(GAIN) == pytest.approx(70 / 127))
+
+
+def test_without_midi_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "rtsep-none")
+    with pytest.raises(DeviceError, match="no MIDI here"):
+        Controllers(StillSession(None), ["auto"], print).__enter__()
