@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from os.path import commonprefix
+from difflib import SequenceMatcher
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -188,7 +188,7 @@ class Controllers:
         """The port of its lights: of those that the same map is for, the one that is called most alike."""
         map_ = self._map_of(name)
         alike = [o for o in self._ports.outputs() if steady(o) == steady(name) or self._map_of(o) == map_]
-        for other in sorted(alike, key=lambda o: -len(commonprefix((o, name)))):
+        for other in sorted(alike, key=lambda o: -SequenceMatcher(None, o, name).ratio()):
             with suppress(DeviceError):
                 return self._ports.open_output(other)
         return None
