@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -209,7 +210,7 @@ class Controllers:
             self._feed.changed.wait(BLINK_S)
             self._feed.take()
             is_bright = int(time.monotonic() / BLINK_S) % 2 == 0
-            self._guarded(lambda bright=is_bright: self._show_all(is_bright=bright))
+            self._guarded(partial(self._show_all, is_bright=is_bright))
             self._guarded(self._learner.settle)
             if not self._over.is_set():
                 time.sleep(0.01)  # a hand on a fader makes many changes, and a light needs one
