@@ -139,7 +139,7 @@ class Host:
 
     def plays(self, stem: str) -> bool:
         """Whether a stem is heard, with all that might silence it."""
-        return self.mix.mix.plays(stem, self.stems)
+        return self.mix.mix.plays(stem, self._rig.separator.stems)
 
     @property
     def cards(self) -> tuple[Card | None, Card | None]:

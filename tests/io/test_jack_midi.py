@@ -42,15 +42,18 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
 
 def test_two_controllers_at_once_move_the_board_and_are_lit(server: str) -> None:
     session, said = StillSession(None), list[str]()
-    with Pad(server, "left") as left, Pad(server, "right") as right:
-        with Controllers(session, ["left", "right"], said.append) as controllers:
-            assert sorted(controllers.names) == ["left:knobs", "right:knobs"]
-            until(lambda: b"\x90\x24\x7f" in left.lit and b"\x90\x24\x7f" in right.lit)
-            left.say(b"\x90\x24\x40", b"\xf8")
-            until(lambda: session.board["/stem/vocals/mute"])
-            right.say(b"\xb1\x07\x5f", b"\xb1\x07\x60")  # channel 2: the drums; met at 0 dB
-            until(lambda: session.board["/stem/drums/gain_db"] > 0)
-            until(lambda: left.lit[-1] == right.lit[-1] == b"\x90\x24\x00")
+    with (
+        Pad(server, "left") as left,
+        Pad(server, "right") as right,
+        Controllers(session, ["left", "right"], said.append) as controllers,
+    ):
+        assert sorted(controllers.names) == ["left:knobs", "right:knobs"]
+        until(lambda: b"\x90\x24\x7f" in left.lit and b"\x90\x24\x7f" in right.lit)
+        left.say(b"\x90\x24\x40", b"\xf8")
+        until(lambda: session.board["/stem/vocals/mute"])
+        right.say(b"\xb1\x07\x5f", b"\xb1\x07\x60")  # channel 2: the drums; met at 0 dB
+        until(lambda: session.board["/stem/drums/gain_db"] > 0)
+        until(lambda: left.lit[-1] == right.lit[-1] == b"\x90\x24\x00")
     assert not [text for text in said if "error" in text]
 
 

@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from os.path import commonprefix
+from difflib import SequenceMatcher
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -188,7 +189,7 @@ class Controllers:
         """The port of its lights: of those that the same map is for, the one that is called most alike."""
         map_ = self._map_of(name)
         alike = [o for o in self._ports.outputs() if steady(o) == steady(name) or self._map_of(o) == map_]
-        for other in sorted(alike, key=lambda o: -len(commonprefix((o, name)))):
+        for other in sorted(alike, key=lambda o: -SequenceMatcher(None, o, name).ratio()):
             with suppress(DeviceError):
                 return self._ports.open_output(other)
         return None
@@ -209,7 +210,7 @@ class Controllers:
             self._feed.changed.wait(BLINK_S)
             self._feed.take()
             is_bright = int(time.monotonic() / BLINK_S) % 2 == 0
-            self._guarded(lambda bright=is_bright: self._show_all(is_bright=bright))
+            self._guarded(partial(self._show_all, is_bright=is_bright))
             self._guarded(self._learner.settle)
             if not self._over.is_set():
                 time.sleep(0.01)  # a hand on a fader makes many changes, and a light needs one

@@ -167,7 +167,7 @@ def single(binding: Binding) -> Line:
     if (light := binding.line.light) is not None:
         lamp = binding.lamp()
         assert lamp is not None
-        numbers = {lamp[0]: lamp[2]} if light.note is not None or light.cc is not None else {}
+        numbers: dict[str, Any] = {lamp[0]: lamp[2]} if light.note is not None or light.cc is not None else {}
         shows = light.shows if binding.shows_stem or light.shows is None else binding.shows
         changes["light"] = light.model_copy(update={**numbers, "shows": shows})
     kept = {name for name in changes if changes[name] is not None or name in binding.line.model_fields_set}

@@ -201,7 +201,7 @@ class Binding:
     def position(self, x: float, scale: Scale) -> float:
         """Where the parameter goes when the control stands at `x`, 0 to 1."""
         low, high = self._ends(scale)
-        turned = (1.0 - x if self.line.invert else x) ** _EXPONENTS[self.line.curve]
+        turned: float = (1.0 - x if self.line.invert else x) ** _EXPONENTS[self.line.curve]
         return low + turned * (high - low)
 
     def place(self, position: float, scale: Scale) -> float:
@@ -287,10 +287,14 @@ def problems(map_: Map) -> Iterator[str]:
             yield f"{told((kind, channel, number))} is bound on its channel and on any: the first is taken"
     for binding in bindings:
         kind, channel, number = binding.key
-        if kind == "cc14" and (half := ("cc", channel, number + FINE)) in keys:
+        if kind == "cc14" and (half := _cc(channel, number + FINE)) in keys:
             yield f"{told(half)} is the fine half of {told(binding.key)}, and bound itself"
         if map_.shift is None and binding.shift is not None:
             yield f"{told(binding.key)} has a meaning with shift, but the map names no shift button"
+
+
+def _cc(channel: int | None, number: int) -> Key:
+    return "cc", channel, number
 
 
 def told(key: Key) -> str:

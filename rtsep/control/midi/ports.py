@@ -156,9 +156,10 @@ def load() -> ModuleType:
     if sys.platform.startswith("linux") and not SEQUENCER.exists():
         with suppress(OSError):
             ctypes.CDLL("libjack.so.0", mode=ctypes.RTLD_GLOBAL)
-    import rtmidi
+    import rtmidi as library
 
-    return rtmidi
+    found: ModuleType = library
+    return found
 
 
 def _choose(rtmidi: ModuleType) -> tuple[int | None, str]:

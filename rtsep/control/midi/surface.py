@@ -107,8 +107,8 @@ class Surface:
         if shift is not None and shift.is_meant(message):
             self._is_shifted = _is_pressed(message)
             return
-        key = (message.kind, message.channel, message.number)
-        for binding in self._bindings.get(key) or self._bindings.get((key[0], None, key[2]), ()):
+        key: Key = (message.kind, message.channel, message.number)
+        for binding in self._bindings.get(key) or self._bindings.get((key[0], None, key[2]), []):
             try:
                 self._act(binding, message)
             except UsageError as error:
