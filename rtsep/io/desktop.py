@@ -11,7 +11,8 @@ tells a sink that is in use from one that was left behind.
 
 PortAudio reaches the server through ALSA's ``pulse`` plugin, which is told by environment variables what to connect.
 It makes its stream anew when it starts and after every underrun, so that no wish could be tied to it: if the real sink
-is unplugged, or becomes the default and then ours again, PulseAudio moves rtsep to its own sink, and it is silent.
+is unplugged, or becomes the default and then ours again, PulseAudio moves rtsep to its own sink, which it listens to.
+That is looked for every `WATCH_S`, muted at once, and a lost card.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import contextlib
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -28,7 +30,7 @@ from typing import IO
 
 import platformdirs
 
-from rtsep.errors import CardBusyError, DeviceError, UsageError
+from rtsep.errors import CardBusyError, CardLostError, DeviceError, UsageError
 from rtsep.io.card_driver import CardDriver, TwoCardsDriver
 from rtsep.io.cards import DEFAULT_CARD, Card, find_card
 from rtsep.io.pactl import Sink, Stream, default_sink, list_modules, list_sinks, list_streams, pactl
@@ -40,6 +42,7 @@ SINK_MODULE = "module-null-sink"
 PLUGIN = "pulse, ALSA"
 LATENCY_S = 0.035  # asked of the plugin, each way; its own idea, 9 ms, breaks up as soon as a machine is busy
 BURST_S = 0.02  # the plugin calls for two periods at once, and up to 11 ms late
+WATCH_S = 1.0
 FOLLOW_S = 0.3  # PipeWire moves streams to a new default in its own time
 FOLLOW_STEP_S = 0.05
 
@@ -177,6 +180,14 @@ class Desktop:
         for index in left:
             _try("move-sink-input", str(index), SINK_NAME)
 
+    def silence_loop(self) -> bool:
+        """Mute what this process plays into its own sink, where it would hear itself; whether there is any."""
+        there = {sink.index for sink in list_sinks() if sink.name == SINK_NAME}
+        looped = [stream.index for stream in list_streams() if stream.sink in there and _is_own(stream)]
+        for index in looped:
+            _try("set-sink-input-mute", str(index), "1")
+        return bool(looped)
+
     def give(self) -> None:
         """Put the default and the streams back; the sink stays, for its monitor may still be heard."""
         give_back(self._former)
@@ -208,6 +219,8 @@ class DesktopDriver:
         sample_rate_hz: int,
         open_card: Callable[[float], CardDriver | TwoCardsDriver],
     ) -> None:
+        self._lost: CardLostError | None = None
+        self._is_over = threading.Event()
         self._desktop = Desktop(output, sample_rate_hz)
         try:
             with self._desktop.connected():
@@ -223,16 +236,29 @@ class DesktopDriver:
 
     @property
     def error(self) -> Exception | None:
-        """Why the card does not play any more."""
-        return self._card.error
+        """Why the card does not play any more, or plays where it must not."""
+        return self._lost or self._card.error
 
     def start(self) -> None:
         """Take the desktop, and play: in this order, or the server would move the stream that plays as well."""
         self._desktop.take()
         self._card.start()
+        threading.Thread(target=self._watch, name="rtsep-desktop", daemon=True).start()
+
+    def _watch(self) -> None:
+        """If the real sink goes, the server moves what played there to the default: into what rtsep listens to."""
+        while not self._is_over.wait(WATCH_S):
+            with contextlib.suppress(DeviceError):  # a server that is gone is the card's own error
+                if self._desktop.silence_loop():
+                    self._lost = CardLostError(
+                        "the sink that rtsep played on is gone. Plug it in again, or name another: --output NAME",
+                        time.monotonic(),
+                    )
+                    return
 
     def stop(self) -> None:
         """Give the desktop back, first of all, and stop."""
+        self._is_over.set()
         try:
             with contextlib.suppress(DeviceError):  # a server that is gone has nothing to put back
                 self._desktop.give()

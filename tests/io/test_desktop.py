@@ -198,14 +198,17 @@ def test_its_two_sinks_have_two_clocks_and_the_output_follows(server: Server, tm
     assert thd_n_db(last, TONE_HZ, RATE_HZ) < -40
 
 
-def test_after_its_sink_is_gone_a_session_still_puts_back_what_is_left(server: Server) -> None:
-    """The server moves rtsep to the new default, its own sink, and PortAudio does not know: no card is lost."""
+def test_when_its_sink_is_gone_a_session_never_hears_itself_and_goes_on_on_another(server: Server) -> None:
+    """The server moves rtsep to the new default, which is its own sink; PortAudio does not know of that."""
     with server.playing("player"), live(server) as session:
         session.wait_until_it_plays()
         wait_for(lambda: server.places.get("player") == SINK_NAME, "the player to be moved")
         listed = [row.split("\t") for row in server.pactl("list", "short", "modules").splitlines()]
         number = next(words[0] for words in listed if "sink_name=card" in words[2].split())
         server.pactl("unload-module", number)
+        wait_for(lambda: session.said.count("midside: mid, side. Latency") == 2, "rtsep to go on", LIVE_S)
+        assert "The sound card is back" in session.said
+        wait_for(lambda: server.places == {"player": SINK_NAME, "rtsep": "other"}, "the other sink", LIVE_S)
         session.end("SIGTERM")
         assert server.sinks == {"other"}
         assert server.default == "other"
