@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import difflib
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from rtsep.errors import UsageError
@@ -64,12 +64,17 @@ class Feed:
         """Follow no more. Again it does nothing."""
         self._close(self)
 
-    def put(self, values: Mapping[str, Value]) -> None:
-        """For the board: this has changed."""
+    def put(self, values: Mapping[str, Value], known: Iterable[str] = ()) -> None:
+        """For the board: this has changed; and of some addresses the surface itself has just said where they stand."""
         with self._lock:
+            for address in known:
+                self._values.pop(address, None)
             self._values |= values
+            if not self._values:
+                self.changed.clear()
+                return
             self.changed.set()
-        if self._wake is not None:
+        if values and self._wake is not None:
             self._wake()
 
 
@@ -89,7 +94,7 @@ class Board:
         controls: Iterable[Control] = (),
         together: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
-        self.together = together
+        self._together = together
         self._lock = threading.RLock()
         self._feeds: list[Feed] = []
         self._controls: dict[str, Control] = {}
@@ -116,6 +121,12 @@ class Board:
             self._controls = self._controls | kept
             self.generation += 1
             self._tell("", {})
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """All that is set in this block, by this thread, is heard at one instant; nobody else sets meanwhile."""
+        with self._lock, self._together():  # in the order in which `set` takes both
+            yield
 
     @property
     def parameters(self) -> dict[str, Parameter]:
@@ -197,7 +208,17 @@ class Board:
         with self._lock:
             self._tell("", {})
 
-    def feed(self, origin: str = "", wake: Callable[[], None] | None = None) -> Feed:
+    def remind(self, address: str) -> None:
+        """Tell everybody where a parameter stands, also whoever asked for something else and did not get it."""
+        with self._lock:
+            if (control := self._controls.get(address)) is not None:
+                value = control.get()
+                for feed in self._feeds:
+                    feed.put({address: value})
+
+    def feed(
+        self, origin: str = "", wake: Callable[[], None] | None = None, *, snapshot: bool = False
+    ) -> Feed:
         """Follow all changes from now on, but for those that come from `origin` itself.
 
         Parameters
@@ -206,10 +227,14 @@ class Board:
             As it will be given to `set`.
         wake
             Called when there is something to take, on the thread that changed it, so it must be quick.
+        snapshot
+            Whether the first to take is everything, as it stands now.
         """
         with self._lock:
             feed = Feed(origin, wake, self._forget)
             self._feeds = [*self._feeds, feed]
+            if snapshot:
+                feed.put(self.values)
         return feed
 
     def _forget(self, feed: Feed) -> None:
@@ -229,10 +254,9 @@ class Board:
         values = self.values
         changed = {a: value for a, value in values.items() if a not in self._told or self._told[a] != value}
         self._told = values
-        if not changed:
-            return
         for feed in self._feeds:
             is_own = origin != "" and feed.origin == origin
-            news = {a: v for a, v in changed.items() if not (is_own and asked.get(a) == v)}
-            if news:
-                feed.put(news)
+            known = [a for a, value in asked.items() if is_own and values.get(a) == value]
+            news = {a: value for a, value in changed.items() if a not in known}
+            if news or known:
+                feed.put(news, known)

@@ -85,7 +85,11 @@ class Host:
         self._broken: Exception | None = None  # what ended the files of a run that does not play any more
         self._news: list[str] = []
         self._sinks = {settings.output.endpoint.name}
-        self._podium = Podium(self, lambda: self._rig.separator.stems, scenes)
+        try:
+            self._podium = Podium(self, lambda: self._rig.separator.stems, scenes)
+        except BaseException:
+            self._run.close()
+            raise
 
     @property
     def _rig(self) -> Rig:
@@ -111,6 +115,11 @@ class Host:
     def buses(self) -> Rack:
         """The faders of the buses; that of ``main`` is the master."""
         return Rack(self.board, "bus", lambda: tuple(self.mix.buses))
+
+    @property
+    def groups(self) -> Rack:
+        """The faders of the groups of stems."""
+        return Rack(self.board, "group", lambda: tuple(self.mix.mix.groups))
 
     @property
     def directs(self) -> Rack:
@@ -197,10 +206,10 @@ class Host:
         AudioFileError
             The folder cannot be made or a file not be written.
         """
-        recording, folder = self._rig.recording, self.settings.output.record or Path(TAKES)
         with self._playing:
             if self._is_over:
                 return
+            recording, folder = self._rig.recording, self.settings.output.record or Path(TAKES)
             if on:
                 recording.record_into(folder, self.settings, self._rig.separator.stems)
             else:
@@ -405,6 +414,7 @@ class Host:
     def take_over(self, standing: Standing) -> None:
         """Go on where another session stood, before the start; this one was made with its settings as they stood."""
         self._run.written, place = standing.written, standing.place
+        self.mix.turn(bypass=standing.bypass)
         self._sinks.add(standing.written.output.endpoint.name)
         if place is not None and self.transport is not None:
             self.transport.begin_at(place.position_s, paused=place.paused, loop_s=place.loop_s)

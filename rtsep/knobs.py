@@ -111,38 +111,44 @@ def route_of(text: str) -> tuple[int, ...] | None:
 class Looper:
     """The loop of a tape machine under two buttons, one for its start and one for its end."""
 
-    def __init__(self, transport: Callable[[], Transport]) -> None:
+    def __init__(self, transport: Callable[[], Transport | None]) -> None:
         self._transport = transport
         self._start_s = 0.0
 
+    def tape(self) -> Transport:
+        """The tape machine that there is now.
+
+        Raises
+        ------
+        UsageError
+            None.
+        """
+        if (now := self._transport()) is None:
+            raise UsageError("a card cannot be paused or wound")
+        return now
+
     def begin(self) -> None:
         """It begins at what is heard now; until it has an end there is none."""
-        self._transport().loop(None, None)
-        self._start_s = self._transport().position_s
+        self.tape().loop(None, None)
+        self._start_s = self.tape().position_s
 
     def end(self) -> None:
         """It ends at what is heard now, and is played; without a start, from the start of the file."""
-        self._transport().loop(self._start_s, self._transport().position_s)
+        self.tape().loop(self._start_s, self.tape().position_s)
 
     def leave(self) -> None:
         """There is none any more."""
         self._start_s = 0.0
-        self._transport().loop(None, None)
+        self.tape().loop(None, None)
 
 
-def transport_controls(transport: Callable[[], Transport | None]) -> Iterable[Control]:
+def transport_controls(transport: Callable[[], Transport | None], looper: Looper) -> Iterable[Control]:
     """The controls of a tape machine, if there is one; of a session that is connected otherwise it may be another."""
     if transport() is None:
         return []
-
-    def tape() -> Transport:
-        if (now := transport()) is None:
-            raise UsageError("a card cannot be paused or wound")
-        return now
-
-    looper = Looper(tape)
+    tape = looper.tape
     doing: dict[str, Callable[[Value], None]] = {
-        "/transport/position_s": lambda value: tape().seek(float(value) - tape().position_s),
+        "/transport/position_s": lambda value: tape().seek_to(float(value)),
         "/transport/seek_s": lambda value: tape().seek(float(value)),
         "/transport/loop_start": lambda value: looper.begin() if value else None,
         "/transport/loop_end": lambda value: looper.end() if value else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,6 +18,7 @@ from rtsep.atomics import FRESH, SLOT, exchange_word
 from rtsep.errors import UsageError
 from rtsep.mix import CUE, MAX_GAIN_DB, Bus, Matrix, Mix, Strip, mix_matrix
 
+TURN_S = 0.01  # of a fade; in between the ramp of the callback goes evenly
 LEAST_WEIGHT = 1e-4  # -80 dB: of a fade that another one has overtaken
 
 #: Mixes and their weights, which are 1 together.
@@ -76,6 +78,8 @@ class Mixer:
         self._players: list[tuple[tuple[str, ...], Coefficients]] = []
         self._departure: Heard = ()  # where a fade comes from, and how far the mix has come
         self._share = 1.0
+        self._began_s, self._length_s = 0.0, 1.0
+        self._fader: threading.Thread | None = None
 
     @property
     def mix(self) -> Mix:
@@ -127,7 +131,9 @@ class Mixer:
         """Stand as a mixer does that is made of this one, while nothing moves. What is open must have its shape."""
         with self._lock:
             other = make(self)
-            self._mix, self._departure, self._share = other.mix, (), 1.0
+            # What a fade comes from becomes the same: it goes on.
+            before = ((make(self._standing(mix)).mix, weight) for mix, weight in self._departure)
+            self._mix, self._departure = other.mix, tuple(before)
             self.n_outputs, self.solo_is_exclusive = other.n_outputs, other.solo_is_exclusive
             self._publish()
 
@@ -157,11 +163,12 @@ class Mixer:
         Raises
         ------
         UsageError
-            There is none of that name.
+            There is none of that name, or it would go where there is nothing.
         """
         kind = {"strips": "stem", "directs": "direct input", "groups": "group", "buses": "bus"}[part]
-        _check_name(kind, name, getattr(self._mix, part))
         with self._lock:
+            _check_name(kind, name, getattr(self._mix, part))
+            self._check_places(values)
             if self.solo_is_exclusive and values.get("solo") and part != "directs":
                 self._apply(_without_solo)
             self._apply(lambda mix: _edited(mix, part, name, values))
@@ -191,11 +198,25 @@ class Mixer:
             before = ((mix, (1 - self._share) * weight) for mix, weight in self._departure)
             return (*(part for part in before if part[1] > LEAST_WEIGHT), (self._mix, self._share))
 
-    def fade_from(self, departure: Heard) -> None:
-        """Play what was heard before, until `fade_to` says how far the mix as it stands has come."""
+    def fade_from(self, departure: Heard, length_s: float) -> None:
+        """Play what was heard before, and go from there to the mix as it stands, evenly in so much time."""
         with self._lock:
             self._departure, self._share = departure, 0.0
+            self._began_s, self._length_s = time.monotonic(), length_s
             self._publish()
+            if self._fader is None:
+                self._fader = threading.Thread(target=self._fade, name="rtsep-fade", daemon=True)
+                self._fader.start()
+
+    def _fade(self) -> None:
+        """Turn by turn until there is nothing to come from; another fade that begins meanwhile goes on from here."""
+        while True:
+            time.sleep(TURN_S)
+            with self._lock:
+                self.fade_to((time.monotonic() - self._began_s) / self._length_s)
+                if not self._departure:
+                    self._fader = None
+                    return
 
     def fade_to(self, share: float) -> None:
         """Play the mix as it stands by `share`; at 1 the fade is over."""
@@ -257,6 +278,18 @@ class Mixer:
     def _edit_strip(self, name: str, **values: Any) -> None:
         _check_name("stem", name, self.state)
         self.edit("directs" if name in self._mix.directs else "strips", name, **values)
+
+    def _check_places(self, values: Mapping[str, Any]) -> None:
+        """Refuse outputs and buses that are not there; those of a surface may be of what played before."""
+        outputs = [*(values.get("route") or ()), *(values.get("outputs") or ())]
+        if outputs and max(outputs) >= self.n_outputs:
+            raise UsageError(f"there is no output {max(outputs) + 1}; {self.n_outputs} are open")
+        for bus in values.get("sends") or ():
+            _check_name("bus", bus, self._mix.buses)
+
+    def _standing(self, mix: Mix) -> Mixer:
+        """A mixer like this one that stands elsewhere."""
+        return Mixer(mix, self.n_outputs, solo_is_exclusive=self.solo_is_exclusive)
 
     def _apply(self, change: Callable[[Mix], Mix]) -> None:
         """Also to what a fade comes from, so that what is touched meanwhile is at once where it was put."""

@@ -12,7 +12,7 @@ from rtsep.board import Board, Control
 from rtsep.errors import DeviceError
 from rtsep.io.cards import Card, lasting_name, list_cards
 from rtsep.io.feedback import WARNING, may_howl
-from rtsep.knobs import mix_controls, scene_controls, transport_controls
+from rtsep.knobs import Looper, mix_controls, scene_controls, transport_controls
 from rtsep.mixer import Mixer
 from rtsep.parameters import ROWS
 from rtsep.scales import Text, Value
@@ -80,6 +80,8 @@ class Podium:
     ----------
     board : Board
         Everything that can be moved, by its address.
+    message : str
+        What became of the last change that took time.
     """
 
     def __init__(self, session: Session, stems: Callable[[], tuple[str, ...]], scenes: SceneStore) -> None:
@@ -87,13 +89,14 @@ class Podium:
         self.board = Board(together=session.mix.together)
         fade_s = session.settings.control.scene_fade_s
         self._scenes = Scenes(self.board, session.mix, scenes, stems, fade_s)
-        self._wishes, self._is_over = Wishes(), threading.Event()
+        self.message, self._is_over = "", threading.Event()
+        self._looper = Looper(lambda: session.transport)
+        # A take need not wait for a model that is being loaded.
+        self._changes, self._takes = Wishes(self._say), Wishes(self._say)
         self.put_controls()
 
-    @property
-    def message(self) -> str:
-        """What became of the last change that took time."""
-        return self._wishes.message
+    def _say(self, message: str) -> None:
+        self.message = message
 
     def open(self) -> None:
         """Find what changes by itself, until it is closed: settings that are read anew, a take that ended."""
@@ -106,11 +109,13 @@ class Podium:
     def close(self) -> None:
         """Begin nothing more."""
         self._is_over.set()
-        self._wishes.close()
+        for wishes in (self._changes, self._takes):
+            wishes.close()
 
     def join(self, timeout_s: float | None = None) -> None:
         """Wait for what was asked for and is under way."""
-        self._wishes.join(timeout_s)
+        for wishes in (self._changes, self._takes):
+            wishes.join(timeout_s)
 
     def put_controls(self) -> None:
         """Have on the board all that can be moved with what plays now."""
@@ -118,7 +123,16 @@ class Podium:
 
     def ask(self, what: str, doing: str, settings: Callable[[], LiveSettings], done: str = "") -> None:
         """See `Host.ask`."""
-        self._wishes.ask(what, doing, lambda: done + self._change(settings()))
+        self._ask(self._changes, what, doing, lambda: done + self._change(settings()))
+
+    def _ask(self, wishes: Wishes, what: str, doing: str, wish: Callable[[], str]) -> None:
+        def do() -> str:
+            try:
+                return wish()
+            finally:  # also whoever asked, and did not get it
+                self.board.remind(what)
+
+        wishes.ask(what, doing, do)
 
     def _change(self, settings: LiveSettings) -> str:
         session, cards = self._session, self._session.cards
@@ -133,7 +147,7 @@ class Podium:
     def _controls(self) -> Iterator[Control]:
         session = self._session
         yield from mix_controls(session.mix, self._stems())
-        yield from transport_controls(lambda: session.transport)
+        yield from transport_controls(lambda: session.transport, self._looper)
         yield from scene_controls(self._scenes)
         yield Control(ROWS["/record"], lambda: session.is_recording, self._record)
         yield self._wish("/input/source", lambda: session.settings.input.source, self._inputs())
@@ -147,7 +161,8 @@ class Podium:
             self._session.record(bool(value))
             return "recording" if value else "the take is written"
 
-        self._wishes.ask("record", "opening the files ..." if value else "finishing the files ...", record)
+        doing = "opening the files ..." if value else "finishing the files ..."
+        self._ask(self._takes, "/record", doing, record)
 
     def _wish(self, address: str, get: Callable[[], str], options: Sequence[str] | None = None) -> Control:
         """A setting that takes time.

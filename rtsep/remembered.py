@@ -36,6 +36,8 @@ class Memory:
     ----------
     config
         The file.
+    written
+        What it says, with the options over it. What a hand has chosen since, such as a model, is not in it.
 
     Attributes
     ----------
@@ -43,14 +45,16 @@ class Memory:
         Where that is kept.
     """
 
-    def __init__(self, config: Path) -> None:
+    def __init__(self, config: Path, written: LiveSettings) -> None:
+        self._written = written
         whole = config.resolve()
         number = hashlib.sha256(str(whole).encode()).hexdigest()[:8]
         self.path = user_folder() / FOLDER / f"{whole.stem}-{number}.yaml"
         self._kept: Remembered | None = None
 
-    def recall(self, settings: LiveSettings) -> LiveSettings:
+    def recall(self) -> LiveSettings:
         """The settings with the mix as it was left; as they are, if nothing is known, or nothing that still fits."""
+        settings = self._written
         try:
             known = read_yaml(self.path, Remembered)
         except ConfigError:  # there is none, or it is of another version
@@ -71,7 +75,7 @@ class Memory:
         OSError
             It cannot be written; what was known stays.
         """
-        now = Remembered(written=standing.written, settings=standing.settings)
+        now = Remembered(written=self._written, settings=standing.settings)
         if now != self._kept:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             write_yaml(self.path, now)

@@ -40,11 +40,14 @@ class Standing(Strict):
         As a person has written them, which is what they are compared with when they are read anew.
     place
         Of the file; None: there is none, or it was not begun.
+    bypass
+        Whether the mixture was heard as it is.
     """
 
     settings: LiveSettings
     written: LiveSettings
     place: Place | None = None
+    bypass: bool = False
 
 
 class Session(Strict):

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import difflib
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +23,6 @@ from rtsep.parameters import row_of
 from rtsep.scales import Value
 
 SCENES = "scenes.yaml"  # in the folder of this user's settings
-TURN_S = 0.01  # of a fade; in between the ramp of the callback goes evenly
 
 Scene = Mapping[str, Value]
 
@@ -156,18 +153,6 @@ def _checked(scene: Scene, where: str) -> dict[str, Value]:
         raise ConfigError(f"{where}: {error}") from None
 
 
-@dataclass
-class _Fade:
-    """A fade under way."""
-
-    started_s: float
-    length_s: float
-
-    @property
-    def share(self) -> float:
-        return min(1.0, (time.monotonic() - self.started_s) / self.length_s)
-
-
 class Scenes:
     """Recalls scenes on a board.
 
@@ -187,7 +172,7 @@ class Scenes:
     Attributes
     ----------
     current : str
-        The scene that was recalled last; empty before the first, and after `undo`.
+        The scene that was recalled or saved last, or that an undo led back to; empty before.
     fade_s : float
         See `fade_s`.
     """
@@ -203,8 +188,6 @@ class Scenes:
         self._board, self._mixer, self._store, self._stems = board, mixer, store, stems
         self.fade_s, self.current = fade_s, ""
         self._before: tuple[str, dict[str, Value]] | None = None
-        self._lock = threading.Lock()
-        self._fade: _Fade | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -251,35 +234,23 @@ class Scenes:
 
     def _go(self, name: str, scene: Scene) -> None:
         """Set everything at once, with a fade of what is heard. What there is no parameter for is left out."""
-        before, departure = self._now(), self._mixer.heard
-        wanted = {
-            address: scene.get(address, found.default)
-            for address, found in self._board.parameters.items()
-            if address in scene or found.in_scenes == "reset"
-        }
-        with self._mixer.together():
+        wanted = self._wanted(name, scene)
+        with self._board.together():
+            before, departure = self._now(), self._mixer.heard
             for address, value in wanted.items():
                 if before.get(address) != value:
                     self._board[address] = value
             if self.fade_s > 0:
-                self._mixer.fade_from(departure)
-        self._before, self.current = (self.current, before), name
-        if self.fade_s > 0:
-            self._start_fade()
+                self._mixer.fade_from(departure, self.fade_s)
+            self._before, self.current = (self.current, before), name
 
-    def _start_fade(self) -> None:
-        with self._lock:
-            is_under_way = self._fade is not None
-            self._fade = _Fade(time.monotonic(), self.fade_s)
-            if not is_under_way:
-                threading.Thread(target=self._run_fade, name="rtsep-scene", daemon=True).start()
-
-    def _run_fade(self) -> None:
-        while True:
-            time.sleep(TURN_S)
-            with self._lock:
-                assert self._fade is not None
-                self._mixer.fade_to(share := self._fade.share)
-                if share >= 1.0:
-                    self._fade = None
-                    return
+    def _wanted(self, name: str, scene: Scene) -> dict[str, Value]:
+        """All that a scene sets, checked before any of it is: it is set whole or not at all."""
+        wanted = {}
+        for address, found in self._board.parameters.items():
+            if address in scene or found.in_scenes == "reset":
+                try:
+                    wanted[address] = found.scale.check(scene.get(address, found.default))
+                except UsageError as error:
+                    raise UsageError(f"the scene {name!r} does not fit here: {address}: {error}") from None
+        return wanted

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from rtsep.config import Strict, parse
 from rtsep.errors import UsageError
 from rtsep.stream import AsOnCard, Device, Extension, Mask, Precision
+
+#: Names that can be part of an address, as OSC has it.
+_NAME = re.compile(r"[\w.+-]{1,32}")
 
 #: Endings by which a path that does not exist yet is known to be a file and not a device.
 AUDIO_SUFFIXES = frozenset(
@@ -275,6 +279,16 @@ class MixerSettings(Strict):
                     )
             if strip.cue and "cue" not in self.buses:
                 raise ValueError(f"{name} has cue: true, but there is no bus called cue")
+        return self
+
+    @model_validator(mode="after")
+    def _check_names(self) -> MixerSettings:
+        for kind in ("direct", "buses", "groups"):
+            for name in getattr(self, kind):
+                if not _NAME.fullmatch(name):
+                    raise ValueError(
+                        f"{kind}: {name!r} cannot be a name: letters, digits, hyphens and dots can"
+                    )
         return self
 
     @model_validator(mode="after")

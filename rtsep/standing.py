@@ -24,7 +24,8 @@ from rtsep.transport import Transport
 def stand(rig: Rig, written: LiveSettings) -> Standing:
     """Where it stands; `written` are its settings as a person has written them."""
     place = place_at(rig.transport, rig.heard) if rig.transport is not None else None
-    return Standing(settings=settings_now(rig, written), written=written, place=place)
+    settings = settings_now(rig, written).recorded_into(rig.recording.folder)
+    return Standing(settings=settings, written=written, place=place, bypass=rig.mixer.mix.bypass)
 
 
 def place_at(transport: Transport, position: int) -> Place:

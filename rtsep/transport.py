@@ -154,10 +154,18 @@ class Transport:
         with self._lock:
             heard = max(0, self._heard())
             here = self._sought.sample if self._sought.start > heard else self._sample_at(heard)
-            last = round(self.duration_s * self._rate_hz) or math.inf
-            self._take_hold()
-            self._turn_to(int(min(max(0, here + round(delta_s * self._rate_hz)), last)))
-            self._sought = self._splices[-1]
+            self._jump_to(here + round(delta_s * self._rate_hz))
+
+    def _jump_to(self, sample: int) -> None:
+        last = round(self.duration_s * self._rate_hz) or math.inf
+        self._take_hold()
+        self._turn_to(int(min(max(0, sample), last)))
+        self._sought = self._splices[-1]
+
+    def seek_to(self, position_s: float) -> None:
+        """Jump to a place in the file; its ends are the limits."""
+        with self._lock:
+            self._jump_to(round(position_s * self._rate_hz))
 
     def loop(self, start_s: float | None, end_s: float | None) -> None:
         """Repeat from start to end; two times None: play on.

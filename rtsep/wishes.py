@@ -17,18 +17,28 @@ Wish = Callable[[], str]
 class Wishes:
     """What was asked for and is not done yet.
 
+    Parameters
+    ----------
+    tell
+        Gets every message.
+
     Attributes
     ----------
     message : str
         How far the last one is, or what went wrong; the music goes on in any case.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[str], None] = lambda message: None) -> None:
+        self._tell = tell
         self._lock = threading.Lock()
         self._wishes: dict[str, Wish] = {}
         self._thread: threading.Thread | None = None
         self._is_over = False
         self.message = ""
+
+    def _say(self, message: str) -> None:
+        self.message = message
+        self._tell(message)
 
     def ask(self, what: str, doing: str, wish: Wish) -> None:
         """Have something done soon.
@@ -47,7 +57,7 @@ class Wishes:
                 return
             self._wishes.pop(what, None)
             self._wishes[what] = wish
-            self.message = doing
+            self._say(doing)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="rtsep-wishes", daemon=True)
                 self._thread.start()
@@ -66,11 +76,11 @@ class Wishes:
     def _run(self) -> None:
         while (wish := self._next()) is not None:
             try:
-                self.message = wish()
+                self._say(wish())
             except RtsepError as error:
-                self.message = f"nothing changed: {error}"
+                self._say(f"nothing changed: {error}")
             except Exception as error:  # it must not end unseen with its thread
-                self.message = f"nothing changed, for an error in rtsep, which should be reported: {error!r}"
+                self._say(f"nothing changed, for an error in rtsep, which should be reported: {error!r}")
 
     def _next(self) -> Wish | None:
         with self._lock:

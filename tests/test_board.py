@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 import threading
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -46,7 +48,9 @@ def test_every_parameter_of_a_mix_stands_at_its_default_and_moves_what_it_names(
             board.move(address, position)
             assert board[address] == parameter.scale.value_at(position), address
         board[address] = parameter.default
-    assert mixer.mix == make_mixer().mix or set(mixer.mix.strips["vocals"].sends.values()) == {-math.inf}
+    strips = mixer.mix.strips.values()
+    assert {gain_db for strip in strips for gain_db in strip.sends.values()} == {-math.inf}
+    np.testing.assert_array_equal(mixer.matrix(STEMS), make_mixer().matrix(STEMS))
 
 
 def test_addresses_are_those_of_the_table() -> None:
@@ -135,18 +139,20 @@ ADDRESSES = sorted(make_board(make_mixer()).parameters)
 
 
 @settings(max_examples=50, deadline=None)
-@given(moves=st.lists(st.tuples(st.sampled_from(ADDRESSES), st.floats(0, 1)), max_size=20))
-def test_two_surfaces_that_follow_each_other_agree(moves: list[tuple[str, float]]) -> None:
+@given(moves=st.lists(st.tuples(st.sampled_from(ADDRESSES), st.floats(0, 1), st.integers(0, 3)), max_size=20))
+def test_two_surfaces_that_follow_each_other_agree_however_late(moves: list[tuple[str, float, int]]) -> None:
     board = make_board(make_mixer(exclusive=True))
     shown: dict[str, dict[str, Value]] = {"left": board.values, "right": board.values}
     feeds = {name: board.feed(name) for name in shown}
-    for k, (address, position) in enumerate(moves):
-        name = ("left", "right")[k % 2]
+    for address, position, who_looks in moves:
+        name = ("left", "right")[who_looks % 2]
         value = board.parameter(address).scale.value_at(position)
         shown[name][address] = value
         board.set(address, value, name)
-        for other, feed in feeds.items():
-            shown[other] |= feed.take()
+        for other in ("left", "right")[: who_looks // 2]:
+            shown[other] |= feeds[other].take()
+    for other, feed in feeds.items():
+        shown[other] |= feed.take()
     assert shown["left"] == shown["right"] == board.values
 
 
@@ -169,6 +175,72 @@ def test_threads_may_all_set_at_once() -> None:
         told |= feed.take()
     told |= feed.take()
     assert told == {f"/stem/{stem}/pan": (n_turns - 1) / n_turns for stem in STEMS}
+
+
+def test_what_a_surface_sets_overtakes_what_it_has_not_looked_at() -> None:
+    board = make_board(make_mixer())
+    page = board.feed("page")
+    board.set("/stem/vocals/gain_db", -20, "knob")
+    board.set("/stem/vocals/gain_db", -10, "page")
+    assert page.take() == {}
+    assert not page.changed.is_set()
+    board.remind("/stem/vocals/gain_db")
+    assert page.take() == {"/stem/vocals/gain_db": -10.0}
+    assert board.feed("late", snapshot=True).take() == board.values
+
+
+def test_surfaces_with_and_without_bundles_never_wait_for_one_another() -> None:
+    mixer = make_mixer()
+    board, is_over = Board(mix_controls(mixer, STEMS), mixer.together), threading.Event()
+    n_turns = [0, 0, 0]
+    switch_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+
+    def bundle() -> None:
+        with board.together():
+            board["/stem/vocals/mute"] = True
+            board["/stem/drums/mute"] = True
+
+    def knob() -> None:
+        board["/stem/bass/pan"] = 0.5
+
+    def fade() -> None:
+        mixer.fade_from(mixer.heard, 0.05)
+
+    def run(k: int, turn: Callable[[], None]) -> None:
+        while not is_over.is_set():
+            turn()
+            n_turns[k] += 1
+
+    threads = [
+        threading.Thread(target=run, args=(k, turn), daemon=True)
+        for k, turn in enumerate((bundle, knob, fade))
+    ]
+    try:
+        for thread in threads:
+            thread.start()
+        until_s = time.monotonic() + 20
+        while min(n_turns) < 100 and time.monotonic() < until_s:
+            time.sleep(0.01)
+        assert min(n_turns) >= 100
+    finally:
+        is_over.set()
+        sys.setswitchinterval(switch_s)
+        for thread in threads:
+            thread.join(10)
+
+
+def test_what_is_not_there_cannot_be_gone_to() -> None:
+    mixer = make_mixer()
+    for values, words in (
+        ({"sends": {"gone": 0.0}}, "no bus 'gone'"),
+        ({"route": (6, 7)}, "no output 8; 6 are"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            mixer.edit("strips", "vocals", **values)
+    with pytest.raises(UsageError, match="no output 9"):
+        mixer.edit("buses", "aux", outputs=(8,))
+    assert mixer.mix == make_mixer().mix
 
 
 def test_a_change_is_one_matrix_at_once() -> None:

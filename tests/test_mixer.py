@@ -271,7 +271,7 @@ def test_a_fade_goes_evenly_from_what_was_heard_and_what_is_touched_leaves_it() 
     with mixer.together():
         mixer.set_mute("a", True)
         mixer.set_gain_db("b", -20)
-        mixer.fade_from(heard)
+        mixer.fade_from(heard, 3600.0)
     assert gains() == [1, 1]
     mixer.fade_to(0.5)
     assert gains() == [0.5, 0.55]
@@ -280,7 +280,7 @@ def test_a_fade_goes_evenly_from_what_was_heard_and_what_is_touched_leaves_it() 
     again = mixer.heard  # a second fade begins where the first one is
     with mixer.together():
         mixer.set_gain_db("b", -math.inf)
-        mixer.fade_from(again)
+        mixer.fade_from(again, 3600.0)
     assert gains() == [0.5, 1]
     mixer.fade_to(0.5)
     assert gains() == [0.25, 0.5]

@@ -21,8 +21,8 @@ def written(tmp_path: Path) -> LiveSettings:
 
 
 @pytest.fixture
-def memory(tmp_path: Path) -> Memory:
-    return Memory(tmp_path / "live.yaml")
+def memory(tmp_path: Path, written: LiveSettings) -> Memory:
+    return Memory(tmp_path / "live.yaml", written)
 
 
 def play_once(
@@ -39,7 +39,7 @@ def play_once(
 
 
 def test_what_a_hand_has_moved_stands_there_the_next_time(written: LiveSettings, memory: Memory) -> None:
-    assert memory.recall(written) is written
+    assert memory.recall() is written
     moves = {
         "/stem/side/gain_db": float("-inf"),
         "/stem/mid/pan": -0.5,
@@ -48,35 +48,48 @@ def test_what_a_hand_has_moved_stands_there_the_next_time(written: LiveSettings,
         "/bus/main/gain_db": -1.0,
     }
     play_once(written, written, memory, moves)
-    host = play_once(memory.recall(written), written, memory, {})
+    host = play_once(memory.recall(), written, memory, {})
     assert {address: host.board[address] for address in moves} == moves
     assert host.board["/stem/mid/gain_db"] == -3.0
     memory.forget()
-    assert memory.recall(written) is written
+    assert memory.recall() is written
 
 
-def test_what_is_written_otherwise_than_the_last_time_wins(written: LiveSettings, memory: Memory) -> None:
+def test_what_is_written_otherwise_than_the_last_time_wins(
+    tmp_path: Path, written: LiveSettings, memory: Memory
+) -> None:
     play_once(written, written, memory, {"/stem/mid/gain_db": -20.0, "/stem/side/mute": True})
     edited = written.with_overrides({"mixer": {"stems": {"mid": {"gain_db": -9.0}}}})
-    strips = memory.recall(edited).mixer.stems
+    strips = Memory(tmp_path / "live.yaml", edited).recall().mixer.stems
     assert (strips["mid"].gain_db, strips["side"].mute) == (-9.0, True)
-    back = memory.recall(written)
+    back = memory.recall()
     assert back.mixer.stems["mid"].gain_db == -20.0
+
+
+def test_a_latency_that_a_hand_has_chosen_does_not_make_it_forget_the_mix(
+    written: LiveSettings, memory: Memory
+) -> None:
+    host = Host(written)
+    with host:
+        host.board["/stem/side/mute"] = True
+        host.change(written.with_overrides({"model": {"lookahead_frames": 1}}))
+        memory.keep(host.now())
+    assert memory.recall().mixer.stems["side"].mute
 
 
 def test_a_mix_that_nobody_moved_is_what_is_written(written: LiveSettings, memory: Memory) -> None:
     play_once(written, written, memory, {})
-    assert memory.recall(written) is written
+    assert memory.recall() is written
 
 
 def test_another_model_and_a_broken_file_begin_with_what_is_written(
-    written: LiveSettings, memory: Memory
+    tmp_path: Path, written: LiveSettings, memory: Memory
 ) -> None:
     play_once(written, written, memory, {"/stem/side/mute": True})
     other = written.with_overrides({"model": {"name": "demo-2stems"}})
-    assert memory.recall(other) is other
+    assert Memory(tmp_path / "live.yaml", other).recall() is other
     memory.path.write_text("{")
-    assert memory.recall(written) is written
+    assert memory.recall() is written
 
 
 def test_two_files_of_one_name_have_memories_of_their_own(
@@ -84,5 +97,5 @@ def test_two_files_of_one_name_have_memories_of_their_own(
 ) -> None:
     play_once(written, written, memory, {"/stem/side/mute": True})
     (tmp_path / "other").mkdir()
-    assert Memory(tmp_path / "other" / "live.yaml").recall(written) is written
-    assert Memory(tmp_path / "other" / ".." / "live.yaml").recall(written) is not written
+    assert Memory(tmp_path / "other" / "live.yaml", written).recall() is written
+    assert Memory(tmp_path / "other" / ".." / "live.yaml", written).recall() is not written

@@ -36,7 +36,7 @@ SETTINGS = LiveSettings().with_overrides(
     }
 )
 GAINS = st.one_of(st.just(-math.inf), st.floats(-90, 24))
-OUTPUTS = st.lists(st.integers(0, 5), min_size=1, max_size=2, unique=True).map(tuple)
+OUTPUTS = st.lists(st.integers(0, 4), min_size=1, max_size=2, unique=True).map(tuple)
 STRIPS = st.builds(
     Strip,
     gain_db=GAINS,

@@ -156,3 +156,12 @@ def test_files_are_told_from_devices(tmp_path: Path) -> None:
     assert Endpoint.read("mix.WAV").is_file
     assert not Endpoint.read("hw:0,0").is_file
     assert LiveSettings().with_overrides({"input": {"source": 3}}).input.endpoint == Endpoint("device", "3")
+
+
+@pytest.mark.parametrize("kind", ["buses", "groups", "direct"])
+def test_names_are_part_of_an_address(kind: str) -> None:
+    more = {"stems": ["drums"]} if kind == "groups" else {"channels": [1]}
+    LiveSettings().with_overrides({"mixer": {kind: {"lead-back.2": more}}})
+    for name in ("lead/back", "a b", "x{}", "", "n" * 33):
+        with pytest.raises(ConfigError, match="cannot be a name: letters, digits, hyphens and dots can"):
+            LiveSettings().with_overrides({"mixer": {kind: {name: more}}})

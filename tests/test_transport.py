@@ -159,6 +159,14 @@ def test_a_jump_that_is_not_heard_yet_is_not_forgotten_for_another_control(
     assert last == pytest.approx(4000 + 2 * RATE_HZ + machine.position - 4000, abs=4 * SOON + 2 * n_between)
 
 
+def test_a_place_is_gone_to_whatever_is_not_heard_yet(machine: Machine) -> None:
+    machine.play(4000)
+    for position_s in (3.0, 1.0, 1.5):
+        machine.transport.seek_to(position_s)
+    machine.play(2000)
+    assert machine.played[0, -1] * N_SAMPLES == pytest.approx(1.5 * RATE_HZ + 2000 - SOON, abs=2)
+
+
 @pytest.mark.parametrize("n_before", [50, 700])
 def test_a_pause_just_before_the_end_of_a_loop_goes_on_there(machine: Machine, n_before: int) -> None:
     """More was read already: the start of the loop is on the tape behind it."""

@@ -268,10 +268,10 @@ def recalled(config: Path | None, settings: LiveSettings, fresh: bool) -> LiveSe
         return settings
     from rtsep.remembered import Memory
 
-    memory = Memory(config)
+    memory = Memory(config, settings)
     if fresh:
         memory.forget()
-    now = memory.recall(settings)
+    now = memory.recall()
     if now is not settings:
         say("The mix is as you left it; --fresh begins with what is written.")
     return now

@@ -59,7 +59,7 @@ def play_part(session: Session, model: Model | None = None) -> Session | None:
             stats_json=control.stats_json,
             read_settings=(lambda: read_settings(config, session.options)) if config else None,
             account=lambda stats: session.account(stats, host.started_s),
-            memory=Memory(config) if config else None,
+            memory=Memory(config, session.standing.written) if config else None,
         )
     except CardLostError as error:
         if not session.settings.output.resume:

@@ -10,6 +10,7 @@ import math
 import textwrap
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -21,6 +22,7 @@ from rtsep.board import Board
 from rtsep.control.keys import BINDINGS, Hands, scene_names
 from rtsep.control.player import Player, Status, Transport
 from rtsep.control.rows import Row, rows
+from rtsep.errors import UsageError
 from rtsep.stream import Latency
 
 FLOOR_DBFS = -60.0
@@ -96,9 +98,13 @@ def _lines(player: Player, hands: Hands, width: int, marks: Marks) -> Iterator[T
     yield from _filled(scene_chunks(board), width)
     yield from _filled(latency_chunks(player.latency), width)
     yield from _filled(help_chunks(player, hands), width)
-    said = hands.message if hands.prompt is None else f"{hands.prompt.label}{hands.prompt.text}{marks.cursor}"
-    for line in textwrap.wrap(said, width, drop_whitespace=False) or [""]:
+    for line in textwrap.wrap(_said(hands, marks.cursor), width, drop_whitespace=False) or [""]:
         yield Text(line, style="italic")
+
+
+def _said(hands: Hands, cursor: str = "") -> str:
+    """The answer to the last key, or the line that is being written."""
+    return hands.message if hands.prompt is None else f"{hands.prompt.label}{hands.prompt.text}{cursor}"
 
 
 def _row_line(row: Row, board: Board, status: Status, selected: bool, width: int, marks: Marks) -> Text:
@@ -265,6 +271,7 @@ class Screen:
         if console.is_terminal and not console.is_dumb_terminal:
             self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
         self._next_line_s = 0.0
+        self._told = ""
 
     def __enter__(self) -> Screen:
         if self._live is not None:
@@ -278,10 +285,19 @@ class Screen:
             self._live.stop()
 
     def show(self) -> None:
-        """Show how things stand now."""
+        """Show how things stand now, but for a picture in which something has gone that was just there."""
+        with suppress(UsageError):
+            self._show()
+
+    def _show(self) -> None:
         if self._live is not None:
             width = self._console.width
             self._live.update(draw(self._player, self._hands, width, self._marks), refresh=True)
-        elif time.monotonic() >= self._next_line_s:
+            return
+        if (said := _said(self._hands)) != self._told:
+            self._told = said
+            if said:
+                self._console.print(said, markup=False, highlight=False, soft_wrap=True)
+        if time.monotonic() >= self._next_line_s:
             self._console.print(plain_line(self._player), markup=False, highlight=False, soft_wrap=True)
             self._next_line_s = time.monotonic() + PLAIN_LINE_EVERY_S

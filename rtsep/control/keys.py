@@ -215,6 +215,20 @@ def _ask_value(hands: Hands, player: Player, key: str) -> None:
     hands.prompt = Prompt(f"{address} ({scale.allowed}): ", put)
 
 
+def _ask_address(hands: Hands, player: Player, key: str) -> None:
+    def put(text: str) -> None:
+        address, _, value = text.strip().partition(" ")
+        parameter = player.board.parameter(address)
+        _set(hands, player, address, parameter.scale.check(_read(value)) if value else parameter.default)
+
+    hands.prompt = Prompt("address and value (/stem/vocals/send/cue -6): ", put)
+
+
+def _read(text: str) -> object:
+    """A value as it is typed."""
+    return {"true": True, "on": True, "false": False, "off": False}.get(text.strip().lower(), text.strip())
+
+
 def _learn(hands: Hands, player: Player, key: str) -> None:
     hands.learns = True
     hands.message = "learn: press the key of what a controller shall move (left/right: the fader, m: mute ..)"
@@ -272,6 +286,7 @@ BINDINGS: tuple[Binding, ...] = (
     Binding(("h",), "h", "cue", _button("cue"), needs="/bus/cue/gain_db", lacks="needs a bus called cue"),
     Binding(("0",), "0", "fader as it was", _reset),
     Binding(("e",), "e", "enter a value", _ask_value),
+    Binding((":",), ":", "any address", _ask_address),
     Binding(("d",), "d", "dry: the mixture as it is", _toggle("/bypass")),
     Binding(tuple(f"KEY_F{n}" for n in range(1, 13)), "F1-F12", "scene", _recall, is_basic=True),
     Binding(("g",), "g", "go to a scene", _ask_scene),

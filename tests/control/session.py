@@ -11,7 +11,7 @@ import numpy as np
 from rtsep.board import Board
 from rtsep.host import Status
 from rtsep.io.files import AudioReader, AudioWriter
-from rtsep.knobs import mix_controls, scene_controls, transport_controls
+from rtsep.knobs import Looper, mix_controls, scene_controls, transport_controls
 from rtsep.mix import MAIN, Bus, Group, Mix, Strip
 from rtsep.mixer import Mixer
 from rtsep.reels import Reels
@@ -53,7 +53,7 @@ class StillSession:
         scenes = Scenes(self.board, self.mix, SceneStore(None), lambda: stems)
         controls = (
             mix_controls(self.mix, stems),
-            transport_controls(lambda: self.transport),
+            transport_controls(lambda: self.transport, Looper(lambda: self.transport)),
             scene_controls(scenes),
         )
         self.board.replace(itertools.chain(*controls))

@@ -130,6 +130,17 @@ def test_a_pipe_gets_plain_lines(card: StillSession) -> None:
     assert "bass -60" in pipe.getvalue()
 
 
+def test_a_pipe_gets_answers_and_what_is_typed(card: StillSession) -> None:
+    pipe, hands = io.StringIO(), Hands()
+    with Screen(Console(file=pipe), card, hands) as screen:
+        for key in ("m", "e", "-", "7", "KEY_ENTER"):
+            press(key, hands, card)
+            screen.show()
+    told = [line for line in pipe.getvalue().splitlines() if line.startswith("/")]
+    typed = "/stem/vocals/gain_db (-inf to 24 dB): "
+    assert told == ["/stem/vocals/mute on", typed, f"{typed}-", f"{typed}-7", "/stem/vocals/gain_db -7.0 dB"]
+
+
 def test_a_terminal_gets_a_picture_in_place(card: StillSession) -> None:
     terminal = io.StringIO()
     console = Console(file=terminal, force_terminal=True, width=80, height=30, _environ={"TERM": "xterm"})

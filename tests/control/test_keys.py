@@ -150,6 +150,14 @@ def test_a_value_is_entered_as_it_is_or_refused(card: StillSession) -> None:
     assert (card.board["/stem/drums/gain_db"], hands.prompt, hands.quit) == (-12.5, None, False)
 
 
+def test_any_address_can_be_typed(card: StillSession) -> None:
+    hands = Hands()
+    type_keys(card, hands, ":", *"/scene/fade_s 1.5", "KEY_ENTER", ":", *"/stem/bass/mute on", "KEY_ENTER")
+    assert (card.board["/scene/fade_s"], card.board["/stem/bass/mute"]) == (1.5, True)
+    type_keys(card, hands, ":", *"/stem/bas/mute 1", "KEY_ENTER")
+    assert "did you mean /stem/bass/mute" in hands.message
+
+
 def test_scenes_are_gone_to_by_key_name_and_number_and_taken_back(card: StillSession) -> None:
     hands = Hands()
     type_keys(card, hands, "KEY_F2")
