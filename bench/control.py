@@ -1,7 +1,8 @@
-"""How long is it from a MIDI byte to the changed coefficient?
+"""How long is it from a move of a hand to the changed coefficient, surface by surface?
 
-A client of a JACK server writes a message into a cycle and notes the time; the session's controllers take it, and the
-time is noted when the mixer publishes its coefficients. Both are processes of this machine, by its one clock.
+For MIDI a client of a JACK server writes a message into a cycle and notes the time; for OSC a datagram is sent; Python
+sets a fader. The time is noted again when the mixer publishes its coefficients. What is heard follows within one block
+of the card and the ramp. The web mixer is measured by `bench/web.py`, through a browser's socket.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from parts.report import is_quick, show
@@ -46,11 +49,9 @@ client.close()
 """
 
 
-def measure(server: str, n_messages: int) -> list[float]:
-    """Milliseconds, message by message: each turns the mute of a stem over."""
+def watched() -> tuple[Any, list[float]]:
+    """A session that stands still, and when its coefficients were published."""
     from session import STEMS, StillSession
-
-    from rtsep.control.midi.controllers import Controllers
 
     session, changed_s = StillSession(None), list[float]()
     coefficients = session.mix.open(STEMS)
@@ -60,7 +61,51 @@ def measure(server: str, n_messages: int) -> list[float]:
         publish(matrix)
         changed_s.append(time.monotonic())
 
-    coefficients.publish = timed  # type: ignore[method-assign]
+    coefficients.publish = timed
+    return session, changed_s
+
+
+def measure_python(n_moves: int) -> list[float]:
+    """Milliseconds of a fader that is set."""
+    session, changed_s = watched()
+    said_s = []
+    for k in range(n_moves):
+        said_s.append(time.monotonic())
+        session.board["/stem/vocals/gain_db"] = -(k % 60)
+    return milliseconds(said_s, changed_s)
+
+
+def measure_osc(n_messages: int) -> list[float]:
+    """Milliseconds from a datagram on."""
+    from pythonosc.udp_client import SimpleUDPClient
+
+    from rtsep.control.osc import OscSurface
+
+    session, changed_s = watched()
+    said_s = []
+    with OscSurface(session, "127.0.0.1", 0) as surface:
+        client = SimpleUDPClient("127.0.0.1", surface.port)
+        for k in range(n_messages):
+            time.sleep(0.005)
+            said_s.append(time.monotonic())
+            client.send_message("/stem/vocals/gain_db", -float(k % 60))
+        until_s = time.monotonic() + 5
+        while len(changed_s) < n_messages and time.monotonic() < until_s:
+            time.sleep(0.01)
+    return milliseconds(said_s, changed_s)
+
+
+def milliseconds(said_s: list[float], changed_s: list[float]) -> list[float]:
+    """Of moves that each publish once."""
+    assert len(changed_s) == len(said_s), f"{len(said_s)} said, {len(changed_s)} done"
+    return [1000 * (done - said) for said, done in zip(said_s, changed_s, strict=True)]
+
+
+def measure_midi(server: str, n_messages: int) -> list[float]:
+    """Milliseconds, message by message: each turns the mute of a stem over."""
+    from rtsep.control.midi.controllers import Controllers
+
+    session, changed_s = watched()
     pipe = subprocess.PIPE
     command = [sys.executable, "-c", HAND, server, str(n_messages), "3"]
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as hand:
@@ -73,29 +118,33 @@ def measure(server: str, n_messages: int) -> list[float]:
             said_s = [float(text) for text in hand.stdout.readline().split()]
         hand.stdin.write("end\n")
         hand.stdin.flush()
-    assert len(changed_s) == len(said_s), f"{len(said_s)} said, {len(changed_s)} done"
-    return [1000 * (done - said) for said, done in zip(said_s, changed_s, strict=True)]
+    return milliseconds(said_s, changed_s)
 
 
-def main() -> None:
-    n_messages = 20 if is_quick(__doc__ or "") else 1000
+def measure_all(n_moves: int) -> Iterator[tuple[str, list[float]]]:
+    """Surfaces and their milliseconds; without JACK those that need none."""
+    yield "Python", measure_python(n_moves)
+    yield "OSC", measure_osc(n_moves)
     try:
         import jack  # noqa: F401
         from jack_server import run_server
     except (ImportError, OSError):
-        print("nothing to measure: there is no JACK here")
+        print("MIDI is not measured: there is no JACK here")
         return
-    os.environ["RTSEP_CONFIG"] = tempfile.mkdtemp()
-    rows = []
     for period_samples in (64, 256):
         with run_server(period_samples=period_samples) as server:
             os.environ["JACK_DEFAULT_SERVER"] = server
-            late_ms = measure(server, n_messages)
+            yield f"MIDI on JACK, period {period_samples}", measure_midi(server, n_moves)
+
+
+def main() -> None:
+    n_moves = 20 if is_quick(__doc__ or "") else 1000
+    os.environ["RTSEP_CONFIG"] = tempfile.mkdtemp()
+    rows = []
+    for surface, late_ms in measure_all(n_moves):
         p50, p99 = np.percentile(late_ms, (50, 99))
-        rows.append(
-            [f"MIDI on JACK, period {period_samples}", *(f"{ms:.2f}" for ms in (p50, p99, max(late_ms)))]
-        )
-    show("From the byte to the coefficient", ["surface", "p50 ms", "p99 ms", "max ms"], rows)
+        rows.append([surface, *(f"{ms:.2f}" for ms in (p50, p99, max(late_ms)))])
+    show("From the hand to the coefficient", ["surface", "p50 ms", "p99 ms", "max ms"], rows)
 
 
 if __name__ == "__main__":
