@@ -1,26 +1,30 @@
 """OSC (Open Sound Control 1.0, over UDP): the addresses of the board, on a network.
 
-A message sets what its address or pattern matches; without a value it asks, or presses a button. Beside the board's
-own addresses there are::
+A message sets what its address or pattern matches; without a value it asks, or presses a button that it names
+exactly (a pattern presses none). A bundle is heard at one instant, and may be for later. Beside the board's own
+addresses there are::
 
-    ADDRESS/position 0..1     sets by the position of the fader, as controllers do
-    /subscribe [PORT]         every change is sent here from now on, for a minute after the last message
-    /unsubscribe
+    ADDRESS/position 0..1     sets by the position of the fader, as controllers do; of a gain, 1 is 10 dB
+    /subscribe [PORT]         every change but the sender's own is sent here (to that port) from now on, for a minute
+                              after the sender's last message
+    /unsubscribe              ends what this sender has subscribed
     /namespace [PATTERN]      one reply for each parameter: address, unit, lowest, highest, default, what it does
 
 Answers go to whoever asked. Switches are sent as 1 and 0, which all controllers understand. What is wrong is
-answered by ``/error TEXT`` and counted; nothing that comes in can end the session.
+answered by ``/error TEXT``, one for each address, and counted; nothing that comes in can end the session.
 """
 
 from __future__ import annotations
 
 import contextlib
+import heapq
+import itertools
 import math
 import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import TracebackType
@@ -39,13 +43,15 @@ SUBSCRIBED_S = 60.0
 MOST_CLIENTS = 16
 MOST_MESSAGES_PER_S = 2000  # a fader under a hand sends a hundred
 MOST_WAIT_S = 10.0  # a bundle may be for later, but not for next week
+MOST_WAITING = 1000  # bundles
 MOST_PATTERN = 200
-MOST_STARS = 6  # more make matching slow, and nobody needs them
+MOST_VARIABLE = 6  # stars and the like: nobody needs more, and each costs
 METERS_HZ = 20.0
 DATAGRAM_BYTES = 65535
 POSITION = "/position"
 
 Address = tuple[str, int]
+Reply = tuple[Any, ...]  # an address of OSC, and the values
 
 
 @dataclass
@@ -54,12 +60,15 @@ class Client:
 
     Attributes
     ----------
+    sender
+        Who subscribed, from which port: what comes from there is not told, and keeps the subscription.
     feed
         What is to be sent.
     until_s
         When it is forgotten, by `time.monotonic`; those of the settings never are.
     """
 
+    sender: Address
     feed: Feed
     until_s: float
 
@@ -70,15 +79,51 @@ class Budget:
     def __init__(self, per_s: float) -> None:
         self._per_s, self._left, self._at_s = per_s, per_s, time.monotonic()
 
-    def take(self) -> bool:
-        """Whether there is one left."""
+    def take(self, n_messages: int) -> bool:
+        """Whether there are so many left: all of a bundle, or none."""
         now_s = time.monotonic()
         self._left = min(self._per_s, self._left + (now_s - self._at_s) * self._per_s)
         self._at_s = now_s
-        if self._left < 1:
+        if self._left < n_messages:
             return False
-        self._left -= 1
+        self._left -= n_messages
         return True
+
+
+class Later:
+    """Bundles that wait for their time, which is by the clock on the wall, as their senders have it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ids = itertools.count()  # of two at one time the first one goes first
+        self._heap: list[tuple[float, int, list[Any], Address]] = []
+
+    def put(self, at_s: float, messages: list[Any], sender: Address) -> bool:
+        """Whether there was room for it."""
+        with self._lock:
+            if len(self._heap) >= MOST_WAITING:
+                return False
+            heapq.heappush(self._heap, (at_s, next(self._ids), messages, sender))
+            return True
+
+    def take(self) -> Iterator[tuple[list[Any], Address]]:
+        """Those whose time has come, whole."""
+        while True:
+            with self._lock:
+                if not self._heap or self._wait_s() > 0:
+                    return
+                _, _, messages, sender = heapq.heappop(self._heap)
+            yield messages, sender
+
+    @property
+    def wait_s(self) -> float:
+        """How long until the next is due."""
+        with self._lock:
+            return self._wait_s() if self._heap else math.inf
+
+    def _wait_s(self) -> float:
+        wait_s = self._heap[0][0] - time.time()
+        return wait_s if 0 < wait_s <= MOST_WAIT_S else 0.0  # more: the clock was set back
 
 
 class OscSurface:
@@ -95,8 +140,9 @@ class OscSurface:
 
     Attributes
     ----------
-    n_malformed, n_refused, n_dropped : int
-        Datagrams that are no OSC, messages that were answered by an error, and those that were too many.
+    n_malformed, n_refused, n_dropped, n_failed : int
+        Datagrams that are no OSC, errors that were answered, messages that were too many, and what failed in rtsep
+        itself where nobody could be answered.
 
     Raises
     ------
@@ -111,8 +157,8 @@ class OscSurface:
         self._lock = threading.Lock()
         self._news, self._over = threading.Event(), threading.Event()
         self._budget = Budget(MOST_MESSAGES_PER_S)
-        self._timers: set[threading.Timer] = set()
-        self.n_malformed = self.n_refused = self.n_dropped = 0
+        self._later = Later()
+        self.n_malformed = self.n_refused = self.n_dropped = self.n_failed = 0
 
     @property
     def port(self) -> int:
@@ -136,7 +182,8 @@ class OscSurface:
                 f"address of this machine: --osc 127.0.0.1:9000"
             ) from error
         for address in self._fixed:
-            self._clients[address] = self._client(address, math.inf)
+            feed = self._board.feed(origin_of(address), self._news.set)
+            self._clients[address] = Client(address, feed, math.inf)
         self._threads = [threading.Thread(target=run, daemon=True) for run in (self._listen, self._tell)]
         for thread, name in zip(self._threads, ("rtsep-osc", "rtsep-osc-tell"), strict=True):
             thread.name = name
@@ -148,8 +195,6 @@ class OscSurface:
     ) -> None:
         self._over.set()
         self._news.set()
-        for timer in list(self._timers):
-            timer.cancel()
         with contextlib.suppress(OSError):  # wakes the listener, where closing alone does not
             self._socket.sendto(b"", self._socket.getsockname())
         self._threads[1].join()
@@ -158,83 +203,99 @@ class OscSurface:
         for client in self._clients.values():
             client.feed.close()
 
+    @contextlib.contextmanager
+    def _going_on(self) -> Iterator[None]:
+        """Whatever fails in this block is counted, and ends no thread."""
+        try:
+            yield
+        except Exception:
+            self.n_failed += 1
+
     # --- listening ---
 
     def _listen(self) -> None:
         while not self._over.is_set():
-            try:
-                datagram, sender = self._socket.recvfrom(DATAGRAM_BYTES)
-            except OSError:  # an answer that nobody took, or the end
-                continue
-            if not self._over.is_set():
-                self._receive(datagram, (sender[0], sender[1]))
+            with self._going_on():
+                try:
+                    datagram, sender = self._socket.recvfrom(DATAGRAM_BYTES)
+                except OSError:  # an answer that nobody took, or the end
+                    self._over.wait(0.001)
+                    continue
+                if not self._over.is_set():
+                    self._receive(datagram, (sender[0], sender[1]))
 
     def _receive(self, datagram: bytes, sender: Address) -> None:
         try:
-            messages = OscPacket(datagram).messages
+            messages = OscPacket(datagram).messages  # sorted by time
         except Exception:  # the parser trusts what it reads: anything can happen in it
             self.n_malformed += 1
             return
-        now_s = time.time()
-        due = [timed.message for timed in messages if timed.time <= now_s]
-        self._act(due, sender)
-        for timed in messages:
-            if timed.time > now_s:
-                self._act_later(timed.message, sender, timed.time - now_s)
-
-    def _act_later(self, message: Any, sender: Address, wait_s: float) -> None:
-        if wait_s > MOST_WAIT_S or len(self._timers) >= MOST_MESSAGES_PER_S:
-            self._refuse(sender, f"{message.address}: at most {MOST_WAIT_S:g} s ahead, please")
+        if not self._budget.take(len(messages)):
+            self.n_dropped += len(messages)
             return
+        now_s = time.time()
+        for at_s, bundle in itertools.groupby(messages, lambda timed: max(timed.time, now_s)):
+            parts = [timed.message for timed in bundle]
+            if at_s > now_s:
+                self._act_later(parts, sender, at_s)
+            else:
+                self._act(parts, sender)
 
-        def act() -> None:
-            self._timers.discard(timer)
-            self._act([message], sender)
-
-        timer = threading.Timer(wait_s, act)
-        timer.daemon = True
-        self._timers.add(timer)
-        timer.start()
+    def _act_later(self, messages: list[Any], sender: Address, at_s: float) -> None:
+        if at_s - time.time() > MOST_WAIT_S:
+            self._answer(sender, [("/error", f"a bundle is for {MOST_WAIT_S:g} s ahead at most, please")])
+        elif self._later.put(at_s, messages, sender):
+            self._news.set()  # the teller sees to it in time
+        else:
+            self._answer(sender, [("/error", f"{MOST_WAITING} bundles wait already, which is the most")])
 
     def _act(self, messages: Sequence[Any], sender: Address) -> None:
-        """Do what they say; those of one bundle at one instant."""
-        with self._board.together():
-            for message in messages:
-                if not self._budget.take():
-                    self.n_dropped += 1
-                    continue
-                try:
-                    self._do(str(message.address), list(message.params), sender)
-                except UsageError as error:
-                    self._refuse(sender, str(error))
-                except Exception as error:  # no message may end the surface
-                    self._refuse(sender, f"an error in rtsep: {error!r}")
-        with self._lock:
-            if (client := self._clients.get(sender)) is not None:
-                client.until_s = max(client.until_s, time.monotonic() + SUBSCRIBED_S)
+        """Do what they say, at one instant; the answers are sent after it, with no lock held."""
+        replies: list[Reply] = []
+        try:
+            with self._board.together():
+                for message in messages:
+                    replies.extend(self._replies(message, sender))
+        except Exception as error:
+            replies.append(complaint(error))
+        self._renew(sender)
+        self._answer(sender, replies)
 
-    def _do(self, address: str, values: list[Any], sender: Address) -> None:
+    def _replies(self, message: Any, sender: Address) -> Iterator[Reply]:
+        try:
+            yield from self._do(str(message.address), list(message.params), sender)
+        except Exception as error:  # no message may stop the others of its bundle
+            yield complaint(error)
+
+    def _do(self, address: str, values: list[Any], sender: Address) -> Iterator[Reply]:
         if address == "/subscribe":
             self._subscribe(sender, values)
         elif address == "/unsubscribe":
-            self._forget(sender)
+            self._forget(lambda client: client.sender == sender)
         elif address == "/namespace":
             for found in self._matching(str(values[0]) if values else "//*"):
-                self._send(sender, "/namespace", *described(self._board.parameter(found)))
+                yield ("/namespace", *described(self._board.parameter(found)))
         else:
-            self._set_or_ask(address, values, sender)
+            yield from self._set_or_ask(address, values, origin_of(sender))
 
-    def _set_or_ask(self, pattern: str, values: list[Any], sender: Address) -> None:
-        by_position = pattern.endswith(POSITION)
-        origin = origin_of(sender)
-        for address in self._matching(pattern.removesuffix(POSITION)):
-            parameter = self._board.parameter(address)
-            if not values and parameter.kind != "momentary":
-                self._tell_one(sender, address, self._board[address])
-            elif by_position:
-                self._board.move(address, as_position(values), origin)
-            else:
-                self._board.set(address, values[0] if values else parameter.default, origin)
+    def _set_or_ask(self, pattern: str, values: list[Any], origin: str) -> Iterator[Reply]:
+        by_position, pattern = pattern.endswith(POSITION), pattern.removesuffix(POSITION)
+        addresses = self._matching(pattern)
+        if not values and pattern not in self._board:  # who asks with a pattern presses nothing
+            addresses = [a for a in addresses if self._board.parameter(a).kind != "momentary"]
+            if not addresses:
+                raise UsageError(f"{pattern}: a button is pressed by its whole address, or with a value")
+        for address in addresses:
+            try:
+                if not values and self._board.parameter(address).kind != "momentary":
+                    yield from self._stand(address, self._board[address])
+                elif by_position:
+                    self._board.move(address, as_position(values), origin)
+                else:
+                    value = values[0] if values else self._board.parameter(address).default
+                    self._board.set(address, value, origin)
+            except Exception as error:  # the others of the pattern can
+                yield complaint(error)
 
     def _matching(self, pattern: str) -> list[str]:
         """The addresses that a pattern means.
@@ -252,43 +313,61 @@ class OscSurface:
             self._board.parameter(pattern)  # which says what is near
         return found
 
-    # --- telling ---
-
-    def _client(self, address: Address, until_s: float) -> Client:
-        return Client(self._board.feed(origin_of(address), self._news.set), until_s)
+    # --- telling: `_lock` is never held while the board's is asked for ---
 
     def _subscribe(self, sender: Address, values: list[Any]) -> None:
         port = values[0] if values else sender[1]
         if type(port) is not int or not 0 < port < 65536:
             raise UsageError(f"/subscribe {port!r}: a port is a number from 1 to 65535")
-        address = (sender[0], port)
+        to = (sender[0], port)
+        if to not in self._clients and len(self._clients) >= MOST_CLIENTS:
+            raise UsageError(f"{MOST_CLIENTS} clients are subscribed already, which is the most")
+        feed = self._board.feed(origin_of(sender), self._news.set)
+        feed.put(self._board.values)
         with self._lock:
-            if address not in self._clients:
-                if len(self._clients) >= MOST_CLIENTS:
-                    raise UsageError(f"{MOST_CLIENTS} clients are subscribed already, which is the most")
-                self._clients[address] = self._client(address, time.monotonic() + SUBSCRIBED_S)
-            client = self._clients[address]
-            client.until_s = max(client.until_s, time.monotonic() + SUBSCRIBED_S)
-        client.feed.put(self._board.values)
+            before = self._clients.get(to)  # whoever asks last for a port is who moves what is shown there
+            until_s = max(before.until_s if before else 0.0, time.monotonic() + SUBSCRIBED_S)
+            self._clients[to] = Client(sender, feed, until_s)
+        if before:
+            before.feed.close()
 
-    def _forget(self, address: Address) -> None:
+    def _renew(self, sender: Address) -> None:
         with self._lock:
-            if (client := self._clients.pop(address, None)) is not None:
-                client.feed.close()
+            for client in self._clients.values():
+                if client.sender == sender:
+                    client.until_s = max(client.until_s, time.monotonic() + SUBSCRIBED_S)
+
+    def _forget(self, is_over: Callable[[Client], bool]) -> None:
+        with self._lock:
+            over = {to: client for to, client in self._clients.items() if is_over(client)}
+            for to in over:
+                del self._clients[to]
+        for client in over.values():
+            client.feed.close()
 
     def _tell(self) -> None:
-        """Send what is new, and the meters, until the end."""
+        """Send what is new, and the meters, and see to the bundles that have waited, until the end."""
         while not self._over.is_set():
-            self._news.wait(1 / METERS_HZ)
+            self._news.wait(min(1 / METERS_HZ, self._later.wait_s))
             self._news.clear()
-            now_s = time.monotonic()
-            for address, client in list(self._clients.items()):
-                if client.until_s < now_s:
-                    self._forget(address)
-                    continue
-                for changed, value in client.feed.take().items():
-                    self._tell_one(address, changed, value)
-            self._tell_meters(now_s)
+            with self._going_on():
+                for messages, sender in self._later.take():
+                    self._act(messages, sender)
+                now_s = time.monotonic()
+                self._forget(lambda client, now_s=now_s: client.until_s < now_s)  # type: ignore[misc]
+                self._tell_changes()
+                self._tell_meters(now_s)
+
+    def _everybody(self) -> list[tuple[Address, Client]]:
+        with self._lock:
+            return list(self._clients.items())
+
+    def _tell_changes(self) -> None:
+        for to, client in self._everybody():
+            for changed, value in client.feed.take().items():
+                with self._going_on():
+                    for reply in self._stand(changed, value):
+                        self._send(to, *reply)
 
     _next_meters_s = 0.0
 
@@ -297,28 +376,32 @@ class OscSurface:
             return
         self._next_meters_s = now_s + 1 / METERS_HZ
         status = self._player.status()
-        for address in list(self._clients):
+        for to, _ in self._everybody():
             for stem, peak_dbfs in status.peak_dbfs.items():
-                self._send(address, f"/meter/{stem}", peak_dbfs, status.rms_dbfs[stem])
-            self._send(address, "/meter/main", status.main_dbfs)
-            self._send(address, "/status", status.load, status.n_late_blocks, status.n_xruns)
+                self._send(to, f"/meter/{stem}", peak_dbfs, status.rms_dbfs[stem])
+            self._send(to, "/meter/main", status.main_dbfs)
+            self._send(to, "/status", status.load, status.n_late_blocks, status.n_xruns)
 
-    def _tell_one(self, to: Address, address: str, value: Value) -> None:
-        self._send(to, address, int(value) if isinstance(value, bool) else value)
+    def _stand(self, address: str, value: Value) -> Iterator[Reply]:
+        """Where a parameter stands, as it is told; of a fader also as a position."""
+        yield (address, int(value) if isinstance(value, bool) else value)
         parameter = self._board.parameters.get(address)
         if parameter is not None and isinstance(parameter.scale, (Gain, Range)):
-            self._send(to, address + POSITION, parameter.scale.position(value))
+            yield (address + POSITION, parameter.scale.position(value))
 
-    def _refuse(self, sender: Address, text: str) -> None:
-        self.n_refused += 1
-        self._send(sender, "/error", text)
+    def _answer(self, sender: Address, replies: Iterable[Reply]) -> None:
+        for reply in replies:
+            self.n_refused += reply[0] == "/error"
+            self._send(sender, *reply)
 
     def _send(self, to: Address, address: str, *values: Any) -> None:
-        builder = OscMessageBuilder(address)
-        for value in values:
-            builder.add_arg(value)
-        with contextlib.suppress(OSError):  # nobody there, or the net is down: UDP is told and forgotten
-            self._socket.sendto(builder.build().dgram, to)
+        with self._going_on():
+            builder = OscMessageBuilder(encodable(address))
+            for value in values:
+                builder.add_arg(encodable(value) if isinstance(value, str) else value)
+            datagram = builder.build().dgram
+            with contextlib.suppress(OSError):  # nobody there, or the net is down: UDP is told and forgotten
+                self._socket.sendto(datagram, to)
 
 
 def origin_of(address: Address) -> str:
@@ -326,12 +409,30 @@ def origin_of(address: Address) -> str:
     return f"osc:{address[0]}:{address[1]}"
 
 
+def complaint(error: Exception) -> Reply:
+    """What is answered when something cannot be done."""
+    return ("/error", str(error) if isinstance(error, UsageError) else f"an error in rtsep: {error!r}")
+
+
+def encodable(text: str) -> str:
+    """A text that UTF-8 can write: names of files may hold half characters, which become question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def described(parameter: Parameter) -> Iterator[Any]:
-    """A parameter in a reply: address, unit, lowest, highest, default, and what it does."""
+    """A parameter in a reply: address, unit, lowest, highest, default, and what it does.
+
+    Highest is what is allowed: 24 dB for a gain, though its fader ends at 10 dB, which is position 1.
+    """
     scale, default = parameter.scale, parameter.default
     yield from (parameter.address, scale.unit)
-    is_number = isinstance(scale, (Gain, Range))
-    yield from (scale.value_at(0.0), scale.value_at(1.0)) if is_number else ("", scale.allowed)
+    match scale:
+        case Gain():
+            yield from (-math.inf, scale.high_db)
+        case Range():
+            yield from (scale.low, scale.high)
+        case _:
+            yield from ("", scale.allowed)
     yield int(default) if isinstance(default, bool) else default
     yield parameter.what
 
@@ -351,45 +452,107 @@ def as_position(values: Sequence[Any]) -> float:
     )
 
 
+@dataclass(frozen=True)
+class OneOf:
+    """One character that lies between two others, or between none of these pairs."""
+
+    ranges: tuple[tuple[str, str], ...]
+    is_not: bool
+
+    def __contains__(self, character: str) -> bool:
+        return any(low <= character <= high for low, high in self.ranges) != self.is_not
+
+
+STAR = "*"
+Token = frozenset[str] | OneOf | str  #: one of these texts; one such character; `STAR`
+_TOKEN = re.compile(r"(\*)|(\?)|\[(!?)([^\]]*)\]|\{([^}]*)\}|([^*?\[{]+|.)", re.DOTALL)
+
+
 @lru_cache(maxsize=256)
-def compiled(pattern: str) -> Callable[[str], object]:
+def compiled(pattern: str) -> Callable[[str], bool]:
     """A pattern of OSC 1.0 (``* ? [a-z] [!a-z] {one,two}``), with 1.1's ``//``, as a function that matches.
+
+    It walks over the parts of an address with the set of all places where it can be, so no pattern makes it go back.
 
     Raises
     ------
     UsageError
         It is no pattern, or a monstrous one.
     """
-    if len(pattern) > MOST_PATTERN or pattern.count("*") > MOST_STARS or not pattern.startswith("/"):
+    if not pattern.startswith("/") or pattern.endswith("/") or len(pattern) > MOST_PATTERN:
         raise UsageError(
-            f"{pattern[:40]!r} is no address: it begins with / and has at most {MOST_STARS} stars"
+            f"{pattern[:40]!r} is no address: it begins with /, does not end with it, and has at most "
+            f"{MOST_PATTERN} characters"
         )
-    try:
-        return re.compile("".join(_translated(pattern))).fullmatch
-    except re.error as error:
-        raise UsageError(f"{pattern!r} is no pattern: {error}") from None
+    parts = [tokens_of(part) for part in pattern[1:].split("/")]  # of // comes one without tokens
+    if sum(1 if not part else sum(map(is_variable, part)) for part in parts) > MOST_VARIABLE:
+        raise UsageError(f"{pattern[:40]!r} has too many of * ? [] {{}} //: at most {MOST_VARIABLE}, please")
+
+    def matches(address: str) -> bool:
+        names = address.split("/")[1:]
+        places = {0}
+        for part in parts:
+            if not part:
+                places = set(range(min(places), len(names) + 1))
+            else:
+                places = {at + 1 for at in places if at < len(names) and fits(part, names[at])}
+            if not places:
+                return False
+        return len(names) in places
+
+    return matches
 
 
-_TOKEN = re.compile(r"//|\*+|\?|\[(!?)([^\]]*)\]|\{([^}]*)\}|.", re.DOTALL)
+def fits(part: Sequence[Token], name: str) -> bool:
+    """Whether a part of a pattern matches a part of an address."""
+    places = {0}
+    for token in part:
+        places = set().union(*(reached(token, name, at) for at in places))
+    return len(name) in places
 
 
-def _translated(pattern: str) -> Iterator[str]:
-    for token in _TOKEN.finditer(pattern):
-        text = token[0]
-        if text == "//":
-            yield "/(?:.*/)?"
-        elif text[0] == "*":
-            yield "[^/]*"
-        elif text == "?":
-            yield "[^/]"
-        elif text[0] == "[" and len(text) > 1:
-            yield f"[{'^' if token[1] else ''}{_escaped_class(token[2])}]"
-        elif text[0] == "{" and len(text) > 1:
-            yield "(?:" + "|".join(map(re.escape, token[3].split(","))) + ")"
+def reached(token: Token, name: str, at: int) -> Iterable[int]:
+    """Where one is after a token."""
+    if isinstance(token, OneOf):
+        return (at + 1,) if at < len(name) and name[at] in token else ()
+    if token == STAR:
+        return range(at, len(name) + 1)
+    return [at + len(text) for text in token if name.startswith(text, at)]
+
+
+def is_variable(token: Token) -> bool:
+    """Whether it is more than a text."""
+    return not isinstance(token, frozenset) or len(token) > 1
+
+
+def tokens_of(part: str) -> list[Token]:
+    """What stands between two slashes; a bracket that is never closed is itself.
+
+    Raises
+    ------
+    UsageError
+        There is nothing in a bracket, or a range that runs backwards.
+    """
+    tokens: list[Token] = []
+    for found in _TOKEN.finditer(part):
+        star, any_one, is_not, characters, options, text = found.groups()
+        if options is not None and "" in options.split(","):
+            raise UsageError(f"{found[0]!r} is no choice: every alternative has a character at least")
+        if star:
+            tokens.append(STAR)
+        elif any_one:
+            tokens.append(OneOf((), is_not=True))
+        elif characters is not None:
+            tokens.append(OneOf(_ranges(found[0], characters), bool(is_not)))
         else:
-            yield re.escape(text)
+            tokens.append(frozenset([text] if options is None else options.split(",")))
+    return tokens
 
 
-def _escaped_class(text: str) -> str:
-    """What stands between brackets, in which only a hyphen means something."""
-    return re.sub(r"[\\\]\[^&~|]", r"\\\g<0>", text)
+def _ranges(whole: str, characters: str) -> tuple[tuple[str, str], ...]:
+    """What stands between brackets, in which only a hyphen between two characters means something."""
+    found = re.findall(r"(.)-(.)|(.)", characters, re.DOTALL)
+    ranges = tuple((low or one, high or one) for low, high, one in found)
+    if not ranges or any(low > high for low, high in ranges):
+        raise UsageError(f"{whole!r} is no range of characters; write one as [a-z], [!a-z] or [abc]")
+    return ranges

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
+import re
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message import OscMessage
@@ -20,6 +22,7 @@ from session import StillSession
 from rtsep.control import osc
 from rtsep.control.osc import OscSurface, compiled
 from rtsep.errors import DeviceError, UsageError
+from rtsep.mix import Matrix
 
 PATIENCE_S = 10.0
 
@@ -60,6 +63,10 @@ class Client:
             assert one is not None, f"nothing came to {address}"
             found[one.address] = list(one.params)
         return found
+
+    @property
+    def port(self) -> int:
+        return int(self._socket.getsockname()[1])
 
     def close(self) -> None:
         self._socket.close()
@@ -137,7 +144,7 @@ def test_questions_are_answered_to_whoever_asked(client: Client, other: Client) 
         "/stem/vocals/gain_db",
         "dB",
         -math.inf,
-        10.0,
+        24.0,  # what can be asked for, though the fader ends at 10 dB
         0.0,
         "the fader of a stem",
     ]
@@ -170,32 +177,171 @@ def test_meters_come_by_themselves(client: Client) -> None:
 
 def test_clients_of_the_settings_need_not_ask(player: StillSession) -> None:
     with closing(Client(9)) as panel:
-        address = ("127.0.0.1", panel._socket.getsockname()[1])
+        address = ("127.0.0.1", panel.port)
         with OscSurface(player, "127.0.0.1", 0, [address]):
             player.board["/stem/drums/mute"] = True
             assert panel.wait("/stem/drums/mute") == [1]
 
 
-def test_a_bundle_is_heard_at_one_instant_and_may_be_for_later(player: StillSession, client: Client) -> None:
-    played = player.mix.open(player.stems)
-    seen = {tuple(played.newest[0:4:2, 0])}
-    publish = played.publish
+def bundle(at_s: float | None, *messages: tuple[str, object]) -> bytes:
+    builder = OscBundleBuilder(IMMEDIATELY if at_s is None else at_s)
+    for address, value in messages:
+        inner = OscMessageBuilder(address)
+        inner.add_arg(value)  # type: ignore[arg-type]
+        builder.add_content(inner.build())
+    return builder.build().dgram
 
-    def watched(matrix: object) -> None:
-        publish(matrix)  # type: ignore[arg-type]
-        seen.add(tuple(played.newest[0:4:2, 0]))
+
+@pytest.fixture
+def published(player: StillSession) -> list[tuple[float, ...]]:
+    """The gains of vocals and drums on the left, of every matrix that is published."""
+    played = player.mix.open(player.stems)
+    publish, published = played.publish, []
+
+    def watched(matrix: Matrix) -> None:
+        publish(matrix)
+        published.append(tuple(played.newest[0:4:2, 0].tolist()))
 
     played.publish = watched  # type: ignore[method-assign]
-    for delay_s in (None, 0.1):
-        builder = OscBundleBuilder(IMMEDIATELY if delay_s is None else time.time() + delay_s)
-        is_muted = delay_s is None
-        for stem in ("vocals", "drums"):
-            inner = OscMessageBuilder(f"/stem/{stem}/mute")
-            inner.add_arg(is_muted)
-            builder.add_content(inner.build())
-        client.send_raw(builder.build().dgram)
-        wait_for(lambda wanted=is_muted: player.mix.state["drums"].mute == wanted)  # type: ignore[misc]
-    assert {(1.0, 1.0), (0.0, 0.0)} <= seen
+    return published
+
+
+@pytest.mark.parametrize("delay_s", [None, 0.1])
+def test_a_bundle_is_heard_at_one_instant_and_may_be_for_later(
+    player: StillSession, client: Client, published: list[tuple[float, ...]], delay_s: float | None
+) -> None:
+    for is_muted in (True, False):
+        at_s = None if delay_s is None else time.time() + delay_s
+        client.send_raw(bundle(at_s, ("/stem/vocals/mute", is_muted), ("/stem/drums/mute", is_muted)))
+        wait_for(lambda wanted=is_muted: published[-1:] == [(1.0 - wanted,) * 2])  # type: ignore[misc]
+    assert published == [(0.0, 0.0), (1.0, 1.0)]
+
+
+def test_bundles_come_in_the_order_of_their_times(
+    player: StillSession, client: Client, published: list[tuple[float, ...]]
+) -> None:
+    at_s = time.time() + 0.3
+    client.send_raw(bundle(at_s + 0.1, ("/stem/vocals/mute", 0)))
+    client.send_raw(bundle(at_s, ("/stem/vocals/mute", 1)))
+    client.send_raw(bundle(at_s, ("/stem/drums/mute", 1)))
+    wait_for(lambda: len(published) == 3)
+    assert published == [(0.0, 1.0), (0.0, 0.0), (1.0, 0.0)]
+
+
+def test_bundles_that_wait_are_bounded(
+    surface: OscSurface, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(osc, "MOST_WAITING", 1)
+    client.send_raw(bundle(time.time() + 5, ("/bypass", 1)))
+    client.send_raw(bundle(time.time() + 5, ("/bypass", 1)))
+    assert client.wait("/error") == ["1 bundles wait already, which is the most"]
+    client.send_raw(bundle(time.time() + 50, ("/bypass", 1)))
+    assert client.wait("/error") == ["a bundle is for 10 s ahead at most, please"]
+    assert surface.n_refused == 2
+
+
+def test_a_pattern_without_a_value_asks_and_presses_nothing(player: StillSession, client: Client) -> None:
+    client.send("/scene/recall", "karaoke")
+    client.send("//*")
+    assert client.all_until("/scene/names")["/stem/vocals/mute"] == [1]
+    client.send("/scene/*")
+    client.wait("/scene/names")
+    assert player.mix.state["vocals"].mute  # nothing was undone
+    client.send("/scene/undo")
+    wait_for(lambda: not player.mix.state["vocals"].mute)
+
+
+def test_one_address_that_refuses_stops_no_other(
+    surface: OscSurface, player: StillSession, client: Client
+) -> None:
+    client.send("/stem/*/{gain_db,mute,pan}", 1)
+    wait_for(lambda: all(s.pan == 1 and s.mute and s.gain_db == 1 for s in player.mix.state.values()))
+    client.send("/{scene/current,crossfade}", 0.5)
+    client.wait("/error")  # alternatives do not reach over a slash
+    client.send("/*{s,p}", 0.5)  # of the cross-fader nothing ends so; of the bypass 0.5 is no state
+    assert "/bypass" in str(client.wait("/error")[0])
+    client.send("/{bypass,crossfade,separation}", 0.25)
+    assert "/bypass" in str(client.wait("/error")[0])
+    wait_for(lambda: player.board["/crossfade"] == player.board["/separation"] == 0.25)
+    assert surface.n_refused == 3
+
+
+def test_a_port_that_somebody_subscribed_is_told_what_others_do(
+    player: StillSession, surface: OscSurface, client: Client, other: Client
+) -> None:
+    with closing(Client(surface.port)) as shown:
+        client.send("/subscribe", shown.port)
+        shown.all_until("/scene/names")
+        client.send("/stem/vocals/mute", 1)
+        client.send("/bypass")
+        client.wait("/bypass")
+        player.board["/bypass"] = True
+        assert "/stem/vocals/mute" not in shown.all_until("/bypass")  # the sender knows
+        other.send("/stem/drums/mute", 1)
+        assert shown.wait("/stem/drums/mute") == [1]
+        until_s = surface._clients["127.0.0.1", shown.port].until_s
+        other.send("/bypass")
+        other.wait("/bypass")
+        assert surface._clients["127.0.0.1", shown.port].until_s == until_s
+        client.send("/bypass")
+        client.wait("/bypass")
+        assert surface._clients["127.0.0.1", shown.port].until_s > until_s
+        other.send("/unsubscribe")
+        other.send("/bypass")
+        other.wait("/bypass")
+        assert surface._clients
+        client.send("/unsubscribe")
+        wait_for(lambda: not surface._clients and not surface._board._feeds)
+
+
+def test_a_port_is_told_once_however_many_subscribe_it(
+    surface: OscSurface, client: Client, other: Client
+) -> None:
+    client.send("/subscribe", 9)
+    wait_for(lambda: len(surface._clients) == 1)
+    other.send("/subscribe", 9)
+    wait_for(lambda: [c.sender[1] for c in surface._clients.values()] == [other.port])
+    wait_for(lambda: len(surface._board._feeds) == 1)
+
+
+def test_half_characters_are_told_as_question_marks(player: StillSession, client: Client) -> None:
+    client.send("/subscribe")
+    client.all_until("/scene/names")
+    for feed in player.board._feeds:
+        feed.put({"/input/source": "caf\udce9.wav"})
+    assert client.wait("/input/source") == ["caf?.wav"]
+
+
+def test_what_cannot_be_told_stops_no_telling(
+    surface: OscSurface, player: StillSession, client: Client
+) -> None:
+    client.send("/subscribe")
+    client.all_until("/scene/names")
+    for feed in player.board._feeds:
+        feed.put({"/crossfade": "no number", "/nothing": object(), "/bypass": True})  # type: ignore[dict-item]
+    assert client.wait("/bypass") == [1]
+    assert surface.n_failed == 2
+
+
+def test_nothing_in_the_session_ends_a_thread(
+    surface: OscSurface, player: StillSession, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise RuntimeError("broken")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(player.board, "together", broken)
+        patch.setattr(player, "status", broken)
+        client.send("/bypass", 1)
+        assert client.wait("/error") == ["an error in rtsep: RuntimeError('broken')"]
+        client.send_raw(bundle(time.time() + 0.05, ("/bypass", 1)))
+        assert client.wait("/error") == ["an error in rtsep: RuntimeError('broken')"]
+        patch.setattr(surface, "_receive", broken)
+        client.send("/bypass", 1)
+        wait_for(lambda: surface.n_failed > 0)
+    client.send("/subscribe")
+    assert client.wait("/meter/main") == [-3.25]
+    assert all(thread.is_alive() for thread in surface._threads)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +358,12 @@ def test_a_bundle_is_heard_at_one_instant_and_may_be_for_later(player: StillSess
         ("/scene/recall", ("karoke",), "Did you mean 'karaoke'"),
         ("/scene/current", ("karaoke",), "it cannot be set"),
         ("/stem/[/mute", (1,), "no parameter"),
-        ("/stem/****a*b*c*d*/mute", (1,), "at most 6 stars"),
+        ("/stem/****a*b*c*d*/mute", (1,), "too many of * ? [] {} //: at most 6"),
+        ("/stem/vocals/", (1,), "it begins with /, does not end with it"),
+        ("/stem/{vocals,}/mute", (1,), "'{vocals,}' is no choice"),
+        ("/stem/[z-a]/mute", (1,), "'[z-a]' is no range of characters"),
+        ("/scene/und?", (), "/scene/und?: a button is pressed by its whole address"),
+        ("/scene/undo/position", (), "a position is a number from 0 to 1, not 'nothing'"),
         ("/subscribe", (0,), "a port is a number from 1 to 65535"),
     ],
 )
@@ -288,13 +439,77 @@ def test_a_port_that_is_taken_is_named(player: StillSession, surface: OscSurface
         ("/stem/{bass,vocals}/mute", "/stem/vocals/mute", True),
         ("/stem/{bass,drums}/mute", "/stem/vocals/mute", False),
         ("/stem/vo.als/mute", "/stem/vocals/mute", False),
+        ("/stem//mute", "/stem/mute", True),
+        ("//mute", "/stem/vocals/mute", True),
+        ("//*", "/stem/vocals/mute", True),
+        ("//stem//mute", "/stem/vocals/mute", True),
+        ("//vocals", "/stem/vocals/mute", False),
+        ("/stem/{v,vo}*{s,ls}/mute", "/stem/vocals/mute", True),
+        ("/stem/[u-wxyz]ocals/mute", "/stem/vocals/mute", True),
+        ("/stem/[-v]ocals/mute", "/stem/vocals/mute", True),
+        ("/s*m/*/m*t*", "/stem/vocals/mute", True),
     ],
 )
 def test_patterns(pattern: str, address: str, matches: bool) -> None:
     assert bool(compiled(pattern)(address)) == matches
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "/" + "{,}" * 20,
+        "/{a,,b}",
+        "/{}",
+        "/[]",
+        "/[!]",
+        "/" + "?" * 7,
+        "/" + "{a,b}" * 7,
+        "/" + "[a-z]" * 7,
+        "/" + "*" * 7,
+        "/a//b//c//d//e//f//g//h",
+        "/" + "a" * 200,
+        "stem",
+        "/stem/",
+        "",
+    ],
+)
+def test_monstrous_patterns_are_refused(pattern: str) -> None:
+    with pytest.raises(UsageError):
+        compiled(pattern)
+
+
+@pytest.mark.parametrize(
+    "part", ["*" * 6, "*a" * 6, "{a,aa,aaa}" * 6, "{" + ",".join("a" * n for n in range(1, 19)) + "}*"]
+)
+def test_the_worst_that_is_left_takes_few_steps(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = itertools.count()
+    reached = osc.reached
+
+    def counted(token: osc.Token, name: str, at: int) -> Iterable[int]:
+        next(steps)
+        return reached(token, name, at)
+
+    monkeypatch.setattr(osc, "reached", counted)
+    name = "a" * 60
+    assert not compiled(f"/{part}b")("/" + name)
+    assert next(steps) <= 13 * (len(name) + 1)  # tokens, by places
+
+
 @given(pattern=st.text(alphabet="/abc*?[]{}!,-.\\^$(", min_size=1, max_size=30))
 def test_no_pattern_breaks_anything(pattern: str) -> None:
     with contextlib.suppress(UsageError):
         compiled(pattern)("/stem/abc/mute")
+
+
+@given(
+    pattern=st.lists(st.sampled_from(["*", "?", "a", "b", "/", "{a,bb}", "[ab]", "[!a]"]), max_size=8),
+    address=st.text(alphabet="abc/", min_size=1, max_size=8),
+)
+def test_patterns_match_as_regular_expressions_do(pattern: list[str], address: str) -> None:
+    translated = {"*": "[^/]*", "?": "[^/]", "{a,bb}": "(?:a|bb)", "[!a]": "[^a/]"}
+    text = "/" + "".join(pattern)
+    assume("//" not in text and "//" not in "/" + address and not address.endswith("/"))
+    with contextlib.suppress(UsageError):
+        matches = compiled(text)
+        expression = "/" + "".join(translated.get(token, token) for token in pattern)
+        assert matches("/" + address) == bool(re.fullmatch(expression, "/" + address))
