@@ -244,9 +244,10 @@ def test_a_pattern_without_a_value_asks_and_presses_nothing(player: StillSession
     client.send("/scene/recall", "karaoke")
     client.send("//*")
     assert client.all_until("/scene/names")["/stem/vocals/mute"] == [1]
+    assert player.mix.state["vocals"].mute  # nothing was undone
     client.send("/scene/*")
     client.wait("/scene/names")
-    assert player.mix.state["vocals"].mute  # nothing was undone
+    assert player.mix.state["vocals"].mute
     client.send("/scene/undo")
     wait_for(lambda: not player.mix.state["vocals"].mute)
 
