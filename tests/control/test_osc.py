@@ -19,8 +19,9 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 from session import StillSession
 
-from rtsep.control import osc
-from rtsep.control.osc import OscSurface, compiled
+from rtsep.control import osc, patterns
+from rtsep.control.osc import OscSurface
+from rtsep.control.patterns import compiled
 from rtsep.errors import DeviceError, UsageError
 from rtsep.mix import Matrix
 
@@ -484,13 +485,13 @@ def test_monstrous_patterns_are_refused(pattern: str) -> None:
 )
 def test_the_worst_that_is_left_takes_few_steps(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = itertools.count()
-    reached = osc.reached
+    reached = patterns.reached
 
     def counted(token: osc.Token, name: str, at: int) -> Iterable[int]:
         next(steps)
         return reached(token, name, at)
 
-    monkeypatch.setattr(osc, "reached", counted)
+    monkeypatch.setattr(patterns, "reached", counted)
     name = "a" * 60
     assert not compiled(f"/{part}b")("/" + name)
     assert next(steps) <= 13 * (len(name) + 1)  # tokens, by places
