@@ -1,8 +1,10 @@
-"""What does it cost the sound that people look at the web mixer, and how soon does it answer?
+"""What does it cost the sound that people look at the web mixer and move things, and how soon does it answer?
 
 The demo song on a JACK server without hardware (without jackd: by the wall's clock), with no page and with five, each a
 websocket that reads everything, as a browser does (which would draw on another machine): load, late blocks and the
-callback. Then a page moves a fader, now and then: from what it sends to the coefficients that the callback gets.
+callback. The last row has all surfaces on: OSC, where a hand moves a fader a hundred times a second and is told of all
+that changes, and MIDI, with a port of its own. Then a page moves a fader, now and then: from what it sends to the
+coefficients that the callback gets.
 """
 
 from __future__ import annotations
@@ -22,12 +24,15 @@ from parts.jack import has_server, server
 from parts.report import is_quick, show
 from websockets.sync.client import connect
 
+from rtsep.control.midi.controllers import Controllers
+from rtsep.control.osc import OscSurface
 from rtsep.control.web.link import WebSurface
 from rtsep.demo import song
+from rtsep.errors import DeviceError
 from rtsep.host import Host
 from rtsep.settings import LiveSettings
 
-PAGES = (0, 5)
+RUNS = ((0, False), (5, False), (5, True))  # pages, and whether all other surfaces are on too
 ADDRESS = "/stem/vocals/gain_db"
 MODEL, BLOCK_SAMPLES = "demo-2stems", 256
 READER = """
@@ -47,6 +52,19 @@ threads = [threading.Thread(target=read, args=(sys.argv[1],), daemon=True) for _
 for thread in threads:
     thread.start()
 sys.stdin.read()
+"""
+
+
+HAND = """
+import sys, time
+from pythonosc.udp_client import SimpleUDPClient
+
+client, k = SimpleUDPClient("127.0.0.1", int(sys.argv[1])), 0
+client.send_message("/subscribe", [])
+while True:
+    client.send_message("/stem/accompaniment/gain_db", -float(k % 20))
+    k += 1
+    time.sleep(0.01)
 """
 
 
@@ -75,8 +93,20 @@ def open_pages(opened: ExitStack, port: int, n_pages: int) -> None:
         readers.stdout.readline()
 
 
+def open_others(opened: ExitStack, host: Host) -> None:
+    """OSC under a hand, and MIDI where there is any."""
+    surface = opened.enter_context(OscSurface(host, "127.0.0.1", 0))
+    hand = subprocess.Popen([sys.executable, "-c", HAND, str(surface.port)])
+    opened.callback(hand.wait)
+    opened.callback(hand.kill)
+    try:
+        opened.enter_context(Controllers(host, ["auto"], lambda text: None, "bench"))
+    except DeviceError as error:
+        print(f"without MIDI: {error}")
+
+
 def measure(
-    folder: Path, n_pages: int, duration_s: float, n_moves: int
+    folder: Path, n_pages: int, has_all: bool, duration_s: float, n_moves: int
 ) -> tuple[dict[str, Any], list[float]]:
     """A session: its account, and milliseconds from a page to the coefficients."""
     with ExitStack() as opened:
@@ -84,6 +114,8 @@ def measure(
         web = opened.enter_context(WebSurface(host, "127.0.0.1", 0))
         if n_pages:
             open_pages(opened, web.port, n_pages)
+        if has_all:
+            open_others(opened, host)
         host.wait(duration_s)
         stats = host.stats()
         return stats, move(host, web.port, n_moves) if n_pages else []
@@ -116,11 +148,11 @@ def main() -> None:
         if has_server():
             opened.enter_context(server(song.SAMPLE_RATE_HZ, BLOCK_SAMPLES, waits=False))
         write_song(Path(place) / "song.wav", duration_s + 20)
-        for n_pages in PAGES:
-            stats, took_ms = measure(Path(place), n_pages, duration_s, n_moves)
+        for n_pages, has_all in RUNS:
+            stats, took_ms = measure(Path(place), n_pages, has_all, duration_s, n_moves)
             rows.append(
                 [
-                    f"{n_pages}",
+                    f"{n_pages}{' and OSC, MIDI' if has_all else ''}",
                     *(f"{stats[f'load_{name}']:.1%}" for name in ("p50", "p99", "max")),
                     *(f"{stats[f'callback_{name}_us']:.0f}" for name in ("p50", "p99", "max")),
                     f"{stats['n_late_blocks']} of {stats['n_blocks']}",
