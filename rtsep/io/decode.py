@@ -110,6 +110,8 @@ class SoundFileDecoder:
         """Go on from this sample."""
         self._is_ended = False
         end = position_samples if self.n_samples is None else min(position_samples, self.n_samples)
+        if self._preroll_samples:  # from elsewhere libsndfile (1.2) lands wrongly in Ogg files now and then
+            self._file.seek(0)
         self._position_samples = self._file.seek(max(0, end - self._preroll_samples))
         drop(self, end - self._position_samples)
 

@@ -14,6 +14,7 @@ from rtsep.realtime.memory import PAGE_BYTES, touched
 from rtsep.tape import Tape
 
 N_PAGES = 32768
+LEAST_FAULTS = 20
 
 
 @given(
@@ -49,6 +50,8 @@ def test_no_page_has_to_be_found_later() -> None:
     """Less than a tenth of the faults of fresh memory, whose pages may be larger than the smallest."""
     fresh, ready = (np.zeros(N_PAGES * PAGE_BYTES, np.uint8) for _ in range(2))
     n_fresh, n_ready = n_faults(fresh), n_faults(touched(ready))
+    if n_fresh < LEAST_FAULTS:
+        pytest.skip(f"pages are so large here that {fresh.nbytes >> 20} MiB are found in {n_fresh} goes")
     assert n_ready < n_fresh / 10
     tape = Tape(4, N_PAGES * PAGE_BYTES // 16 - 4096)
     assert n_faults(tape.samples) < n_fresh / 10
