@@ -7,7 +7,7 @@
                                                                                                  │
     sound card ◀── callback ◀── mix matrix ◀── stem tape ◀───────── (inserts, later) ◀───────────┘
                        ▲  └──▶ meters
-                       └── coefficients (gain, mute, solo, route) ◀── keys, Python
+                       └── coefficients (gain, mute, solo, route) ◀── keys, MIDI, OSC, web, Python
 
 Whole recordings, and blocks of any length:
 
@@ -18,8 +18,8 @@ Whole recordings, and blocks of any length:
 
 A live session, from a card or a file to a card or a file:
 
->>> with rtsep.Host(rtsep.LiveSettings()) as host:         # doctest: +SKIP
-...     host.mix.set_gain_db("vocals", -12)
+>>> with rtsep.Host("configs/live.yaml") as host:          # doctest: +SKIP
+...     host.stems["vocals"].gain_db = -12
 ...     host.wait()
 
 Everything a person can mend is an `errors.RtsepError`. Names are imported when they are first used: ``import rtsep``

@@ -1,7 +1,7 @@
 """A live session: owns the threads and the clock, and is what every surface moves.
 
 >>> with Host(settings) as host:                              # doctest: +SKIP
-...     host.mix.set_gain_db("vocals", -12)
+...     host.stems["vocals"].gain_db = -12
 ...     host.wait()
 
 What breaks is of two kinds. If the clock or the input breaks, the session is over: `wait` raises. If the engine or

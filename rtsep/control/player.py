@@ -13,39 +13,6 @@ from rtsep.board import Board
 from rtsep.stream import Audio, Latency
 
 
-class Strip(Protocol):
-    """Where one stem's fader and buttons stand."""
-
-    @property
-    def gain_db(self) -> float:
-        """The fader, in dB; -inf is silence."""
-
-    @property
-    def mute(self) -> bool:
-        """Whether the stem is muted."""
-
-    @property
-    def solo(self) -> bool:
-        """Whether the stem is soloed."""
-
-
-class Mix(Protocol):
-    """The faders and buttons of all stems."""
-
-    @property
-    def state(self) -> Mapping[str, Strip]:
-        """Stem to strip."""
-
-    def set_gain_db(self, stem: str, gain_db: float, /) -> None:
-        """Move a fader."""
-
-    def set_mute(self, stem: str, mute: bool, /) -> None:
-        """Press a mute button."""
-
-    def set_solo(self, stem: str, solo: bool, /) -> None:
-        """Press a solo button."""
-
-
 class Transport(Protocol):
     """The tape machine of a file; a card has none."""
 
@@ -133,10 +100,6 @@ class Player(Protocol):
     @property
     def latency(self) -> Latency:
         """From input to output, by parts."""
-
-    @property
-    def mix(self) -> Mix:
-        """The faders."""
 
     @property
     def sides(self) -> tuple[str, str] | None:

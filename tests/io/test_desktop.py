@@ -189,7 +189,7 @@ def test_its_two_sinks_have_two_clocks_and_the_output_follows(server: Server, tm
     account = json.loads(stats.read_text())
     assert account["latency_ms"]["two clocks"] > 1000 * BURST_S
     if account["n_xruns"] or account["n_clock_jumps"] or account["n_late_samples"]:
-        return  # a machine that is busy holds the server up; all of it is counted
+        pytest.skip("the machine was too busy for the sound server; what it lost was counted")
     heard = read_sound(heard_file)[0]
     first = int(np.argmax(np.abs(heard) > 0.9 * 0.5))
     inside = heard[first : first + 19 * RATE_HZ]
