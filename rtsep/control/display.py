@@ -93,7 +93,7 @@ def _lines(player: Player, hands: Hands, width: int, marks: Marks) -> Iterator[T
     if transport is None:
         yield Text(f"live   {clock(status.position_s)}")
     else:
-        yield _transport_line(transport, hands, width, marks)
+        yield _transport_line(transport, board, width, marks)
     yield health_line(status, is_dry=bool(board["/bypass"]), records=bool(board.get("/record")))
     yield from _filled(scene_chunks(board), width)
     yield from _filled(latency_chunks(player.latency), width)
@@ -189,15 +189,24 @@ def _columns(level_dbfs: float, width: int) -> int:
     return round(share * width)
 
 
-def _transport_line(transport: Transport, hands: Hands, width: int, marks: Marks) -> Text:
+def _transport_line(transport: Transport, board: Board, width: int, marks: Marks) -> Text:
     """``▶ 0:42 ────╂───A────B──── 3:21``: where the tape stands, and the loop's marks."""
     now, end = clock(transport.position_s), clock(transport.duration_s)
     columns = max(4, width - len(now) - len(end) - 4)
     bar = [marks.line] * columns
-    for mark, at_s in (("A", hands.loop_start_s), ("B", hands.loop_end_s), ("O", transport.position_s)):
-        if at_s is not None and transport.duration_s > 0:
+    for mark, at_s in (*_loop_marks(board), ("O", transport.position_s)):
+        if transport.duration_s > 0:
             bar[min(columns - 1, max(0, int(at_s / transport.duration_s * columns)))] = mark
     return Text(f"{marks.paused if transport.paused else marks.playing} {now} {''.join(bar)} {end}")
+
+
+def _loop_marks(board: Board) -> Iterator[tuple[str, float]]:
+    """Where the loop begins, or will, and where it ends."""
+    start_s, end_s = (float(board.get(f"/transport/loop_{end}_s", 0.0)) for end in ("start", "end"))
+    if start_s or end_s:
+        yield "A", start_s
+    if end_s:
+        yield "B", end_s
 
 
 def health_line(status: Status, *, is_dry: bool = False, records: bool = False) -> Text:

@@ -54,15 +54,13 @@ class Prompt:
 class Hands:
     """What the keys remember between two presses.
 
-    `selected` counts rows from 0; the loop marks are in seconds of the file; `message` answers the last key; `prompt`
-    is a line that is being written; `learns`: the next key says what a controller shall move; `shows_keys`: the screen
-    has all keys, not only the most important; `quit` asks for the end, `reload` for the settings to be read anew;
-    `can_press` says whether any key can come, `can_reload` whether there are settings to be read.
+    `selected` counts rows from 0; `message` answers the last key; `prompt` is a line that is being written; `learns`:
+    the next key says what a controller shall move; `shows_keys`: the screen has all keys, not only the most important;
+    `quit` asks for the end, `reload` for the settings to be read anew; `can_press` says whether any key can come,
+    `can_reload` whether there are settings to be read.
     """
 
     selected: int = 0
-    loop_start_s: float | None = None
-    loop_end_s: float | None = None
     message: str = ""
     prompt: Prompt | None = None
     learns: bool = False
@@ -252,24 +250,18 @@ def _seek(hands: Hands, player: Player, key: str) -> None:
 
 def _loop_start(hands: Hands, player: Player, key: str) -> None:
     player.board.set("/transport/loop_start", True, ORIGIN)
-    hands.loop_start_s, hands.loop_end_s = _position_s(player), None
     hands.message = "loop starts here; b ends it"
 
 
 def _loop_end(hands: Hands, player: Player, key: str) -> None:
-    end_s = _position_s(player)
-    player.board.set("/transport/loop_end", True, ORIGIN)
-    hands.loop_start_s, hands.loop_end_s = hands.loop_start_s or 0.0, end_s
-    hands.message = f"loop of {end_s - hands.loop_start_s:.1f} s; c ends it"
+    board = player.board
+    board.set("/transport/loop_end", True, ORIGIN)
+    length_s = float(board["/transport/loop_end_s"]) - float(board["/transport/loop_start_s"])
+    hands.message = f"loop of {length_s:.1f} s; c ends it"
 
 
 def _loop_off(hands: Hands, player: Player, key: str) -> None:
-    hands.loop_start_s = hands.loop_end_s = None
     player.board.set("/transport/loop_off", True, ORIGIN)
-
-
-def _position_s(player: Player) -> float:
-    return player.transport.position_s if player.transport is not None else 0.0
 
 
 _NO_FILE = "is for files: a card cannot be paused or wound"

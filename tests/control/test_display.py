@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import math
+import re
 
 import pytest
 from hypothesis import given
@@ -20,7 +21,9 @@ def test_no_line_is_wider_than_the_terminal_and_none_is_lost(width: int, marks, 
     song.play_until(5.0)
     for stem in song.stems:
         song.mix.set_solo(stem, True)
-    hands = Hands(selected=2, loop_start_s=1.0, loop_end_s=19.99, message="loop of 19.0 s; c ends it")
+    assert song.transport is not None
+    song.transport.loop(1.0, 19.99)
+    hands = Hands(selected=2, message="loop of 19.0 s; c ends it")
     text = draw(song, hands, width, marks).plain
     assert max(len(line.rstrip()) for line in text.splitlines()) <= width
     for stem in song.stems:
@@ -52,6 +55,27 @@ def test_what_the_mix_is_can_be_read(card: StillSession) -> None:
     assert drums.startswith("▸2 drums ")
     assert drums.rstrip().endswith("+0.0 dB")
     assert bass.rstrip().endswith("-inf dB  S")
+
+
+def test_a_loop_is_marked_whoever_has_set_it(song: StillSession) -> None:
+    def marks() -> str:
+        line = next(line for line in draw(song, Hands(), 80).plain.splitlines() if "0:20" in line)
+        return re.sub(r"[^ABO]", "", line)
+
+    assert song.transport is not None
+    assert marks() == "O"
+    song.play_until(4.0)
+    song.board["/transport/loop_start"] = True
+    song.play_until(8.0)
+    assert marks() == "AO", "a start without an end"
+    song.board["/transport/loop_end"] = True
+    song.play_until(9.0)
+    assert marks() == "AOB"
+    song.board["/transport/loop_off"] = True
+    assert marks() == "O"
+    song.transport.loop(None, 10.0)
+    song.transport.loop(0.0, 10.0)
+    assert marks() == "AOB", "from the start of the file on"
 
 
 def test_keys_that_cannot_come_are_not_shown(song: StillSession) -> None:
