@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from rtsep.cli.console import out, say
 from rtsep.cli.interrupts import interruptible
 from rtsep.cli.surfaces import surfaces
-from rtsep.control.display import Screen
-from rtsep.control.keys import Hands, Keyboard, press
+from rtsep.control.terminal.hands import Hands
+from rtsep.control.terminal.keyboard import Keyboard
+from rtsep.control.terminal.keys import press
+from rtsep.control.terminal.screen import Screen
 from rtsep.errors import AudioFileError
 from rtsep.whole import replacing
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import math
 import re
 
@@ -11,8 +10,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 from session import StillSession
 
-from rtsep.control.display import ASCII, UNICODE, Screen, clock, draw, meter, plain_line
-from rtsep.control.keys import BINDINGS, Hands, press
+from rtsep.control.terminal.bars import ASCII, UNICODE, clock, meter
+from rtsep.control.terminal.hands import Hands
+from rtsep.control.terminal.keys import BINDINGS, press
+from rtsep.control.terminal.picture import draw
 
 
 @pytest.mark.parametrize("width", [40, 41, 57, 80, 120, 200])
@@ -141,35 +142,3 @@ def test_meters_are_coloured_by_zone() -> None:
 )
 def test_clock(time_s: float, text: str) -> None:
     assert clock(time_s) == text
-
-
-def test_a_pipe_gets_plain_lines(card: StillSession) -> None:
-    pipe = io.StringIO()
-    with Screen(Console(file=pipe), card, Hands()) as screen:
-        for _ in range(3):
-            screen.show()
-    assert pipe.getvalue() == plain_line(card) + "\n", "one line in the first second"
-    assert "\x1b" not in pipe.getvalue()
-    assert "vocals -6" in pipe.getvalue()
-    assert "bass -60" in pipe.getvalue()
-
-
-def test_a_pipe_gets_answers_and_what_is_typed(card: StillSession) -> None:
-    pipe, hands = io.StringIO(), Hands()
-    with Screen(Console(file=pipe), card, hands) as screen:
-        for key in ("m", "e", "-", "7", "KEY_ENTER"):
-            press(key, hands, card)
-            screen.show()
-    told = [line for line in pipe.getvalue().splitlines() if line.startswith("/")]
-    typed = "/stem/vocals/gain_db (-inf to 24 dB): "
-    assert told == ["/stem/vocals/mute on", typed, f"{typed}-", f"{typed}-7", "/stem/vocals/gain_db -7.0 dB"]
-
-
-def test_a_terminal_gets_a_picture_in_place(card: StillSession) -> None:
-    terminal = io.StringIO()
-    console = Console(file=terminal, force_terminal=True, width=80, height=30, _environ={"TERM": "xterm"})
-    with Screen(console, card, Hands()) as screen:
-        screen.show()
-        screen.show()
-    assert terminal.getvalue().count("vocals") >= 2
-    assert "\x1b[1A" in terminal.getvalue(), "the cursor goes back up"

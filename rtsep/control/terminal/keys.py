@@ -2,74 +2,22 @@
 
 from __future__ import annotations
 
-import math
-import signal
-import sys
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
-from types import FrameType, TracebackType
 from typing import Any
-
-import blessed
-import numpy as np
 
 from rtsep.board import Board
 from rtsep.control.player import Player
-from rtsep.control.rows import Row, rows
+from rtsep.control.terminal.hands import Hands, selected
+from rtsep.control.terminal.prompts import Prompt
+from rtsep.control.terminal.rows import rows
+from rtsep.control.terminal.steps import stepped
 from rtsep.errors import UsageError
-from rtsep.scales import Gain, Range, Value
+from rtsep.scales import Value
 
-GAIN_STEP_DB = 1.0
-LOWEST_GAIN_DB = -60.0  # one step below is silence
-STEP = 0.05  # of what is no gain
 SEEK_STEP_S = 5.0
 ORIGIN = "keys"
 LEARN = "/midi/learn"
-
-#: What comes after Ctrl-Z and `fg`; Windows has neither.
-CONTINUED: signal.Signals | None = getattr(signal, "SIGCONT", None)
-
-
-@dataclass
-class Prompt:
-    """A line that is being written.
-
-    Attributes
-    ----------
-    label
-        What for.
-    done
-        Gets it, when Enter is pressed.
-    text
-        As far as it is written.
-    """
-
-    label: str
-    done: Callable[[str], None]
-    text: str = ""
-
-
-@dataclass
-class Hands:
-    """What the keys remember between two presses.
-
-    `selected` counts rows from 0; `message` answers the last key; `prompt` is a line that is being written; `learns`:
-    the next key says what a controller shall move; `shows_keys`: the screen has all keys, not only the most important;
-    `quit` asks for the end, `reload` for the settings to be read anew; `can_press` says whether any key can come,
-    `can_reload` whether there are settings to be read.
-    """
-
-    selected: int = 0
-    message: str = ""
-    prompt: Prompt | None = None
-    learns: bool = False
-    shows_keys: bool = False
-    quit: bool = False
-    reload: bool = False
-    can_reload: bool = False
-    can_press: bool = True
-
 
 Action = Callable[[Hands, Player, str], None]
 
@@ -96,12 +44,6 @@ class Binding:
         return (not self.needs or self.needs in player.board) and (
             hands.can_reload or not self.needs_settings
         )
-
-
-def selected(hands: Hands, player: Player) -> Row:
-    """The row that is selected; a model that came while it played may make fewer than there were."""
-    found = rows(player.board)
-    return found[min(hands.selected, len(found) - 1)]
 
 
 def _select(hands: Hands, player: Player, key: str) -> None:
@@ -335,91 +277,15 @@ def _act(key: str, hands: Hands, player: Player) -> None:
 
 
 def _write(key: str, hands: Hands, prompt: Prompt) -> None:
-    """Go on with a line."""
-    if key == "KEY_ENTER":
-        hands.prompt, hands.message = None, ""
-        if prompt.text:
-            prompt.done(prompt.text)
-    elif key == "KEY_ESCAPE":
-        hands.prompt, hands.message = None, ""
-    elif key in ("KEY_BACKSPACE", "KEY_DELETE"):
-        prompt.text = prompt.text[:-1]
-    elif len(key) == 1 and key.isprintable():
-        prompt.text += key
+    """Go on with a line; Enter has it done, Escape does not."""
+    if key not in ("KEY_ENTER", "KEY_ESCAPE"):
+        prompt.write(key)
+        return
+    hands.prompt, hands.message = None, ""
+    if key == "KEY_ENTER" and prompt.text:
+        prompt.done(prompt.text)
 
 
 def scene_names(board: Board) -> list[str]:
     """All scenes."""
     return [name for name in str(board["/scene/names"]).split(", ") if name]
-
-
-def stepped(board: Board, address: str, n_steps: int) -> Value:
-    """The value of a fader some steps further; of gains in dB, else in twentieths."""
-    scale, value = board.parameter(address).scale, float(board[address])
-    if isinstance(scale, Gain):
-        return stepped_gain_db(value, n_steps * GAIN_STEP_DB, scale.high_db)
-    assert isinstance(scale, Range), "a fader has one of these scales"
-    return float(np.clip(round(value + n_steps * STEP, 6), scale.low, scale.high))
-
-
-def stepped_gain_db(gain_db: float, step_db: float, highest_db: float) -> float:
-    """A fader one step further: below the lowest mark lies silence, above the highest nothing."""
-    if gain_db == -math.inf:
-        return LOWEST_GAIN_DB if step_db > 0 else gain_db
-    moved = gain_db + step_db
-    return -math.inf if moved < LOWEST_GAIN_DB else min(moved, highest_db)
-
-
-class Keyboard:
-    """Single keys from the terminal, without Enter; outside of a terminal there are none.
-
-    One of the two outputs has to be that terminal too, or nobody could see what the keys do: the other may be
-    redirected.
-
-    Used as a context manager, which gives the terminal back as it was. A shell that stops us (Ctrl-Z) leaves the
-    terminal in lines; it is asked for keys again when we go on.
-
-    Parameters
-    ----------
-    wanted
-        False for a keyboard that is left alone.
-    """
-
-    def __init__(self, wanted: bool = True) -> None:
-        shown = next(
-            (one for one in (sys.__stdout__, sys.__stderr__) if one is not None and one.isatty()), None
-        )
-        self._terminal: blessed.Terminal | None = None
-        if wanted and sys.stdin.isatty() and shown is not None:
-            # Without styling blessed does not ask the terminal what it can, and wait for its answer: seconds, on some.
-            self._terminal = blessed.Terminal(stream=shown, force_styling=None)
-        self._stack = ExitStack()
-
-    def __enter__(self) -> Keyboard:
-        if self._terminal is not None:
-            self._stack.enter_context(self._terminal.cbreak())
-            if CONTINUED is not None:
-                self._stack.callback(signal.signal, CONTINUED, signal.getsignal(CONTINUED))
-                signal.signal(CONTINUED, self._go_on)
-        return self
-
-    def _go_on(self, number: int, frame: FrameType | None) -> None:
-        assert self._terminal is not None
-        self._stack.enter_context(self._terminal.cbreak())
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
-
-    @property
-    def works(self) -> bool:
-        """Whether keys can come from here."""
-        return self._terminal is not None
-
-    def read(self, timeout_s: float) -> str | None:
-        """The next key: a character or a name; none when none comes in time."""
-        if self._terminal is None:
-            return None
-        stroke = self._terminal.inkey(timeout=timeout_s)
-        return (stroke.name if stroke.is_sequence else str(stroke)) or None

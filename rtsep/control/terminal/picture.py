@@ -1,34 +1,23 @@
 """The mixer as a picture of text: a meter and a fader per stem, latency, load, and the tape.
 
-`draw` makes one picture from one look at the session and a width; nothing here keeps time. `Screen` shows
-pictures: in place on a terminal, as plain lines anywhere else.
+`draw` makes one picture from one look at the session and a width; nothing here keeps time.
 """
 
 from __future__ import annotations
 
 import math
 import textwrap
-import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
-from types import TracebackType
 
-from rich.console import Console
-from rich.live import Live
 from rich.text import Text
 
 from rtsep.board import Board
-from rtsep.control.keys import BINDINGS, Hands, scene_names
 from rtsep.control.player import Player, Status, Transport
-from rtsep.control.rows import Row, rows
-from rtsep.errors import UsageError
+from rtsep.control.terminal.bars import UNICODE, Marks, clock, meter, slider
+from rtsep.control.terminal.hands import Hands
+from rtsep.control.terminal.keys import BINDINGS, scene_names
+from rtsep.control.terminal.rows import Row, rows
 from rtsep.stream import Latency
-
-FLOOR_DBFS = -60.0
-#: Where a meter turns yellow and red.
-ZONES_DBFS = ((-18.0, "green"), (-6.0, "yellow"), (0.0, "red"))
-PLAIN_LINE_EVERY_S = 1.0
 
 NAME_COLUMNS = 13  # fewer on a narrow screen
 GAIN_COLUMNS = 9
@@ -44,25 +33,6 @@ BUTTONS = (
 N_SCENE_KEYS = 12
 #: Marker, number, spaces between the columns.
 OTHER_COLUMNS = 6
-
-
-@dataclass(frozen=True)
-class Marks:
-    """The characters of a picture, for terminals with and without Unicode."""
-
-    rms: str
-    peak: str
-    rest: str
-    selected: str
-    line: str
-    playing: str
-    paused: str
-    knob: str
-    cursor: str
-
-
-UNICODE = Marks("█", "▒", "·", "▸", "─", "▶", "‖", "┃", "▏")
-ASCII = Marks("#", "=", ".", ">", "-", ">", "|", "|", "_")
 
 
 def draw(player: Player, hands: Hands, width: int, marks: Marks = UNICODE) -> Text:
@@ -98,11 +68,11 @@ def _lines(player: Player, hands: Hands, width: int, marks: Marks) -> Iterator[T
     yield from _filled(scene_chunks(board), width)
     yield from _filled(latency_chunks(player.latency), width)
     yield from _filled(help_chunks(player, hands), width)
-    for line in textwrap.wrap(_said(hands, marks.cursor), width, drop_whitespace=False) or [""]:
+    for line in textwrap.wrap(said(hands, marks.cursor), width, drop_whitespace=False) or [""]:
         yield Text(line, style="italic")
 
 
-def _said(hands: Hands, cursor: str = "") -> str:
+def said(hands: Hands, cursor: str = "") -> str:
     """The answer to the last key, or the line that is being written."""
     return hands.message if hands.prompt is None else f"{hands.prompt.label}{hands.prompt.text}{cursor}"
 
@@ -128,14 +98,6 @@ def _level(row: Row, status: Status) -> tuple[float, float] | None:
     if row.number:
         return status.peak_dbfs.get(row.label, -math.inf), status.rms_dbfs.get(row.label, -math.inf)
     return (status.main_dbfs, status.main_dbfs) if row.folder == "/bus/main" else None
-
-
-def slider(position: float, width: int, marks: Marks) -> Text:
-    """Where a fader without a meter stands: ``────┃─────``."""
-    place = round(position * (width - 1))
-    bar = Text(marks.line * place, style="dim")
-    bar.append(marks.knob, style="bold")
-    return bar.append(marks.line * (width - 1 - place), style="dim")
 
 
 def _name_columns(width: int) -> int:
@@ -167,26 +129,6 @@ def scene_chunks(board: Board) -> Iterator[Text]:
     for number, name in enumerate(scene_names(board), 1):
         style = "bold" if name == board["/scene/current"] else "dim"
         yield Text.assemble((f"F{number} " if number <= N_SCENE_KEYS else "", "dim"), (name, style), "  ")
-
-
-def meter(peak_dbfs: float, rms_dbfs: float, width: int, marks: Marks = UNICODE) -> Text:
-    """A bar from the floor to 0 dBFS: full up to the RMS, shaded up to the peak."""
-    n_rms, n_peak = _columns(rms_dbfs, width), _columns(peak_dbfs, width)
-    bar = Text()
-    for column in range(width):
-        if column >= max(n_rms, n_peak):
-            bar.append(marks.rest * (width - column), style="dim")
-            break
-        at_dbfs = FLOOR_DBFS * (1 - column / width)
-        colour = next(colour for top_dbfs, colour in ZONES_DBFS if at_dbfs < top_dbfs)
-        bar.append(marks.rms if column < n_rms else marks.peak, style=colour)
-    return bar
-
-
-def _columns(level_dbfs: float, width: int) -> int:
-    """How far a level reaches, in columns."""
-    share = 1 - max(FLOOR_DBFS, min(level_dbfs, 0.0)) / FLOOR_DBFS
-    return round(share * width)
 
 
 def _transport_line(transport: Transport, board: Board, width: int, marks: Marks) -> Text:
@@ -253,60 +195,3 @@ def _filled(chunks: Iterable[Text], width: int) -> Iterator[Text]:
             line = Text()
         line.append_text(chunk)
     yield line
-
-
-def plain_line(player: Player) -> str:
-    """One line for logs and dumb terminals."""
-    status = player.status()
-    at_s = player.transport.position_s if player.transport else status.position_s
-    levels = "  ".join(f"{stem} {max(rms, FLOOR_DBFS):.0f}" for stem, rms in status.rms_dbfs.items())
-    return f"{clock(at_s)}  {levels} dBFS  {health_line(status).plain}"
-
-
-def clock(time_s: float) -> str:
-    """Seconds as ``m:ss``, or ``h:mm:ss``."""
-    minutes, seconds = divmod(max(0, int(time_s)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
-
-
-class Screen:
-    """Shows a session until it is left: a picture in place on a terminal, else a line now and then."""
-
-    def __init__(self, console: Console, player: Player, hands: Hands) -> None:
-        self._console, self._player, self._hands = console, player, hands
-        self._marks = UNICODE if console.encoding.lower().startswith("utf") else ASCII
-        self._live = None
-        if console.is_terminal and not console.is_dumb_terminal:
-            self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
-        self._next_line_s = 0.0
-        self._told = ""
-
-    def __enter__(self) -> Screen:
-        if self._live is not None:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live is not None:
-            self._live.stop()
-
-    def show(self) -> None:
-        """Show how things stand now, but for a picture in which something has gone that was just there."""
-        with suppress(UsageError):
-            self._show()
-
-    def _show(self) -> None:
-        if self._live is not None:
-            width = self._console.width
-            self._live.update(draw(self._player, self._hands, width, self._marks), refresh=True)
-            return
-        if (said := _said(self._hands)) != self._told:
-            self._told = said
-            if said:
-                self._console.print(said, markup=False, highlight=False, soft_wrap=True)
-        if time.monotonic() >= self._next_line_s:
-            self._console.print(plain_line(self._player), markup=False, highlight=False, soft_wrap=True)
-            self._next_line_s = time.monotonic() + PLAIN_LINE_EVERY_S

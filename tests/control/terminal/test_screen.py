@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+from session import StillSession
+
+from rtsep.control.terminal.hands import Hands
+from rtsep.control.terminal.keys import press
+from rtsep.control.terminal.screen import Screen, plain_line
+
+
+def test_a_pipe_gets_plain_lines(card: StillSession) -> None:
+    pipe = io.StringIO()
+    with Screen(Console(file=pipe), card, Hands()) as screen:
+        for _ in range(3):
+            screen.show()
+    assert pipe.getvalue() == plain_line(card) + "\n", "one line in the first second"
+    assert "\x1b" not in pipe.getvalue()
+    assert "vocals -6" in pipe.getvalue()
+    assert "bass -60" in pipe.getvalue()
+
+
+def test_a_pipe_gets_answers_and_what_is_typed(card: StillSession) -> None:
+    pipe, hands = io.StringIO(), Hands()
+    with Screen(Console(file=pipe), card, hands) as screen:
+        for key in ("m", "e", "-", "7", "KEY_ENTER"):
+            press(key, hands, card)
+            screen.show()
+    told = [line for line in pipe.getvalue().splitlines() if line.startswith("/")]
+    typed = "/stem/vocals/gain_db (-inf to 24 dB): "
+    assert told == ["/stem/vocals/mute on", typed, f"{typed}-", f"{typed}-7", "/stem/vocals/gain_db -7.0 dB"]
+
+
+def test_a_terminal_gets_a_picture_in_place(card: StillSession) -> None:
+    terminal = io.StringIO()
+    console = Console(file=terminal, force_terminal=True, width=80, height=30, _environ={"TERM": "xterm"})
+    with Screen(console, card, Hands()) as screen:
+        screen.show()
+        screen.show()
+    assert terminal.getvalue().count("vocals") >= 2
+    assert "\x1b[1A" in terminal.getvalue(), "the cursor goes back up"
