@@ -24,10 +24,15 @@ class Marks:
     paused: str
     knob: str
     cursor: str
+    back: str
+    on: str
+    above: str
+    below: str
+    more: str
 
 
-UNICODE = Marks("█", "▒", "·", "▸", "─", "▶", "‖", "┃", "▏")
-ASCII = Marks("#", "=", ".", ">", "-", ">", "|", "|", "_")
+UNICODE = Marks("█", "▒", "·", "▸", "─", "▶", "‖", "┃", "▏", "◂", "▸", "▴", "▾", "…")
+ASCII = Marks("#", "=", ".", ">", "-", ">", "|", "|", "_", "<", ">", "^", "v", "..")
 
 
 def meter(peak_dbfs: float, rms_dbfs: float, width: int, marks: Marks = UNICODE) -> Text:

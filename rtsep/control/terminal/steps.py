@@ -6,21 +6,33 @@ import math
 
 import numpy as np
 
-from rtsep.board import Board
-from rtsep.scales import Gain, Range, Value
+from rtsep.scales import Gain, Range, Scale, Text, Value
 
 GAIN_STEP_DB = 1.0
 LOWEST_GAIN_DB = -60.0  # one step below is silence
-STEP = 0.05  # of what is no gain
+#: By the unit: a pan, a cross-fader and the like in twentieths, a time in half seconds.
+STEPS = {"": 0.05, "s": 0.5}
 
 
-def stepped(board: Board, address: str, n_steps: int) -> Value:
-    """The value of a fader some steps further; of gains in dB, else in twentieths."""
-    scale, value = board.parameter(address).scale, float(board[address])
+def stepped(scale: Scale, value: Value, n_steps: int) -> Value:
+    """The value some steps further; the ends of the scale are the limits.
+
+    A switch is off below and on above. A name without options has no neighbours, and stays.
+    """
     if isinstance(scale, Gain):
-        return stepped_gain_db(value, n_steps * GAIN_STEP_DB, scale.high_db)
-    assert isinstance(scale, Range), "a fader has one of these scales"
-    return float(np.clip(round(value + n_steps * STEP, 6), scale.low, scale.high))
+        return stepped_gain_db(float(value), n_steps * GAIN_STEP_DB, scale.high_db)
+    if isinstance(scale, Range):
+        moved = round(float(value) + n_steps * STEPS[scale.unit], 6)
+        return float(np.clip(moved, scale.low, scale.high))
+    if isinstance(scale, Text):
+        return _neighbour(scale.options, str(value), n_steps)
+    return n_steps > 0
+
+
+def _neighbour(options: tuple[str, ...], value: str, n_steps: int) -> str:
+    if value not in options:
+        return options[0] if options else value
+    return options[min(max(0, options.index(value) + n_steps), len(options) - 1)]
 
 
 def stepped_gain_db(gain_db: float, step_db: float, highest_db: float) -> float:

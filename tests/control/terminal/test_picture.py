@@ -14,6 +14,7 @@ from rtsep.control.terminal.bars import ASCII, UNICODE, clock, meter
 from rtsep.control.terminal.hands import Hands
 from rtsep.control.terminal.keys import BINDINGS, press
 from rtsep.control.terminal.picture import draw
+from rtsep.control.terminal.rows import SESSION, rows
 
 
 @pytest.mark.parametrize("width", [40, 41, 57, 80, 120, 200])
@@ -24,7 +25,7 @@ def test_no_line_is_wider_than_the_terminal_and_none_is_lost(width: int, marks, 
         song.mix.set_solo(stem, True)
     assert song.transport is not None
     song.transport.loop(1.0, 19.99)
-    hands = Hands(selected=2, message="loop of 19.0 s; c ends it")
+    hands = Hands(message="loop of 19.0 s; c ends it")
     text = draw(song, hands, width, marks).plain
     assert max(len(line.rstrip()) for line in text.splitlines()) <= width
     for stem in song.stems:
@@ -44,13 +45,61 @@ def test_no_line_is_wider_than_the_terminal_and_none_is_lost(width: int, marks, 
         assert text.isascii()
 
 
+@pytest.mark.parametrize(
+    "keys", ["", "KEY_TAB", "KEY_UP KEY_TAB", "?", "? ?", ":", "KEY_TAB KEY_UP KEY_RIGHT"]
+)
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40), (40, 12), (40, 6), (20, 4)])
+def test_a_picture_fits_the_terminal_and_has_the_selected_row_and_the_answer(
+    keys: str, width: int, height: int, song: StillSession
+) -> None:
+    hands = Hands()
+    for key in keys.split():
+        press(key, hands, song)
+    if hands.prompt is None:
+        hands.message = "an answer"
+    else:
+        hands.prompt.text, hands.prompt.hint = "x" * 1000, "y " * 1000
+    lines = draw(song, hands, width, height=height).plain.splitlines()
+    assert len(lines) <= height
+    assert len([line for line in lines if line.startswith("▸")]) == 1
+    if hands.prompt is None:
+        assert lines[-1] == "an answer"
+    else:
+        assert any(line.endswith("x▏") for line in lines)
+    if width >= 40:
+        assert max(map(len, lines)) <= width
+
+
+def test_all_rows_of_a_page_come_by(song: StillSession) -> None:
+    hands = Hands()
+    for key in ("KEY_UP", "KEY_TAB"):
+        press(key, hands, song)
+    for row in rows(song.board, SESSION):
+        lines = draw(song, hands, 40, height=12).plain.splitlines()
+        here = next(place for place, line in enumerate(lines) if line.startswith("▸"))
+        assert row.label[:20].strip() in lines[here]
+        assert (lines[1].startswith("▴"), row is hands.look(song.board).rows[0]) != (True, True)
+        press("KEY_DOWN", hands, song)
+
+
+@pytest.mark.parametrize("height", [8, 12, 24, 60])
+def test_all_keys_come_by_however_low_the_terminal(height: int, song: StillSession) -> None:
+    hands, seen = Hands(), ""
+    for _ in range(20):
+        press("?", hands, song)
+        seen += draw(song, hands, 40, height=height).plain.replace("\n", " ")
+    assert all(f"{one.label} {one.what}" in seen for one in BINDINGS if one.works(song, hands))
+
+
 def test_what_the_mix_is_can_be_read(card: StillSession) -> None:
     card.mix.set_gain_db("vocals", -12.0)
     card.mix.set_mute("vocals", True)
     card.mix.set_pan("vocals", -0.25)
     card.mix.set_solo("bass", True)
     card.mix.set_gain_db("bass", -math.inf)
-    vocals, drums, bass = draw(card, Hands(selected=1), 80).plain.splitlines()[:3]
+    hands = Hands()
+    press("2", hands, card)
+    vocals, drums, bass = draw(card, hands, 80).plain.splitlines()[:3]
     assert vocals.startswith(" 1 vocals ")
     assert vocals.rstrip().endswith("-12.0 dB M    L25")
     assert drums.startswith("▸2 drums ")
@@ -89,7 +138,7 @@ def test_keys_that_cannot_come_are_not_shown(song: StillSession) -> None:
 def test_a_card_has_neither_a_tape_nor_its_keys(card: StillSession) -> None:
     text = draw(card, Hands(), 80).plain
     assert "live   1:05" in text
-    assert "loop" not in draw(card, Hands(shows_keys=True), 80).plain
+    assert "loop" not in draw(card, Hands(n_helps=1), 80).plain
     assert "q quit" in text
 
 
@@ -111,7 +160,7 @@ def test_what_hurts_is_red(card: StillSession) -> None:
     card.current = dataclasses.replace(card.current, load=1.5, n_late_blocks=7, n_xruns=3, is_late=True)
     assert "150%" in red_words()
     assert "7 blocks" in red_words()
-    assert red_words().endswith("3    mixture")
+    assert red_words().endswith("3 mixture")
 
 
 @given(

@@ -32,6 +32,24 @@ def test_a_pipe_gets_answers_and_what_is_typed(card: StillSession) -> None:
     assert told == ["/stem/vocals/mute on", typed, f"{typed}-", f"{typed}-7", "/stem/vocals/gain_db -7.0 dB"]
 
 
+def test_a_pipe_is_told_what_is_selected_and_all_keys(card: StillSession) -> None:
+    pipe, hands = io.StringIO(), Hands()
+    with Screen(Console(file=pipe, width=80), card, hands) as screen:
+        for key in ("KEY_DOWN", "KEY_TAB", "KEY_DOWN", "KEY_ESCAPE", "KEY_UP", "KEY_UP", "?"):
+            press(key, hands, card)
+            screen.show()
+    told = pipe.getvalue().splitlines()
+    assert [line for line in told if line.startswith("▸ ")] == [
+        "▸ drums +0.0 dB",
+        "▸ gain_db +0.0 dB",
+        "▸ mute off",
+        "▸ drums +0.0 dB",
+        "▸ vocals +0.0 dB",
+        "▸ session",
+    ]
+    assert told[-1].endswith("q quit")
+
+
 def test_a_terminal_gets_a_picture_in_place(card: StillSession) -> None:
     terminal = io.StringIO()
     console = Console(file=terminal, force_terminal=True, width=80, height=30, _environ={"TERM": "xterm"})
