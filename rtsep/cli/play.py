@@ -147,10 +147,20 @@ def _follow(
         for line in host.news():
             say(line)
         keeper.turn()
+        if keyboard.was_away:
+            keyboard.was_away = False
+            screen.begin_anew()
         screen.show()
-        if (key := keyboard.read(1 / PICTURES_PER_S)) is not None:
-            press(key, hands, host)
+        press_keys(keyboard, hands, host)
     keeper.keep()
+
+
+def press_keys(keyboard: Keyboard, hands: Hands, host: Host) -> None:
+    """Wait for a key until the next picture is due, and press it and all that have come: none waits for a picture."""
+    key = keyboard.read(1 / PICTURES_PER_S)
+    while key is not None and not hands.quit:
+        press(key, hands, host)
+        key = keyboard.read(0.0)
 
 
 def write_stats(path: Path, stats: Mapping[str, Any]) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from types import FrameType, TracebackType
 
 import blessed
 
-#: What comes after Ctrl-Z and `fg`; Windows has neither.
+#: Ctrl-Z, and what comes with `fg`; Windows has neither.
+STOPPED: signal.Signals | None = getattr(signal, "SIGTSTP", None)
 CONTINUED: signal.Signals | None = getattr(signal, "SIGCONT", None)
+ESCAPE_S = 0.1  # so long a key that begins with Escape may take to arrive, and Escape alone takes
+SHOW_CURSOR = "\x1b[?25h"
 
 
 class Keyboard:
@@ -19,13 +23,18 @@ class Keyboard:
     One of the two outputs has to be that terminal too, or nobody could see what the keys do: the other may be
     redirected.
 
-    Used as a context manager, which gives the terminal back as it was. A shell that stops us (Ctrl-Z) leaves the
-    terminal in lines; it is asked for keys again when we go on.
+    Used as a context manager, which gives the terminal back as it was. A shell that stops us (Ctrl-Z) gets its cursor
+    back, and leaves the terminal in lines; it is asked for keys again when we go on.
 
     Parameters
     ----------
     wanted
         False for a keyboard that is left alone.
+
+    Attributes
+    ----------
+    was_away : bool
+        Whether somebody else has had the terminal, so that what was on it is there no more; whoever knows resets it.
     """
 
     def __init__(self, wanted: bool = True) -> None:
@@ -37,18 +46,35 @@ class Keyboard:
             # Without styling blessed does not ask the terminal what it can, and wait for its answer: seconds, on some.
             self._terminal = blessed.Terminal(stream=shown, force_styling=None)
         self._stack = ExitStack()
+        self.was_away = False
 
     def __enter__(self) -> Keyboard:
         if self._terminal is not None:
             self._stack.enter_context(self._terminal.cbreak())
-            if CONTINUED is not None:
-                self._stack.callback(signal.signal, CONTINUED, signal.getsignal(CONTINUED))
-                signal.signal(CONTINUED, self._go_on)
+            self._answer(CONTINUED, self._go_on)
+            self._answer(STOPPED, self._stop)
         return self
+
+    def _answer(
+        self, number: signal.Signals | None, handler: Callable[[int, FrameType | None], None]
+    ) -> None:
+        """Have a signal answered until the end; one that is ignored (``nohup``) still is."""
+        if number is not None and (before := signal.getsignal(number)) is not signal.SIG_IGN:
+            self._stack.callback(signal.signal, number, before)
+            signal.signal(number, handler)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        assert self._terminal is not None
+        self._terminal.stream.write(SHOW_CURSOR)
+        self._terminal.stream.flush()
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)  # here we stand still until somebody has us go on
+        signal.signal(number, self._stop)
 
     def _go_on(self, number: int, frame: FrameType | None) -> None:
         assert self._terminal is not None
         self._stack.enter_context(self._terminal.cbreak())
+        self.was_away = True
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -64,5 +90,5 @@ class Keyboard:
         """The next key: a character or a name; none when none comes in time."""
         if self._terminal is None:
             return None
-        stroke = self._terminal.inkey(timeout=timeout_s)
+        stroke = self._terminal.inkey(timeout=timeout_s, esc_delay=ESCAPE_S)
         return (stroke.name if stroke.is_sequence else str(stroke)) or None
