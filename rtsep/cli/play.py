@@ -80,7 +80,7 @@ def play(
             hands.can_press = keyboard.works
             if not keyboard.works:
                 say("Ctrl-C ends it.")
-            _follow(host, hands, read_settings, keyboard, screen, turn, Keeper(host, memory))
+            follow(host, hands, read_settings, keyboard, screen, turn, Keeper(host, memory))
     finally:
         host.stop()
         for line in host.summary():
@@ -120,7 +120,7 @@ class Keeper:
             self._memory = None
 
 
-def _follow(
+def follow(
     host: Host,
     hands: Hands,
     read_settings: Callable[[], LiveSettings] | None,

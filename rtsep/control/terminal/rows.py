@@ -98,11 +98,9 @@ def _inside(board: Board, folder: str) -> list[str]:
 
 
 def _session(board: Board, mixer: Sequence[Row]) -> Iterator[Row]:
-    """Everything that has no row and lies in the folder of none."""
+    """Everything that has no row and lies in the folder of none; what has the shorter address first."""
     placed = {row.address for row in mixer}
     placed.update(address for row in mixer if row.folder for address in _inside(board, row.folder))
-    parameters = board.parameters
-    for kind in KINDS:
-        for address, parameter in parameters.items():
-            if parameter.kind == kind and address not in placed:
-                yield Row(address.strip("/"), address)
+    found = [one for one in board.parameters.values() if one.address not in placed]
+    for one in sorted(found, key=lambda one: (KINDS.index(one.kind), one.address.count("/"))):
+        yield Row(one.address.strip("/"), one.address)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from rich.text import Text
 
@@ -107,9 +108,9 @@ def _flags(row: Row, board: Board) -> Text:
 
 
 def _choices(board: Board) -> str:
-    """What is chosen for the whole session: ``song.flac  2stems  quality``."""
+    """What is chosen for the whole session: ``song.flac  2stems  quality``; of a path the name."""
     parameters = [board.parameter(row.address) for row in rows(board, SESSION)]
-    return "  ".join(str(board[one.address]) for one in parameters if _is_choice(one))
+    return "  ".join(PurePath(str(board[one.address])).name for one in parameters if _is_choice(one))
 
 
 def _is_choice(parameter: Parameter) -> bool:
