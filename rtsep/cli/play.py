@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from rtsep.cli.console import out, say
 from rtsep.cli.interrupts import interruptible
 from rtsep.cli.surfaces import surfaces
+from rtsep.control.terminal.fingers import Fingers
 from rtsep.control.terminal.hands import Hands
 from rtsep.control.terminal.keyboard import Keyboard
-from rtsep.control.terminal.keys import press
 from rtsep.control.terminal.screen import Screen
 from rtsep.errors import AudioFileError
 from rtsep.whole import replacing
@@ -76,11 +76,12 @@ def play(
             Keyboard(keys) as keyboard,
             surfaces(host),
             Screen(out, host, hands) as screen,
+            Fingers(keyboard, hands, host) as fingers,
         ):
             hands.can_press = keyboard.works
             if not keyboard.works:
                 say("Ctrl-C ends it.")
-            follow(host, hands, read_settings, keyboard, screen, turn, Keeper(host, memory))
+            follow(host, hands, read_settings, keyboard, fingers, screen, turn, Keeper(host, memory))
     finally:
         host.stop()
         for line in host.summary():
@@ -125,11 +126,12 @@ def follow(
     hands: Hands,
     read_settings: Callable[[], LiveSettings] | None,
     keyboard: Keyboard,
+    fingers: Fingers,
     screen: Screen,
     turn: Turn,
     keeper: Keeper,
 ) -> None:
-    """Picture after picture, and key after key, until it is over."""
+    """Picture after picture, until it is over; one at once after a key."""
     shown, known = host.message, None
     while not hands.quit and not host.wait(0.0 if keyboard.works else 1 / PICTURES_PER_S):
         turn(hands)
@@ -151,16 +153,9 @@ def follow(
             keyboard.was_away = False
             screen.begin_anew()
         screen.show()
-        press_keys(keyboard, hands, host)
+        if keyboard.works:
+            fingers.wait(1 / PICTURES_PER_S)
     keeper.keep()
-
-
-def press_keys(keyboard: Keyboard, hands: Hands, host: Host) -> None:
-    """Wait for a key until the next picture is due, and press it and all that have come: none waits for a picture."""
-    key = keyboard.read(1 / PICTURES_PER_S)
-    while key is not None and not hands.quit:
-        press(key, hands, host)
-        key = keyboard.read(0.0)
 
 
 def write_stats(path: Path, stats: Mapping[str, Any]) -> None:

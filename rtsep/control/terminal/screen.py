@@ -69,7 +69,8 @@ class Screen:
         if (size := self._console.size) != self._size:
             self._size = size
             self.begin_anew()
-        picture = draw(self._player, self._hands, size.width, self._marks, size.height)
+        hands = _copy(self._hands)  # which fingers move meanwhile
+        picture = draw(self._player, hands, size.width, self._marks, size.height)
         assert self._live is not None
         self._live.update(picture, refresh=True)
 
@@ -82,7 +83,7 @@ class Screen:
 
     def _news(self) -> Iterator[str]:
         """What a key has changed: its answer, or the keys, or which row is selected now."""
-        hands, board, known = self._hands, self._player.board, self._known
+        hands, board, known = _copy(self._hands), self._player.board, self._known
         if (answer := said(hands)) != self._told:
             self._told = answer
             if answer:
@@ -94,7 +95,7 @@ class Screen:
             row = hands.look(board).row
             told = board.parameter(row.address).scale.tell(board[row.address]) if row.address else ""
             yield f"{self._marks.selected} {row.label} {told}".rstrip()
-        self._known = _copy(hands)
+        self._known = hands
 
     def _print(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)

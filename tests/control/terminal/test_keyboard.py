@@ -1,37 +1,24 @@
 from __future__ import annotations
 
-import contextlib
 import os
+import select
 import signal
 import sys
-from collections.abc import Iterator
+import warnings
 from pathlib import Path
 
 import pytest
 
-from rtsep.control.terminal.keyboard import Keyboard
+from rtsep.control.terminal.keyboard import SHOW_CURSOR, Keyboard
+
+CTRL_Z = b"\x1a"
+PATIENCE_S = 20.0
 
 
 def test_outside_of_a_terminal_there_are_no_keys() -> None:
     with Keyboard() as keyboard:
         assert not keyboard.works
         assert keyboard.read(0.0) is None
-
-
-@pytest.fixture
-def keys_of_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, int]]:
-    """Both ends of a pseudo-terminal, whose second one is the standard input."""
-    pty = pytest.importorskip("pty")
-    monkeypatch.setenv("TERM", "xterm")
-    ours, theirs = pty.openpty()
-    with contextlib.ExitStack() as stack:
-        stack.callback(os.close, ours)
-        terminal = stack.enter_context(os.fdopen(theirs, "r+b", buffering=0))
-        monkeypatch.setattr(sys, "__stdin__", terminal)
-        monkeypatch.setattr(sys, "stdin", terminal)
-        monkeypatch.setattr(sys, "__stdout__", terminal)
-        monkeypatch.setattr(sys, "__stderr__", terminal)
-        yield ours, theirs
 
 
 def test_keys_come_from_a_terminal_without_enter(keys_of_a_terminal: tuple[int, int]) -> None:
@@ -72,3 +59,53 @@ def test_keys_come_without_enter_again_after_a_stop(keys_of_a_terminal: tuple[in
         assert keyboard.read(5.0) == "m"
     assert termios.tcgetattr(terminal) == before
     assert signal.getsignal(signal.SIGCONT) is handler
+
+
+CHILD = """
+import os, signal, sys, time
+from rtsep.control.terminal.keyboard import Keyboard
+with Keyboard() as keyboard:
+    sys.stdout.write("\x1b[?25lready")
+    sys.stdout.flush()
+    while (key := keyboard.read(0.05)) != "q":
+        if keyboard.was_away:
+            keyboard.was_away = False
+            print("back", flush=True)
+"""
+
+
+SHELL = 'set -m; "$PYTHON" -c "$CHILD"; echo stopped; fg; echo stopped; fg; echo left with $?'
+
+
+def test_a_shell_has_its_cursor_while_we_are_stopped() -> None:
+    pty = pytest.importorskip("pty")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of threads, which an exec leaves behind
+        shell, terminal = pty.fork()
+    if not shell:
+        ours = {
+            "TERM": "xterm",
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "PYTHON": sys.executable,
+            "CHILD": CHILD,
+        }
+        os.execve("/bin/sh", ["sh", "-c", SHELL], {**os.environ, **ours})
+
+    def read_until(text: bytes) -> bytes:
+        read = b""
+        while text not in read:
+            assert select.select([terminal], [], [], PATIENCE_S)[0], read
+            read += os.read(terminal, 4096)
+        return read
+
+    try:
+        read_until(b"ready")
+        for _ in ("once", "again"):
+            os.write(terminal, CTRL_Z)
+            assert SHOW_CURSOR.encode() in read_until(b"stopped")
+            read_until(b"back")
+        os.write(terminal, b"q")
+        read_until(b"left with 0")
+    finally:
+        os.close(terminal)
+        os.waitpid(shell, 0)

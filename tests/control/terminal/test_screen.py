@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import io
 
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
+from rich.text import Text
 from session import StillSession
 
 from rtsep.control.terminal.hands import Hands
 from rtsep.control.terminal.keys import press
 from rtsep.control.terminal.screen import Screen, plain_line
+
+CLEAR = "\x1b[2J"
 
 
 def test_a_pipe_gets_plain_lines(card: StillSession) -> None:
@@ -58,3 +61,19 @@ def test_a_terminal_gets_a_picture_in_place(card: StillSession) -> None:
         screen.show()
     assert terminal.getvalue().count("vocals") >= 2
     assert "\x1b[1A" in terminal.getvalue(), "the cursor goes back up"
+
+
+def test_a_terminal_of_another_size_gets_a_picture_on_a_clean_screen(card: StillSession) -> None:
+    terminal = io.StringIO()
+    console = Console(file=terminal, force_terminal=True, width=80, height=24, _environ={"TERM": "xterm"})
+    with Screen(console, card, Hands()) as screen:
+        screen.show()
+        screen.show()
+        assert CLEAR not in terminal.getvalue()
+        console.size = ConsoleDimensions(40, 12)
+        screen.show()
+        screen.show()
+        assert terminal.getvalue().count(CLEAR) == 1
+        lines = terminal.getvalue().rpartition(CLEAR)[2].splitlines()
+        assert max(len(Text.from_ansi(line).plain) for line in lines) <= 40
+        assert "\x1b[1A" in terminal.getvalue().rpartition(CLEAR)[2], "and in place from there on"
