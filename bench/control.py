@@ -21,6 +21,8 @@ from typing import Any
 import numpy as np
 from parts.report import is_quick, show
 
+from rtsep.host import SWITCH_S
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "io"), str(ROOT / "tests" / "control")]
 
@@ -68,7 +70,10 @@ for k in range(n_keys):
     watch_for(random.uniform(0.001, 0.1))
 os.write(terminal, b"q")
 print(*times, flush=True)
-while watch_for(0.2):
+try:
+    while True:
+        watch_for(1)
+except OSError:  # nobody has the other end any more
     pass
 """
 
@@ -159,6 +164,7 @@ def perform(session: Any) -> None:
     from rich.console import Console
 
     from rtsep.cli.play import Keeper, follow
+    from rtsep.control.terminal.fingers import Fingers
     from rtsep.control.terminal.hands import Hands
     from rtsep.control.terminal.keyboard import Keyboard
     from rtsep.control.terminal.screen import Screen
@@ -166,8 +172,12 @@ def perform(session: Any) -> None:
     hands = Hands()
     session.message, session.error = "", None
     session.news, session.wait = list, lambda timeout_s: False
-    with Keyboard() as keyboard, Screen(Console(), session, hands) as screen:
-        follow(session, hands, None, keyboard, screen, lambda hands: None, Keeper(session, None))
+    with (
+        Keyboard() as keyboard,
+        Screen(Console(), session, hands) as screen,
+        Fingers(keyboard, hands, session) as fingers,
+    ):
+        follow(session, hands, None, keyboard, fingers, screen, lambda hands: None, Keeper(session, None))
 
 
 def milliseconds(said_s: list[float], changed_s: list[float]) -> list[float]:
@@ -217,6 +227,7 @@ def measure_all(n_moves: int) -> Iterator[tuple[str, list[float]]]:
 def main() -> None:
     n_moves = 20 if is_quick(__doc__ or "") else 1000
     os.environ["RTSEP_CONFIG"] = tempfile.mkdtemp()
+    sys.setswitchinterval(SWITCH_S)  # as in a session
     rows = []
     for surface, late_ms in measure_all(n_moves):
         p50, p99 = np.percentile(late_ms, (50, 99))
