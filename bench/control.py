@@ -112,8 +112,10 @@ def measure_osc(n_messages: int) -> list[float]:
 
     session, changed_s = watched()
     said_s = []
-    with OscSurface(session, "127.0.0.1", 0) as surface:
-        client = SimpleUDPClient("127.0.0.1", surface.port)
+    with (
+        OscSurface(session, "127.0.0.1", 0) as surface,
+        SimpleUDPClient("127.0.0.1", surface.port) as client,
+    ):
         for k in range(n_messages):
             time.sleep(0.005)
             said_s.append(time.monotonic())

@@ -119,6 +119,11 @@ def test_the_page_of_a_strip_that_has_gone_is_the_mixer(card: StillSession) -> N
     assert hands.look(card.board).page == MIXER
     type_keys(card, hands, "KEY_LEFT", "m", "KEY_ESCAPE")
     assert hands.page == MIXER
+    card.board.replace(mix_controls(card.mix, card.stems))
+    type_keys(card, hands, "KEY_DOWN", "KEY_TAB")
+    assert selected(hands, card) == "/group/vocals/gain_db"
+    card.board.replace(mix_controls(card.mix, card.stems[:2]))
+    assert hands.look(card.board).page == MIXER, "which has no rows for groups of two stems"
 
 
 @pytest.mark.parametrize("n_stems", [1, 2, 3, 4])
