@@ -8,6 +8,7 @@ measured by `bench/web.py`, through a browser's socket.
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -91,6 +92,9 @@ def watched() -> tuple[Any, list[float]]:
         changed_s.append(time.monotonic())
 
     coefficients.publish = timed
+    sys.setswitchinterval(SWITCH_S)  # as a session does it, which also keeps the collector from what is there
+    gc.collect()
+    gc.freeze()
     return session, changed_s
 
 
@@ -229,7 +233,6 @@ def measure_all(n_moves: int) -> Iterator[tuple[str, list[float]]]:
 def main() -> None:
     n_moves = 20 if is_quick(__doc__ or "") else 1000
     os.environ["RTSEP_CONFIG"] = tempfile.mkdtemp()
-    sys.setswitchinterval(SWITCH_S)  # as in a session
     rows = []
     for surface, late_ms in measure_all(n_moves):
         p50, p99 = np.percentile(late_ms, (50, 99))
