@@ -24,7 +24,7 @@ from rtsep.stream import Latency
 
 N_SCENE_KEYS = 12
 MOST_ANSWER_LINES = 4
-MOST_ABOUT_LINES = 2
+N_ABOUT_LINES = 2
 LEAST_ROWS = 3  # that help leaves
 ALL_ROWS = math.inf
 
@@ -103,7 +103,7 @@ def _answer_lines(hands: Hands, look: Look, n_lines: int) -> list[Text]:
     lines = textwrap.wrap(said(hands, look.marks.cursor), look.width, drop_whitespace=False) or [""]
     if (prompt := hands.prompt) is None:
         return [Text(line, style="italic") for line in lines[:n_lines]]
-    hints = textwrap.wrap(prompt.hint, look.width, max_lines=MOST_ABOUT_LINES, placeholder=" ..")
+    hints = textwrap.wrap(prompt.hint, look.width, max_lines=N_ABOUT_LINES, placeholder=" ..")
     return [
         *(Text(line, style="italic") for line in lines[-n_lines:]),
         *(Text(hint, style="dim") for hint in hints),
@@ -111,11 +111,12 @@ def _answer_lines(hands: Hands, look: Look, n_lines: int) -> list[Text]:
 
 
 def _about_lines(board: Board, view: View, width: int) -> list[Text]:
-    """What the selected parameter does, and which values it has."""
+    """What the selected parameter does, and its values; as many lines of any, so that nothing below jumps."""
     parameter = board.parameter(view.row.address)
     allowed = "" if parameter.kind == "told" else f" ({parameter.scale.allowed})"
     about = f"{parameter.address}: {parameter.what}{allowed}"
-    lines = textwrap.wrap(about, width, max_lines=MOST_ABOUT_LINES, placeholder=" ..")
+    lines = textwrap.wrap(about, width, max_lines=N_ABOUT_LINES, placeholder=" ..")
+    lines += [""] * (N_ABOUT_LINES - len(lines))
     return [Text(line, style="dim") for line in lines]
 
 

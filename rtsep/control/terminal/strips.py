@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from rtsep import scales
@@ -25,6 +26,8 @@ LEAST_METER_COLUMNS = 4
 OTHER_COLUMNS = 6
 #: Marker and two more before the name of a parameter, a space behind it.
 MARGIN_COLUMNS = 4
+#: Whose values have a column of their own.
+SHORT = (scales.Gain, scales.Range, scales.Switch)
 #: Buttons of a row, as they are shown when they are pressed.
 BUTTONS = (
     ("mute", "M", "bold white on red"),
@@ -122,7 +125,7 @@ def _parameter_line(look: Look, hands: Hands, row: Row, columns: int) -> Text:
     parameter = look.board.parameter(row.address)
     line = Text(f"   {row.label[:columns].ljust(columns)} ")
     room = look.width - line.cell_len
-    if isinstance(parameter.scale, scales.Text) and parameter.kind != "momentary":
+    if parameter.kind != "momentary" and not isinstance(parameter.scale, SHORT):
         return line.append_text(_text(look, hands, parameter, room))
     told = "" if parameter.kind == "momentary" else parameter.scale.tell(look.board[row.address])
     room -= 1 + max(GAIN_COLUMNS, len(told))
@@ -137,16 +140,19 @@ def _text(look: Look, hands: Hands, parameter: Parameter, room: int) -> Text:
     """A choice between its arrows, highlighted while it is not taken; a text that is only told without them."""
     now = look.board[parameter.address]
     value = hands.leafed(parameter.address, now)
+    told = parameter.scale.tell(value)
     if not _is_choice(parameter):
-        return Text(_cut(str(value), room, look.marks))
+        return Text(_cut(told, room, look.marks))
     shown = Text(f"{look.marks.back} ", style="dim")
-    shown.append(_cut(str(value), room - 4, look.marks), style="reverse" if value != now else "")
+    shown.append(_cut(told, room - 4, look.marks), style="reverse" if value != now else "")
     return shown.append(f" {look.marks.on}")
 
 
 def _cut(text: str, columns: int, marks: Marks) -> str:
     """A text in so many columns, with a sign where something is left out."""
-    return text if len(text) <= columns else f"{text[: max(0, columns - len(marks.more))]}{marks.more}"
+    if cell_len(text) <= columns:
+        return text
+    return f"{set_cell_size(text, max(0, columns - len(marks.more)))}{marks.more}"
 
 
 def pointed(lines: list[Text], place: int, n_lines: int, marks: Marks) -> Iterator[Text]:
