@@ -20,7 +20,7 @@ from rtsep.errors import DeviceError, RtsepError
 
 NEW_GROUP = 0x200  # of Windows: CREATE_NEW_PROCESS_GROUP
 PATIENCE_S = 2.0  # with a process that was asked to end
-AGAIN_S, MOST_AGAIN_S = 0.5, 30.0  # before one that has ended is started again
+AGAIN_S, MOST_AGAIN_S = 0.5, 5.0  # before one that has ended is started again
 FAILED = "failed"  # the kind of the first message of a process that cannot do what it is for
 
 
@@ -60,6 +60,7 @@ class Process:
             **own,
         )
         self.send(line("open", opening))
+        self.answer: Any
         kind, self.answer = next(self.messages(), (FAILED, ""))
         if kind == FAILED:
             said = self.answer or self._last_words()
