@@ -8,7 +8,8 @@
 # The first run builds .venv: about 350 MB to download on Linux, 250 MB on macOS. With an NVIDIA card on Linux it is
 # PyTorch's default build, which brings NVIDIA's libraries: about 2.5 GB more. TORCH_INDEX=URL takes another index of
 # PyTorch's builds, TORCH_INDEX= the default one.
-# SYSTEM=no installs nothing outside of .venv. WORKERS=1 runs one test after the other.
+# SYSTEM=no installs nothing outside of .venv. WORKERS=1 runs one test after the other; those that play to a sound
+# server (tests/io) always run so, for what is late there is heard.
 
 PYTHON ?= python3
 SONG ?=
@@ -31,7 +32,8 @@ demo: $(VENV)/.runs
 	$(BIN)/rtsep demo $(if $(SONG),"$(SONG)")
 
 test: lint
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --ignore=tests/io
+	$(BIN)/python -m pytest tests/io
 
 lint: $(VENV)/.tests
 	$(BIN)/ruff check .

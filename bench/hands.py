@@ -113,13 +113,12 @@ class Ears:
             time.sleep(0.002)
         raise SystemExit("a move was not heard")
 
-    def wait_until_steady(self) -> None:
-        """Until nothing has changed for a while."""
-        while True:
+    def wait_for_session(self) -> None:
+        """Until the sound of one has begun, and stays."""
+        n_before = n = len(self._times)
+        while n == n_before or n < len(self._times):
             n = len(self._times)
             time.sleep(1.0)
-            if n and n == len(self._times):
-                return
 
     def close(self) -> None:
         """Listen no more."""
@@ -145,6 +144,15 @@ def free_port(kind: socket.SocketKind) -> int:
     with socket.socket(socket.AF_INET, kind) as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
+
+
+def wait_for_port(port: int) -> None:
+    """Until somebody listens there."""
+    until_s = time.monotonic() + WAIT_S
+    while time.monotonic() < until_s:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
+            return
+        time.sleep(0.1)
 
 
 def measure(ears: Ears, move: Move, n_moves: int) -> list[float]:
@@ -178,7 +186,7 @@ def measure_python(song: Path, ears: Ears, n_moves: int) -> list[float]:
             host.board[MASTER] = -1.0 if is_down else 0.0
             return said_s
 
-        ears.wait_until_steady()
+        ears.wait_for_session()
         return measure(ears, move, n_moves)
 
 
@@ -236,6 +244,7 @@ def moves(opened: ExitStack, name: str, terminal: int, osc: int, web: int) -> It
         client.send_message(MASTER, -1.0 if is_down else 0.0)
         return time.monotonic()
 
+    wait_for_port(web)
     page = opened.enter_context(connect(f"ws://127.0.0.1:{web}/session", origin=f"http://127.0.0.1:{web}"))
     page.send('{"token": ""}')
     threading.Thread(target=lambda: list(page), daemon=True).start()
@@ -265,7 +274,7 @@ def main() -> None:
         osc, web = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_STREAM)
         with ExitStack() as session_opened:
             terminal = session_opened.enter_context(session(song, folder, osc, web))
-            ears.wait_until_steady()
+            ears.wait_for_session()
             for surface, move in moves(session_opened, name, terminal, osc, web):
                 found[surface] = measure(ears, move, n_moves)
         for surface, took_ms in found.items():
