@@ -79,7 +79,7 @@ HOMES = {
         "config.py",
         "control/midi/maps.py",
         "scenes.py",
-        "settings.py",
+        "settings",
         "train",
         "tuning.py",
         "zoo",
