@@ -34,6 +34,7 @@ FLOORS = (
     {"account", "changing", "loopback", "showing", "standing"},
     {"podium", "remembered", "running"},
     {"handover"},
+    {"succession"},
     {"host"},
     {"cli"},
     {"__init__", "__main__"},
