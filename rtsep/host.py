@@ -225,7 +225,7 @@ class Host:
         self._podium.join(LEAVE_S)
 
     def change(self, settings: LiveSettings) -> int:
-        """Play on with other settings. A mix, a model or a latency changes without a gap.
+        """Play on with other settings. A mix, a model, a latency and where takes go change without a gap.
 
         Other cards, files and channels, and whatever else belongs to them, take the time of a start without sound; the
         same file goes on where it was, another one begins, and what is recorded goes on in a new take.

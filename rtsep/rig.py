@@ -62,7 +62,7 @@ class Preparation:
     settings
         Everything that a person decides.
     model
-        The one that they name, if it is loaded already.
+        The one that they name, if it is loaded already; it may be at work elsewhere.
     mixer
         That of the session which this goes on with; what is made is silent until `Mixer.rise`. None: a new one.
 
@@ -77,6 +77,7 @@ class Preparation:
     ) -> None:
         check_files(settings)
         separator = model.separator if model is not None else load_model(settings)
+        settings.mixer.check_stems(separator.name, separator.stems)
         self.settings, self.shape = settings, make_mixer(settings)
         with ExitStack() as opened:
             self.ends = ends = open_ends(settings, separator.sample_rate_hz)

@@ -14,7 +14,15 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 from rtsep import realtime
-from rtsep.changing import change_mix, change_separation, check_over, mixed, needs_rig
+from rtsep.changing import (
+    change_mix,
+    change_separation,
+    check_over,
+    mixed,
+    moves_takes,
+    needs_rig,
+    with_own_takes,
+)
 from rtsep.errors import CardLostError, UsageError
 from rtsep.handover import check_clock, hand_over, is_same_input, raise_mix
 from rtsep.mixer import Mixer
@@ -22,6 +30,7 @@ from rtsep.resume import Standing, next_name
 from rtsep.rig import Preparation, Rig
 from rtsep.running import Run
 from rtsep.separation import Model
+from rtsep.session_files import check_files, recover_earlier
 from rtsep.settings import LiveSettings
 
 TAKES = "takes"  # the folder of a recording that nobody gave another
@@ -140,18 +149,30 @@ class Succession:
         before = self.settings
         if needs_rig(self.mixer, before, settings):
             self._change_rig(settings)
-        elif settings.model != before.model:
+            return 0
+        if moves_takes(before, settings):
+            check_files(settings)
+            self._news += recover_earlier(settings)
+        if settings.model != before.model:
             check_clock(self.run, settings)
             return change_separation(self.rig, before, settings, lambda: self.is_silent, self._alone)
-        else:
-            settings.mixer.check_stems(self.rig.separator.name, self.rig.separator.stems)
-            change_mix(self.mixer, before, settings)
+        settings.mixer.check_stems(self.rig.separator.name, self.rig.separator.stems)
+        if moves_takes(before, settings):
+            self._turn_takes(before, settings)
+        change_mix(self.mixer, before, settings)
         return 0
+
+    def _turn_takes(self, before: LiveSettings, settings: LiveSettings) -> None:
+        recording, separator = self.rig.recording, self.rig.separator
+        with self._alone:
+            check_over(self._has_stopped, separator.name)
+            recording.turn(with_own_takes(recording, before, settings), separator.stems)
 
     def _change_rig(self, settings: LiveSettings) -> None:
         run, own = self.run, self._with_own_files(settings)
         check_clock(run, settings)
-        preparation = Preparation(own, mixer=self.mixer)
+        model = self.rig.separation.model if settings.model == self.settings.model else None
+        preparation = Preparation(own, model, self.mixer)
         with ExitStack() as unused:
             unused.callback(preparation.close)
             with self._alone:
@@ -186,8 +207,7 @@ class Succession:
     def _with_own_files(self, settings: LiveSettings) -> LiveSettings:
         """The settings with takes if there are some now, and a name for the mix that no other part of it has."""
         sink = settings.output.endpoint
-        if settings.output.record == self.settings.output.record:
-            settings = settings.recorded_into(self.rig.recording.folder)
+        settings = with_own_takes(self.rig.recording, self.settings, settings)
         if not sink.is_file:
             return settings
         following = next_name(sink.path, self._sinks)
