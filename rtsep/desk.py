@@ -210,6 +210,11 @@ class Desk:
         return self.sink_tape.written
 
     @property
+    def recorded(self) -> int:
+        """Samples of the input so far; with two clocks the output does not follow at once."""
+        return self.input_tape.written
+
+    @property
     def lookahead_samples(self) -> int:
         """By how much the limiter delays all outputs."""
         return int(self.state["limiter_window"]) - 1

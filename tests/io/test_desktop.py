@@ -203,9 +203,7 @@ def test_when_its_sink_is_gone_a_session_never_hears_itself_and_goes_on_on_anoth
     with server.playing("player"), live(server) as session:
         session.wait_until_it_plays()
         wait_for(lambda: server.places.get("player") == SINK_NAME, "the player to be moved")
-        listed = [row.split("\t") for row in server.pactl("list", "short", "modules").splitlines()]
-        number = next(words[0] for words in listed if "sink_name=card" in words[2].split())
-        server.pactl("unload-module", number)
+        server.unplug("card")
         wait_for(lambda: session.said.count("midside: mid, side. Latency") == 2, "rtsep to go on", LIVE_S)
         assert "The sound card is back" in session.said
         wait_for(lambda: server.places == {"player": SINK_NAME, "rtsep": "other"}, "the other sink", LIVE_S)
