@@ -76,20 +76,22 @@ class CardDriver:
         device, channels, settings = zip(*used, strict=True) if kind == "duplex" else used[0]
         ffi = sd._ffi
         try:
-            # As rtmixer does: PortAudio calls the compiled function itself, Python is not in between.
-            self._stream = sd._StreamBase(
-                kind=kind,
-                samplerate=sample_rate_hz,
-                blocksize=block_samples,
-                device=device,
-                channels=channels,
-                dtype="float32",
-                latency=latency_s,
-                callback=ffi.cast("PaStreamCallback*", function_address),
-                userdata=ffi.cast("void*", state_address),
-                extra_settings=settings,
-                prime_output_buffers_using_stream_callback=False,
-            )
+            # As rtmixer does: PortAudio calls the compiled function itself, Python is not in between. Threads that are
+            # born already are those of ALSA's pulse plugin, which every block goes through.
+            with realtime.new_natives() as self._born:
+                self._stream = sd._StreamBase(
+                    kind=kind,
+                    samplerate=sample_rate_hz,
+                    blocksize=block_samples,
+                    device=device,
+                    channels=channels,
+                    dtype="float32",
+                    latency=latency_s,
+                    callback=ffi.cast("PaStreamCallback*", function_address),
+                    userdata=ffi.cast("void*", state_address),
+                    extra_settings=settings,
+                    prime_output_buffers_using_stream_callback=False,
+                )
         except (sd.PortAudioError, ValueError) as error:
             names = " and ".join(card.full_name for card, _ in ends if card is not None)
             raise (CardBusyError if is_busy(error) else DeviceError)(
@@ -107,7 +109,7 @@ class CardDriver:
         try:
             with realtime.new_natives() as born:
                 self._stream.start()
-            realtime.system().raise_natives(born_with_it | born)
+            realtime.system().raise_natives(born_with_it | self._born | born)
         except self._sd.PortAudioError as error:
             raise DeviceError(f"the sound card does not start: {error}") from error
         self._is_running = True
