@@ -2,7 +2,8 @@
 
 ::
 
-    ports ──▶ Parser ──▶ Assembler ──▶ Surface ──▶ board      one for each controller
-      ▲                                   │
-      └────────────── lights ◀────────────┴──── feed          `midi` owns them, and plugs and unplugs them
+    process of its own       session process
+    ports ◀─▶ porter ──────▶ Parser ──▶ Assembler ──▶ Surface ──▶ board      one for each controller
+                ▲                                        │
+                └──────────────── lights ◀───────────────┴──── feed          `controllers` plugs and unplugs them
 """

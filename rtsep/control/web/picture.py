@@ -7,7 +7,7 @@ from typing import Any
 
 from rtsep.control.player import Player
 from rtsep.control.web.spectrum import Spectrum
-from rtsep.control.web.wire import plain
+from rtsep.control.wire import plain
 from rtsep.parameters import Parameter
 from rtsep.scales import FADER_LAW, Gain, Range, Scale, Text
 

@@ -12,7 +12,7 @@ from visitors import Visitor, WatchedSession
 
 from rtsep.board import Control
 from rtsep.control.web.link import LOOK_S, Notes, Teller, WebSurface
-from rtsep.control.web.wire import read_line
+from rtsep.control.wire import read_line
 from rtsep.knobs import mix_controls
 from rtsep.parameters import Parameter
 from rtsep.scales import Switch, Value
