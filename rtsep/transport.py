@@ -53,7 +53,7 @@ class Transport:
     sample_rate_hz
         Their rate; the file is converted if it has another.
     delivered
-        Gives the position of the card.
+        Gives the position of the card that takes it in.
     heard
         Gives the position that is heard now, which is behind that by the latency.
     """
