@@ -71,7 +71,7 @@ HOMES = {
         "nets",
         "realtime/linux.py",
     },
-    "pythonosc": {"control/osc.py"},
+    "pythonosc": {"control/osc/surface.py"},
     "rtmidi": {"control/midi/ports.py"},
     "platformdirs": {"io/desktop.py", "config.py", "resume.py", "zoo"},
     "pydantic": {

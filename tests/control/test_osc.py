@@ -19,9 +19,8 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 from session import StillSession
 
-from rtsep.control import osc, patterns
-from rtsep.control.osc import OscSurface
-from rtsep.control.patterns import compiled
+from rtsep.control.osc import OscSurface, clients, limits, patterns
+from rtsep.control.osc.patterns import compiled
 from rtsep.errors import DeviceError, UsageError
 from rtsep.mix import Matrix
 
@@ -232,7 +231,7 @@ def test_bundles_come_in_the_order_of_their_times(
 def test_bundles_that_wait_are_bounded(
     surface: OscSurface, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(osc, "MOST_WAITING", 1)
+    monkeypatch.setattr(limits, "MOST_WAITING", 1)
     client.send_raw(bundle(time.time() + 5, ("/bypass", 1)))
     client.send_raw(bundle(time.time() + 5, ("/bypass", 1)))
     assert client.wait("/error") == ["1 bundles wait already, which is the most"]
@@ -281,13 +280,13 @@ def test_a_port_that_somebody_subscribed_is_told_what_others_do(
         assert "/stem/vocals/mute" not in shown.all_until("/bypass")  # the sender knows
         other.send("/stem/drums/mute", 1)
         assert shown.wait("/stem/drums/mute") == [1]
-        until_s = surface._clients["127.0.0.1", shown.port].until_s
+        until_s = dict(surface._clients.all())["127.0.0.1", shown.port].until_s
         other.send("/bypass")
         other.wait("/bypass")
-        assert surface._clients["127.0.0.1", shown.port].until_s == until_s
+        assert dict(surface._clients.all())["127.0.0.1", shown.port].until_s == until_s
         client.send("/bypass")
         client.wait("/bypass")
-        assert surface._clients["127.0.0.1", shown.port].until_s > until_s
+        assert dict(surface._clients.all())["127.0.0.1", shown.port].until_s > until_s
         other.send("/unsubscribe")
         other.send("/bypass")
         other.wait("/bypass")
@@ -302,7 +301,7 @@ def test_a_port_is_told_once_however_many_subscribe_it(
     client.send("/subscribe", 9)
     wait_for(lambda: len(surface._clients) == 1)
     other.send("/subscribe", 9)
-    wait_for(lambda: [c.sender[1] for c in surface._clients.values()] == [other.port])
+    wait_for(lambda: [c.sender[1] for _, c in surface._clients.all()] == [other.port])
     wait_for(lambda: len(surface._board._feeds) == 1)
 
 
@@ -399,7 +398,7 @@ def test_bundles_in_bundles_without_end_are_malformed(surface: OscSurface, clien
 def test_a_flood_is_dropped_and_counted(
     surface: OscSurface, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(surface, "_budget", osc.Budget(50))
+    monkeypatch.setattr(surface, "_budget", limits.Budget(50))
     for _ in range(500):
         surface._receive(message("/crossfade", 0.5), ("127.0.0.1", 9))
     assert surface.n_dropped >= 400
@@ -411,8 +410,8 @@ def test_a_flood_is_dropped_and_counted(
 def test_clients_are_bounded_and_forgotten(
     surface: OscSurface, client: Client, other: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(osc, "MOST_CLIENTS", 1)
-    monkeypatch.setattr(osc, "SUBSCRIBED_S", 0.2)
+    monkeypatch.setattr(clients, "MOST_CLIENTS", 1)
+    monkeypatch.setattr(clients, "SUBSCRIBED_S", 0.2)
     client.send("/subscribe")
     client.wait("/separation")
     other.send("/subscribe")
@@ -487,7 +486,7 @@ def test_the_worst_that_is_left_takes_few_steps(part: str, monkeypatch: pytest.M
     steps = itertools.count()
     reached = patterns.reached
 
-    def counted(token: osc.Token, name: str, at: int) -> Iterable[int]:
+    def counted(token: patterns.Token, name: str, at: int) -> Iterable[int]:
         next(steps)
         return reached(token, name, at)
 
