@@ -20,6 +20,8 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from session import StillSession
 
 from rtsep.control.osc import OscSurface, clients, limits, patterns
+from rtsep.control.osc.clients import Clients
+from rtsep.control.osc.messages import Messages
 from rtsep.control.osc.patterns import compiled
 from rtsep.errors import DeviceError, UsageError
 from rtsep.mix import Matrix
@@ -252,6 +254,36 @@ def test_a_pattern_without_a_value_asks_and_presses_nothing(player: StillSession
     wait_for(lambda: not player.mix.state["vocals"].mute)
 
 
+@given(
+    pattern=st.sampled_from(
+        ["//*", "/scene/*", "/scene/{save,undo}", "/transport/*", "//s*", "/*/[r-u]*", "//undo"]
+    ),
+    value=st.sampled_from([1, 0, True, 0.5, "mine", "karaoke", "acapella"]),
+    by_position=st.booleans(),
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_pattern_presses_a_button_whatever_value_comes_with_it(
+    song: StillSession, pattern: str, value: object, by_position: bool
+) -> None:
+    def stands() -> tuple[object, ...]:
+        names, tape = song.board["/scene/names"], song.transport
+        assert tape is not None
+        return names, song.board["/scene/current"], tape.position_s, tape.loop_s
+
+    song.play_until(10.0)
+    song.board["/scene/recall"] = "karaoke"
+    before, messages = stands(), Messages(lambda: song.board, Clients(lambda: song.board, lambda: None))
+    found = [address for address in song.board.parameters if compiled(pattern)(address)]
+    buttons = [address for address in found if song.board.parameter(address).kind == "momentary"]
+    sent = OscMessage(message(pattern + "/position" * by_position, value))
+    replies = messages.act([sent], ("127.0.0.1", 9))
+    assert stands() == before
+    assert song.board["/stem/vocals/mute"] is True or compiled(pattern)("/stem/vocals/mute")
+    refused = [text for address, text in replies if address == "/error" and "whole address" in text]
+    assert [text.partition(":")[0] for text in refused] == buttons
+    assert buttons
+
+
 def test_one_address_that_refuses_stops_no_other(
     surface: OscSurface, player: StillSession, client: Client
 ) -> None:
@@ -363,7 +395,7 @@ def test_nothing_in_the_session_ends_a_thread(
         ("/stem/vocals/", (1,), "it begins with /, does not end with it"),
         ("/stem/{vocals,}/mute", (1,), "'{vocals,}' is no choice"),
         ("/stem/[z-a]/mute", (1,), "'[z-a]' is no range of characters"),
-        ("/scene/und?", (), "/scene/und?: a button is pressed by its whole address"),
+        ("/scene/und?", (), "/scene/undo: what does something at once is reached by its whole address only"),
         ("/scene/undo/position", (), "a position is a number from 0 to 1, not 'nothing'"),
         ("/subscribe", (0,), "a port is a number from 1 to 65535"),
     ],

@@ -6,8 +6,8 @@
     socket ◀── clients ◀──── feeds ◀───┘
 
 A message sets what its address or pattern matches; without a value it asks, or presses a button that it names
-exactly (a pattern presses none). A bundle is heard at one instant, and may be for later. Beside the board's own
-addresses there are::
+exactly. No pattern presses a button, with a value or without: ``//* 1`` saves, deletes and seeks nothing. A bundle is
+heard at one instant, and may be for later. Beside the board's own addresses there are::
 
     ADDRESS/position 0..1     sets by the position of the fader, as controllers do; of a gain, 1 is 10 dB
     /subscribe [PORT]         every change but the sender's own is sent here (to that port) from now on, for a minute

@@ -14,6 +14,7 @@ from rtsep.parameters import Parameter
 from rtsep.scales import Gain, Range, Value
 
 POSITION = "/position"
+BY_NAME = "what does something at once is reached by its whole address only, not by a pattern"
 
 Reply = tuple[Any, ...]  # an address of OSC, and the values
 
@@ -66,14 +67,13 @@ class Messages:
 
     def _set_or_ask(self, pattern: str, values: list[Any], origin: str) -> Iterator[Reply]:
         by_position, pattern = pattern.endswith(POSITION), pattern.removesuffix(POSITION)
-        addresses = self._matching(pattern)
-        if not values and pattern not in self._board:  # who asks with a pattern presses nothing
-            addresses = [a for a in addresses if self._board.parameter(a).kind != "momentary"]
-            if not addresses:
-                raise UsageError(f"{pattern}: a button is pressed by its whole address, or with a value")
-        for address in addresses:
+        is_exact, addresses = pattern in self._board, self._matching(pattern)
+        buttons = [] if is_exact else [address for address in addresses if self._is_button(address)]
+        if values or len(buttons) == len(addresses):  # who only asks all that there is wants no button
+            yield from (complaint(UsageError(f"{one}: {BY_NAME}")) for one in buttons)
+        for address in [one for one in addresses if one not in buttons]:
             try:
-                if not values and self._board.parameter(address).kind != "momentary":
+                if not values and not self._is_button(address):
                     yield from stand(self._board, address, self._board[address])
                 elif by_position:
                     self._board.move(address, as_position(values), origin)
@@ -82,6 +82,10 @@ class Messages:
                     self._board.set(address, value, origin)
             except Exception as error:  # the others of the pattern can
                 yield complaint(error)
+
+    def _is_button(self, address: str) -> bool:
+        """Whether setting it does something, once: nothing that a pattern may do by the way."""
+        return self._board.parameter(address).kind == "momentary"
 
     def _matching(self, pattern: str) -> list[str]:
         """The addresses that a pattern means.
