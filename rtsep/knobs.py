@@ -14,7 +14,7 @@ from rtsep.errors import UsageError
 from rtsep.mix import CUE, MAIN, Mix
 from rtsep.mixer import Mixer
 from rtsep.parameters import ROWS, Parameter, expand
-from rtsep.scales import Text, Value
+from rtsep.scales import Text, Value, as_number
 from rtsep.scenes import Scenes
 from rtsep.transport import Transport
 
@@ -74,7 +74,7 @@ def _send_control(mixer: Mixer, parameter: Parameter, part: str, name: str, bus:
         return sends().get(bus, parameter.default)
 
     def set_(value: Value) -> None:
-        mixer.edit(part, name, sends={**sends(), bus: float(value)})
+        mixer.edit(part, name, sends={**sends(), bus: as_number(value)})
 
     return Control(parameter, get, set_)
 
@@ -148,8 +148,8 @@ def transport_controls(transport: Callable[[], Transport | None], looper: Looper
         return []
     tape = looper.tape
     doing: dict[str, Callable[[Value], None]] = {
-        "/transport/position_s": lambda value: tape().seek_to(float(value)),
-        "/transport/seek_s": lambda value: tape().seek(float(value)),
+        "/transport/position_s": lambda value: tape().seek_to(as_number(value)),
+        "/transport/seek_s": lambda value: tape().seek(as_number(value)),
         "/transport/loop_start": lambda value: looper.begin() if value else None,
         "/transport/loop_end": lambda value: looper.end() if value else None,
         "/transport/loop_off": lambda value: looper.leave() if value else None,
@@ -166,9 +166,9 @@ def scene_controls(scenes: Scenes) -> Iterable[Control]:
     """The controls of scenes."""
 
     def set_fade_s(value: Value) -> None:
-        scenes.fade_s = float(value)
+        scenes.fade_s = as_number(value)
 
-    def tell(address: str, get: Callable[[], str]) -> Control:
+    def tell(address: str, get: Callable[[], Value]) -> Control:
         return Control(ROWS[address], get, lambda value: None)
 
     def do(address: str, act: Callable[[str], None]) -> Control:
@@ -181,5 +181,5 @@ def scene_controls(scenes: Scenes) -> Iterable[Control]:
         Control(ROWS["/scene/undo"], lambda: False, lambda value: scenes.undo() if value else None),
         Control(ROWS["/scene/fade_s"], lambda: scenes.fade_s, set_fade_s),
         tell("/scene/current", lambda: scenes.current),
-        tell("/scene/names", lambda: ", ".join(scenes.names)),
+        tell("/scene/names", lambda: scenes.names),
     ]

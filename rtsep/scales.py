@@ -17,7 +17,7 @@ import numpy as np
 from rtsep.errors import UsageError
 
 #: What a parameter can hold. A trigger holds nothing: what is set is done, and gone.
-Value = float | bool | str
+Value = float | bool | str | tuple[str, ...]
 
 #: Positions of a fader and their gains in dB, with straight lines between: the law of the Behringer X32 and the
 #: Midas M32, as their OSC protocol has it. 0 dB lies at three quarters; the upper half, where hands are, is even.
@@ -76,7 +76,7 @@ class Gain:
 
     def position(self, value: Value) -> float:
         """See `Scale`."""
-        return float(np.interp(float(value), _GAINS_DB, _POSITIONS))
+        return float(np.interp(as_number(value), _GAINS_DB, _POSITIONS))
 
     def value_at(self, position: float) -> float:
         """See `Scale`; the lower end is silence."""
@@ -85,7 +85,7 @@ class Gain:
 
     def tell(self, value: Value) -> str:
         """See `Scale`."""
-        return "-inf dB" if value == -math.inf else f"{float(value):+.1f} dB"
+        return "-inf dB" if value == -math.inf else f"{as_number(value):+.1f} dB"
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Range:
 
     def position(self, value: Value) -> float:
         """See `Scale`."""
-        return float(np.clip((float(value) - self.low) / (self.high - self.low), 0.0, 1.0))
+        return float(np.clip((as_number(value) - self.low) / (self.high - self.low), 0.0, 1.0))
 
     def value_at(self, position: float) -> float:
         """See `Scale`."""
@@ -118,7 +118,7 @@ class Range:
 
     def tell(self, value: Value) -> str:
         """See `Scale`."""
-        return f"{float(value):.2f}{' ' if self.unit else ''}{self.unit}"
+        return f"{as_number(value):.2f}{' ' if self.unit else ''}{self.unit}"
 
 
 @dataclass(frozen=True)
@@ -192,6 +192,55 @@ class Text:
     def tell(self, value: Value) -> str:
         """See `Scale`."""
         return str(value)
+
+
+@dataclass(frozen=True)
+class Names:
+    """Several names of at most `longest` characters: a tuple in Python, a list in JSON, several values in OSC."""
+
+    longest: int = 64
+    unit: str = ""
+
+    @property
+    def allowed(self) -> str:
+        """See `Scale`."""
+        return f"a list of names of 1 to {self.longest} characters"
+
+    def check(self, value: object) -> tuple[str, ...]:
+        """See `Scale`."""
+        if not isinstance(value, (list, tuple)):
+            raise UsageError(f"{_shown(value)} is no list; allowed is {self.allowed}")
+        return tuple(Text(longest=self.longest).check(name) for name in value)
+
+    def position(self, value: Value) -> float:
+        """See `Scale`; a list lies nowhere."""
+        return 0.0
+
+    def value_at(self, position: float) -> tuple[str, ...]:
+        """See `Scale`.
+
+        Raises
+        ------
+        UsageError
+            No position means a list.
+        """
+        raise UsageError("a fader cannot write a list")
+
+    def tell(self, value: Value) -> str:
+        """See `Scale`."""
+        return ", ".join(as_names(value))
+
+
+def as_number(value: Value) -> float:
+    """What a parameter holds, where that is a number or a switch."""
+    assert isinstance(value, (int, float)), "the scale has seen to it"
+    return float(value)
+
+
+def as_names(value: Value) -> tuple[str, ...]:
+    """What a parameter holds, where that is a list of names."""
+    assert isinstance(value, tuple), "the scale has seen to it"
+    return value
 
 
 def _number(value: object, allowed: str) -> float:

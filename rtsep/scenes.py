@@ -218,8 +218,6 @@ class Scenes:
 
     def save(self, name: str) -> None:
         """Keep the mix as a scene: all that does not stand at its default."""
-        if "," in name:
-            raise UsageError(f"{name!r} cannot be a scene's name: it has a comma")
         defaults = {address: found.default for address, found in self._board.parameters.items()}
         self._store.save(name, {a: value for a, value in self._now().items() if value != defaults[a]})
         self.current = name

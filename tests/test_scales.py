@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rtsep.errors import UsageError
 from rtsep.mix import gain_of
-from rtsep.scales import FADER_LAW, Gain, Range, Scale, Switch, Text
+from rtsep.scales import FADER_LAW, Gain, Names, Range, Scale, Switch, Text
 
 POSITIONS = st.floats(0, 1)
 SCALES = [Gain(), Range(-1, 1), Range(0, 60, "s"), Switch(), Text(("low", "balanced", "quality"))]
@@ -63,6 +63,8 @@ def test_the_fader_has_its_law() -> None:
         (Text(), "a\nb", "cannot be a name"),
         (Text(), "x" * 65, r"'x{36}\.\.\. cannot be a name; allowed is a name of 1 to 64 characters"),
         (Text(), 3, "3 is no text"),
+        (Names(), "one, two", "'one, two' is no list; allowed is a list of names of 1 to 64 characters"),
+        (Names(), ["one", ""], "'' cannot be a name"),
     ],
 )
 def test_what_is_no_value_is_refused_in_words(scale: Scale, value: object, complaint: str) -> None:
@@ -75,6 +77,8 @@ def test_what_is_written_is_understood() -> None:
     assert Gain().check("-inf") == -math.inf
     assert Switch().check(1) is True
     assert Switch().check(0.0) is False
+    assert Names().check(["one", "two, three"]) == ("one", "two, three")
+    assert Names().tell(("one", "two")) == "one, two"
     assert [
         scale.tell(value) for scale, value in ((Gain(), -3.0), (Gain(), -math.inf), (Switch(), True))
     ] == [

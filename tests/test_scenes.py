@@ -96,6 +96,17 @@ def test_the_file_is_for_people(tmp_path: Path) -> None:
     assert stage.scenes.names[-2:] == ("by hand", "later")
 
 
+def test_a_name_may_have_commas_and_the_names_are_a_list(tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "scenes.yaml")
+    names = stage.board["/scene/names"]
+    assert isinstance(names, tuple)
+    stage.board["/scene/save"] = "verse, quiet"
+    stage.board["/scene/save"] = "verse"
+    assert stage.board["/scene/names"] == (*names, "verse, quiet", "verse")
+    stage.board["/scene/recall"] = "verse, quiet"
+    assert stage.board["/scene/current"] == "verse, quiet"
+
+
 @given(values=st.dictionaries(st.sampled_from(ADDRESSES), st.booleans()))
 def test_a_tree_is_the_same_as_its_addresses(values: dict[str, bool]) -> None:
     assert as_scene(as_tree(values)) == values

@@ -23,6 +23,7 @@ from rtsep.control.keys import BINDINGS, Hands, scene_names
 from rtsep.control.player import Player, Status, Transport
 from rtsep.control.rows import Row, rows
 from rtsep.errors import UsageError
+from rtsep.scales import as_number
 from rtsep.stream import Latency
 
 FLOOR_DBFS = -60.0
@@ -155,7 +156,7 @@ def _flags(row: Row, board: Board) -> Text:
     for field, letter, style in BUTTONS:
         is_on = row.address(field) in board and board[row.address(field)]
         flags.append(letter if is_on else " ", style=style if is_on else "")
-    pan = float(board[row.address("pan")]) if row.address("pan") in board else 0.0
+    pan = as_number(board[row.address("pan")]) if row.address("pan") in board else 0.0
     if pan:
         flags.append(f" {'L' if pan < 0 else 'R'}{abs(100 * pan):.0f}")
     return flags

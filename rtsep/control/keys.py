@@ -18,7 +18,7 @@ from rtsep.board import Board
 from rtsep.control.player import Player
 from rtsep.control.rows import Row, rows
 from rtsep.errors import UsageError
-from rtsep.scales import Gain, Range, Value
+from rtsep.scales import Gain, Range, Value, as_names, as_number
 
 GAIN_STEP_DB = 1.0
 LOWEST_GAIN_DB = -60.0  # one step below is silence
@@ -356,14 +356,14 @@ def _write(key: str, hands: Hands, prompt: Prompt) -> None:
         prompt.text += key
 
 
-def scene_names(board: Board) -> list[str]:
+def scene_names(board: Board) -> tuple[str, ...]:
     """All scenes."""
-    return [name for name in str(board["/scene/names"]).split(", ") if name]
+    return as_names(board["/scene/names"])
 
 
 def stepped(board: Board, address: str, n_steps: int) -> Value:
     """The value of a fader some steps further; of gains in dB, else in twentieths."""
-    scale, value = board.parameter(address).scale, float(board[address])
+    scale, value = board.parameter(address).scale, as_number(board[address])
     if isinstance(scale, Gain):
         return stepped_gain_db(value, n_steps * GAIN_STEP_DB, scale.high_db)
     assert isinstance(scale, Range), "a fader has one of these scales"

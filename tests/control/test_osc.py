@@ -27,6 +27,7 @@ from rtsep.errors import DeviceError, UsageError
 from rtsep.mix import Matrix
 
 PATIENCE_S = 10.0
+MORE_SCENES = ("drumless", "drums only", "bassless")
 
 
 class Client:
@@ -150,6 +151,11 @@ def test_questions_are_answered_to_whoever_asked(client: Client, other: Client) 
         0.0,
         "the fader of a stem",
     ]
+    client.send("/scene/names")
+    assert client.wait("/scene/names") == ["everything", "karaoke", "acapella", *MORE_SCENES]
+    client.send("/namespace", "/scene/names")
+    *start, default, what = client.wait("/namespace")
+    assert (start[:2], default, what) == (["/scene/names", ""], "", "all scenes")
     assert other.read(0.05) is None
 
 

@@ -22,7 +22,7 @@ from rtsep.control.midi.messages import (
 from rtsep.control.player import Player
 from rtsep.errors import UsageError
 from rtsep.parameters import Parameter
-from rtsep.scales import Scale, Switch, Text, Value
+from rtsep.scales import Scale, Switch, Text, Value, as_names
 
 NEAR = 1.01 / TOP_7  # a step of a fader: what lies no further away is met
 SAME = 1e-6
@@ -174,7 +174,7 @@ class Surface:
         """What a button sets: of scenes also the n-th."""
         value = binding.value if binding.value is not None else parameter.default
         if parameter.address == RECALL and isinstance(value, str) and value.isdecimal():
-            names = str(self._board.get(NAMES, "")).split(", ")
+            names = as_names(self._board.get(NAMES, ()))
             if value not in names and 0 < int(value) <= len(names):
                 return names[int(value) - 1]
         return value

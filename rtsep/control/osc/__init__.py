@@ -15,8 +15,9 @@ heard at one instant, and may be for later. Beside the board's own addresses the
     /unsubscribe              ends what this sender has subscribed
     /namespace [PATTERN]      one reply for each parameter: address, unit, lowest, highest, default, what it does
 
-Answers go to whoever asked. Switches are sent as 1 and 0, which all controllers understand. What is wrong is
-answered by ``/error TEXT``, one for each address, and counted; nothing that comes in can end the session.
+Answers go to whoever asked. Switches are sent as 1 and 0, which all controllers understand; a list is several values
+of one message. What is wrong is answered by ``/error TEXT``, one for each address, and counted; nothing that comes in
+can end the session.
 """
 
 from rtsep.control.osc.surface import OscSurface as OscSurface

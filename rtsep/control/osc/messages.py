@@ -106,10 +106,17 @@ class Messages:
 
 def stand(board: Board, address: str, value: Value) -> Iterator[Reply]:
     """Where a parameter stands, as it is told; of a fader also as a position."""
-    yield (address, int(value) if isinstance(value, bool) else value)
+    yield (address, *as_values(value))
     parameter = board.parameters.get(address)
     if parameter is not None and isinstance(parameter.scale, (Gain, Range)):
         yield (address + POSITION, parameter.scale.position(value))
+
+
+def as_values(value: Value) -> Sequence[float | str]:
+    """A value as OSC has it: a switch is 1 or 0, a list several values."""
+    if isinstance(value, tuple):
+        return value
+    return (int(value) if isinstance(value, bool) else value,)
 
 
 def complaint(error: Exception) -> Reply:
@@ -131,7 +138,7 @@ def described(parameter: Parameter) -> Iterator[Any]:
             yield from (scale.low, scale.high)
         case _:
             yield from ("", scale.allowed)
-    yield int(default) if isinstance(default, bool) else default
+    yield from as_values(default) or ("",)
     yield parameter.what
 
 

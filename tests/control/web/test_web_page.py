@@ -219,9 +219,9 @@ def test_scenes_are_saved_recalled_and_undone(host: Host, open_page: Opener) -> 
     page = open_page()
     page.get_by_role("button", name="mid mute").click()
     name = page.get_by_role("textbox", name="name of a new scene")
-    name.fill("no middle")
+    name.fill("no middle, at all")
     page.get_by_role("button", name="Save").click()
-    until(lambda: "no middle" in str(host.board["/scene/names"]), page)
+    until(lambda: "no middle, at all" in host.board["/scene/names"], page)
     page.get_by_role("button", name="everything").click()
     until(lambda: host.board["/stem/mid/mute"] is False, page)
     page.get_by_role("button", name="no middle").click()
@@ -235,12 +235,12 @@ def test_scenes_are_saved_recalled_and_undone(host: Host, open_page: Opener) -> 
     delete = page.locator(".delete")
     until(lambda: delete.is_enabled(), page)
     delete.click()
-    assert "no middle?" in delete.inner_text()
+    assert "no middle, at all?" in delete.inner_text()
     delete.click()
-    until(lambda: "no middle" not in str(host.board["/scene/names"]), page)
+    until(lambda: "no middle, at all" not in host.board["/scene/names"], page)
     page.get_by_role("textbox", name="name of a new scene").fill("everything else")
     page.keyboard.press("Enter")
-    until(lambda: "everything else" in str(host.board["/scene/names"]), page)
+    until(lambda: "everything else" in host.board["/scene/names"], page)
 
 
 def test_two_pages_stay_in_step(host: Host, open_page: Opener) -> None:

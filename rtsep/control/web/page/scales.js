@@ -82,5 +82,6 @@ function range({ low, high }, unit) {
 export function scaleOf(parameter) {
   if (parameter.scale.kind === "gain") return gain(parameter.scale);
   if (parameter.scale.kind === "range") return range(parameter.scale, parameter.unit);
+  if (parameter.scale.kind === "names") return { text: (value) => value.join(", "), spoken: (value) => value.join(", ") };
   return { text: String, spoken: String };
 }
