@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from rtsep.errors import UsageError
 from rtsep.parameters import Parameter
-from rtsep.scales import Value
+from rtsep.scales import Value, moved
 
 Get = Callable[[], Value]
 Set = Callable[[Value], None]
@@ -195,8 +195,13 @@ class Board:
             self._tell(origin, {address: checked})
 
     def move(self, address: str, position: float, origin: str = "") -> None:
-        """Move a parameter to a position of its fader, 0 to 1."""
-        self.set(address, self._find(address).parameter.scale.value_at(position), origin)
+        """Move a parameter to a position of its fader, 0 to 1; one that shows it there already stays where it is."""
+        control = self._find(address)
+        scale = control.parameter.scale
+        with self._lock:
+            is_held = control.parameter.kind == "held"
+            value = moved(scale, control.get(), position) if is_held else scale.value_at(position)
+            self.set(address, value, origin)
 
     def position(self, address: str) -> float:
         """Where the fader of a parameter stands, 0 to 1."""

@@ -23,6 +23,11 @@ Value = float | bool | str | tuple[str, ...]
 #: Midas M32, as their OSC protocol has it. 0 dB lies at three quarters; the upper half, where hands are, is even.
 FADER_LAW = ((0.0, -90.0), (0.0625, -60.0), (0.25, -30.0), (0.5, -10.0), (1.0, 10.0))
 _POSITIONS, _GAINS_DB = (np.array(column) for column in zip(*FADER_LAW, strict=True))
+TOP_DB = FADER_LAW[-1][1]
+DB_A_WAY = 40.0  # of the upper half, if it were the whole way
+
+SAME = 1e-6  # positions that are one: OSC has them in float32
+AT_TOP = 0.01  # a step of a MIDI fader and a bit more, 0.4 dB: so far a fader trembles, or is not quite up
 
 
 class Scale(Protocol):
@@ -82,6 +87,11 @@ class Gain:
         """See `Scale`; the lower end is silence."""
         gain_db = float(np.interp(position, _POSITIONS, _GAINS_DB))
         return -math.inf if position <= 0 else min(gain_db, self.high_db)
+
+    def turned(self, value: Value, way: float) -> float:
+        """The value after a knob without ends went so far of a fader's way; above the fader it goes down as evenly."""
+        above_db = as_number(value) - TOP_DB + way * DB_A_WAY
+        return TOP_DB + above_db if above_db > 0 else self.value_at(1.0 + above_db / DB_A_WAY)
 
     def tell(self, value: Value) -> str:
         """See `Scale`."""
@@ -229,6 +239,22 @@ class Names:
     def tell(self, value: Value) -> str:
         """See `Scale`."""
         return ", ".join(as_names(value))
+
+
+def is_above(scale: Scale, value: Value) -> bool:
+    """Whether a gain was typed that no fader reaches, which shows its top then."""
+    return isinstance(scale, Gain) and as_number(value) > TOP_DB
+
+
+def moved(scale: Scale, value: Value, position: float) -> Value:
+    """The value after a fader that shows `value` was put to a position.
+
+    Who says where it stands already moves nothing: an echo is no hand. A gain above the fader's top stays for as long
+    as the fader is at the top; when it leaves that, it takes the gain along from there.
+    """
+    slack = AT_TOP if is_above(scale, value) else SAME
+    is_there = abs(min(max(position, 0.0), 1.0) - scale.position(value)) <= slack
+    return value if is_there else scale.value_at(position)
 
 
 def as_number(value: Value) -> float:

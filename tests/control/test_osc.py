@@ -129,6 +129,23 @@ def test_a_message_moves_what_its_address_names(player: StillSession, client: Cl
     wait_for(lambda: not player.mix.state["vocals"].mute)
 
 
+def test_a_position_that_is_shown_already_moves_nothing(player: StillSession, client: Client) -> None:
+    def sent(position: float) -> float:
+        client.send("/stem/bass/gain_db/position", position)
+        client.send("/bypass")
+        client.wait("/bypass")
+        return player.mix.state["bass"].gain_db
+
+    player.board["/stem/bass/gain_db"] = 24.0
+    client.send("/stem/bass/gain_db/position")
+    assert client.wait("/stem/bass/gain_db/position") == [1.0]
+    assert sent(1.0) == 24.0
+    assert sent(0.75) == 0.0
+    player.board["/stem/bass/gain_db"] = -3.3
+    assert sent(player.board.position("/stem/bass/gain_db")) == -3.3  # though OSC rounds it
+    assert sent(1.0) == 10.0
+
+
 def test_a_pattern_moves_all_that_it_matches(player: StillSession, client: Client) -> None:
     client.send("/stem/{vocals,bass}/mute", 1)
     client.send("/stem/d*/pan", 0.5)

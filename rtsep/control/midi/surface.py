@@ -22,10 +22,9 @@ from rtsep.control.midi.messages import (
 from rtsep.control.player import Player
 from rtsep.errors import UsageError
 from rtsep.parameters import Parameter
-from rtsep.scales import Scale, Switch, Text, Value, as_names
+from rtsep.scales import SAME, Gain, Scale, Switch, Text, Value, as_names, is_above
 
 NEAR = 1.01 / TOP_7  # a step of a fader: what lies no further away is met
-SAME = 1e-6
 RECALL, NAMES = "/scene/recall", "/scene/names"
 
 
@@ -126,28 +125,40 @@ class Surface:
         elif is_button(binding, parameter):
             self._press(binding, parameter, address, hold, message)
         else:
-            self._turn(binding, parameter, address, hold, message.value / TOP[message.kind])
+            self._turn(binding, parameter, address, hold, message)
 
-    def _turn(self, binding: Binding, parameter: Parameter, address: str, hold: Hold, x: float) -> None:
+    def _turn(
+        self, binding: Binding, parameter: Parameter, address: str, hold: Hold, message: Message
+    ) -> None:
         """A fader or a knob with two ends."""
-        position = binding.position(x, parameter.scale)
+        top, now = TOP[message.kind], self._board.position(address)
+        position = binding.position(message.value / top, parameter.scale)
         picks_up = binding.line.pickup if binding.line.pickup is not None else self.map.pickup
-        follows = not (picks_up and is_fader(parameter)) or hold.takes(
-            position, self._board.position(address)
-        )
+        follows = not (picks_up and is_fader(parameter)) or hold.takes(position, now)
         hold.last = position
-        if follows:
+        if not follows:
+            return
+        # A motor fader says where it was driven to, in its own coarse steps: that is an echo.
+        is_echo = abs(position - now) <= NEAR and message.value == round(
+            binding.place(now, parameter.scale) * top
+        )
+        if not is_echo:
             self._board.move(address, position, self._origin)
-            hold.sent = self._board.position(address)
+        hold.sent = self._board.position(address)
 
     def _step(self, binding: Binding, parameter: Parameter, address: str, steps: int) -> None:
         """A knob without ends."""
-        now = self._board.position(address)
+        now, value, way = (
+            self._board.position(address),
+            self._board[address],
+            steps * _per_step(binding, parameter.scale),
+        )
+        if isinstance(parameter.scale, Gain) and is_above(parameter.scale, value) and way < 0:
+            self._board.set(address, parameter.scale.turned(value, way), self._origin)
+            return
         ends = sorted((binding.position(0.0, parameter.scale), binding.position(1.0, parameter.scale)))
-        moved = now + steps * _per_step(binding, parameter.scale)
-        position = min(
-            max(ends[1], now), max(min(ends[0], now), moved)
-        )  # what stands outside is not pulled in
+        # What stands outside is not pulled in.
+        position = min(max(ends[1], now), max(min(ends[0], now), now + way))
         if position != now:
             self._board.move(address, position, self._origin)
 
