@@ -54,7 +54,7 @@ def test_an_echo_moves_nothing(scale: Scale, position: float) -> None:
     assert moved(scale, value, echo) == value
 
 
-@given(typed_db=st.floats(10, 24), position=POSITIONS)
+@given(typed_db=st.floats(10, 24), position=POSITIONS | st.floats(0.97, 1))
 def test_what_was_typed_above_the_fader_stays_until_the_fader_leaves_its_top(
     typed_db: float, position: float
 ) -> None:
