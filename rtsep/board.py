@@ -7,8 +7,10 @@
     web  ─┤                          └─▶ feeds: what has changed, to every surface but the one that did it
     keys ─┘
 
-The board holds no values of its own: a control reads them where they live. So what changes by itself (the solo that
-another one ends, a scene, the settings read anew) is found by looking, after every `set` and at every `refresh`.
+Everybody waits for its lock, so nothing that may take a disk happens under it: a control that needs one has it done
+beside (`rtsep.wishes`). The board holds no values of its own: a control reads them where they live. So what changes by
+itself (the solo that another one ends, a scene, the settings read anew) is found by looking, after every `set` and at
+every `refresh`.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ Set = Callable[[Value], None]
 
 @dataclass(frozen=True)
 class Control:
-    """A parameter, and how its value is read and set where it lives."""
+    """A parameter, and how its value is read and set where it lives, both at once."""
 
     parameter: Parameter
     get: Get
@@ -105,8 +107,11 @@ class Board:
 
     def replace(self, controls: Iterable[Control]) -> None:
         """Have other parameters, as after a change of the model."""
+        made = {
+            control.parameter.address: control for control in controls
+        }  # which may take a look at the disk
         with self._lock:
-            self._controls = {control.parameter.address: control for control in controls} | self._kept
+            self._controls = made | self._kept
             self._told = {
                 address: value for address, value in self._told.items() if address in self._controls
             }

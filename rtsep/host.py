@@ -440,6 +440,8 @@ class Host:
         lines = tell(self.stats())
         if self._rig.recording.is_wanted and not self._rig.n_heard_samples:
             lines.append("Nothing was heard yet, so no file was written.")
+        if self._podium.unwritten:
+            lines.append(self._podium.unwritten)
         return lines
 
 

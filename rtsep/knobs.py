@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from rtsep.board import Control
-from rtsep.errors import UsageError
+from rtsep.deck import Deck
 from rtsep.mix import CUE, MAIN, Mix
 from rtsep.mixer import Mixer
 from rtsep.parameters import ROWS, Parameter, expand
 from rtsep.scales import Text, Value, as_number
 from rtsep.scenes import Scenes
-from rtsep.transport import Transport
 
 PARTS = {"stem": "strips", "direct": "directs", "group": "groups", "bus": "buses"}
 OF_MIX = {"crossfade", "separation", "bypass"}
@@ -108,57 +107,18 @@ def route_of(text: str) -> tuple[int, ...] | None:
     return None if text == TO_MAIN else tuple(int(output) - 1 for output in text.split("-"))
 
 
-class Looper:
-    """The loop of a tape machine under two buttons, one for its start and one for its end."""
-
-    def __init__(self, transport: Callable[[], Transport | None]) -> None:
-        self._transport = transport
-        self._start_s = 0.0
-
-    def tape(self) -> Transport:
-        """The tape machine that there is now.
-
-        Raises
-        ------
-        UsageError
-            None.
-        """
-        if (now := self._transport()) is None:
-            raise UsageError("a card cannot be paused or wound")
-        return now
-
-    def begin(self) -> None:
-        """It begins at what is heard now; until it has an end there is none."""
-        self.tape().loop(None, None)
-        self._start_s = self.tape().position_s
-
-    def end(self) -> None:
-        """It ends at what is heard now, and is played; without a start, from the start of the file."""
-        self.tape().loop(self._start_s, self.tape().position_s)
-
-    def leave(self) -> None:
-        """There is none any more."""
-        self._start_s = 0.0
-        self.tape().loop(None, None)
-
-
-def transport_controls(transport: Callable[[], Transport | None], looper: Looper) -> Iterable[Control]:
+def transport_controls(deck: Deck) -> Iterable[Control]:
     """The controls of a tape machine, if there is one; of a session that is connected otherwise it may be another."""
-    if transport() is None:
+    if not deck.has_tape:
         return []
-    tape = looper.tape
     doing: dict[str, Callable[[Value], None]] = {
-        "/transport/position_s": lambda value: tape().seek_to(as_number(value)),
-        "/transport/seek_s": lambda value: tape().seek(as_number(value)),
-        "/transport/loop_start": lambda value: looper.begin() if value else None,
-        "/transport/loop_end": lambda value: looper.end() if value else None,
-        "/transport/loop_off": lambda value: looper.leave() if value else None,
+        "/transport/position_s": lambda value: deck.seek_to(as_number(value)),
+        "/transport/seek_s": lambda value: deck.seek(as_number(value)),
+        "/transport/loop_start": lambda value: deck.begin_loop() if value else None,
+        "/transport/loop_end": lambda value: deck.end_loop() if value else None,
+        "/transport/loop_off": lambda value: deck.leave_loop() if value else None,
     }
-    play = Control(
-        ROWS["/transport/play"],
-        lambda: (now := transport()) is not None and not now.paused,
-        lambda value: tape().pause(not value),
-    )
+    play = Control(ROWS["/transport/play"], lambda: deck.plays, lambda value: deck.play(bool(value)))
     return [play, *(Control(ROWS[address], lambda: 0.0, do) for address, do in doing.items())]
 
 

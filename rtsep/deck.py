@@ -1,0 +1,121 @@
+"""The buttons of a tape machine: pressed at once, done beside.
+
+A jump may have to read the file first, and a disk that sleeps takes seconds. So a button notes what is wanted, and
+where the music was then; no hand on another fader waits for it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from rtsep.errors import UsageError
+from rtsep.transport import Transport
+from rtsep.wishes import Ask
+
+
+class Deck:
+    """The buttons.
+
+    Parameters
+    ----------
+    transport
+        Gives the tape machine that there is now, if any.
+    ask
+        Has something done beside.
+    """
+
+    def __init__(self, transport: Callable[[], Transport | None], ask: Ask) -> None:
+        self._transport, self._ask = transport, ask
+        self._lock = threading.Lock()
+        self._jump_s = 0.0  # what is to be jumped by, of all presses that are not done yet
+        self._start_s = 0.0  # of the loop
+        self._wanted: bool | None = None  # whether it shall play, until that is done
+
+    @property
+    def has_tape(self) -> bool:
+        """Whether there is a tape machine."""
+        return self._transport() is not None
+
+    @property
+    def plays(self) -> bool:
+        """Whether it plays, or is about to."""
+        wanted = self._wanted
+        return not self._tape().paused if wanted is None and self.has_tape else bool(wanted)
+
+    def _tape(self) -> Transport:
+        if (now := self._transport()) is None:
+            raise UsageError("a card cannot be paused or wound")
+        return now
+
+    def _do(self, what: str, act: Callable[[Transport], None]) -> None:
+        """Have it done by the tape machine that there is then.
+
+        Raises
+        ------
+        UsageError
+            There is none now.
+        """
+        self._tape()
+
+        def wish() -> str:
+            act(self._tape())
+            return ""
+
+        self._ask(what, "", wish)
+
+    def play(self, on: bool) -> None:
+        """Play, or stand still."""
+
+        def act(tape: Transport) -> None:
+            try:
+                tape.pause(not on)
+            finally:
+                if self._wanted == on:
+                    self._wanted = None
+
+        self._tape()
+        self._wanted = on
+        self._do("play", act)
+
+    def seek(self, delta_s: float) -> None:
+        """Jump by so much; two presses are two jumps."""
+
+        def act(tape: Transport) -> None:
+            with self._lock:
+                jump_s, self._jump_s = self._jump_s, 0.0
+            if jump_s:
+                tape.seek(jump_s)
+
+        self._tape()
+        with self._lock:
+            self._jump_s += delta_s
+        self._do("jump", act)
+
+    def seek_to(self, position_s: float) -> None:
+        """Jump to a place, wherever a press before it would have led."""
+        with self._lock:
+            self._jump_s = 0.0
+        self._do("place", lambda tape: tape.seek_to(position_s))
+
+    def begin_loop(self) -> None:
+        """A loop begins at what is heard now; until it has an end there is none."""
+        self._start_s = self._tape().position_s
+        self._do("loop", lambda tape: tape.loop(None, None))
+
+    def end_loop(self) -> None:
+        """It ends at what is heard now, and is played; without a start, from the start of the file.
+
+        Raises
+        ------
+        UsageError
+            It is too short.
+        """
+        start_s, end_s = self._start_s, self._tape().position_s
+        self._tape().check_loop(start_s, end_s)
+        self._do("loop", lambda tape: tape.loop(start_s, end_s))
+
+    def leave_loop(self) -> None:
+        """There is none any more."""
+        self._start_s = 0.0
+        self._do("loop", lambda tape: tape.loop(None, None))
