@@ -409,12 +409,13 @@ class Host:
 
     def now(self) -> Standing:
         """What a session needs to go on from here."""
-        return stand(self._rig, self.settings)
+        return stand(self._rig, self.settings, self._podium.scenes)
 
     def take_over(self, standing: Standing) -> None:
         """Go on where another session stood, before the start; this one was made with its settings as they stood."""
         self._run.written, place = standing.written, standing.place
         self.mix.turn(bypass=standing.bypass)
+        self._podium.scenes.stand_at(standing.scene)
         self._sinks.add(standing.written.output.endpoint.name)
         if place is not None and self.transport is not None:
             self.transport.begin_at(place.position_s, paused=place.paused, loop_s=place.loop_s)

@@ -82,6 +82,8 @@ class Podium:
     ----------
     board : Board
         Everything that can be moved, by its address.
+    scenes : Scenes
+        What recalls them.
     message : str
         What became of the last change that took time.
     """
@@ -95,7 +97,7 @@ class Podium:
         self._deck = Deck(lambda: session.transport, self._jumps.ask)
         self._store = scenes
         fade_s = session.settings.control.scene_fade_s
-        self._scenes = Scenes(self.board, session.mix, scenes, stems, self._writes.ask, fade_s)
+        self.scenes = Scenes(self.board, session.mix, scenes, stems, self._writes.ask, fade_s)
         self.put_controls()
 
     def _say(self, message: str) -> None:
@@ -163,7 +165,7 @@ class Podium:
         session = self._session
         yield from mix_controls(session.mix, self._stems())
         yield from transport_controls(self._deck)
-        yield from scene_controls(self._scenes)
+        yield from scene_controls(self.scenes)
         yield Control(ROWS["/record"], lambda: session.is_recording, self._record)
         yield self._wish("/input/source", lambda: session.settings.input.source, self._inputs())
         models = [entry.name for entry in list_models()]

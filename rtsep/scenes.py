@@ -238,6 +238,10 @@ class Scenes:
         """
         self._go(name, self._store.find(name, tuple(self._stems())))
 
+    def stand_at(self, name: str) -> None:
+        """It is this scene that the mix came from, in an earlier session, if there still is one of that name."""
+        self.current = name if name in self.names else ""
+
     def undo(self) -> None:
         """Go back to where everything stood before the last recall; once more, and it is as after it.
 
