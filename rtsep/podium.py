@@ -128,11 +128,7 @@ class Podium:
     def unwritten(self) -> str:
         """What a person should know at the end of the scenes that could not be kept; empty if all were."""
         names = ", ".join(self._store.unwritten)
-        return (
-            f"Scenes that are not in {self._store.path}, which could not be written: {names}."
-            if names
-            else ""
-        )
+        return f"Scenes that could not be written to {self._store.path}: {names}." if names else ""
 
     def put_controls(self) -> None:
         """Have on the board all that can be moved with what plays now."""

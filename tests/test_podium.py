@@ -17,6 +17,7 @@ from rtsep import podium
 from rtsep.errors import UsageError
 from rtsep.host import Host
 from rtsep.io.files import AudioReader, read_audio
+from rtsep.scales import as_names
 from rtsep.scenes import SceneStore
 from rtsep.settings import LiveSettings
 from rtsep.wishes import Wishes
@@ -197,6 +198,22 @@ def test_presses_of_a_disk_that_hangs_add_up(playing: LiveSettings, monkeypatch:
         wait_for(lambda: host.transport.position_s == pytest.approx(13.0, abs=0.01))
 
 
+def test_everybody_is_told_of_a_scene_that_cannot_be_written(tmp_path: Path, playing: LiveSettings) -> None:
+    (tmp_path / "file").touch()
+    scenes = {"control": {"scenes": str(tmp_path / "file" / "scenes.yaml")}}
+    with Host(playing.with_overrides(scenes)) as host:
+        feeds = {name: host.board.feed(name) for name in ("hand", "other")}
+        host.board.set("/scene/save", "mine", "hand")
+        wait_for(lambda: "cannot be written" in host.message)
+        host.board.refresh()
+        told = {name: feed.take() for name, feed in feeds.items()}
+        assert told["hand"]["/message"] == told["other"]["/message"] == host.message
+        assert host.message.startswith("the scene mine is kept, but only until this session ends")
+        assert "mine" in as_names(told["other"]["/scene/names"])
+        host.board["/scene/recall"] = "mine"
+    assert [line for line in host.summary() if "could not be written to" in line]
+
+
 def test_a_scene_that_is_being_written_when_the_session_ends_is_kept(
     playing: LiveSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,7 +238,7 @@ def test_a_session_does_not_wait_for_ever_for_a_disk_and_says_what_it_could_not_
     with host:
         host.board["/scene/save"] = "lost"
         assert disk.is_reached.wait(PATIENCE_S)
-    assert [line for line in host.summary() if "could not be written: lost." in line]
+    assert [line for line in host.summary() if "could not be written to" in line and "lost" in line]
     disk.goes_on.set()
 
 

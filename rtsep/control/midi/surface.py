@@ -131,34 +131,28 @@ class Surface:
         self, binding: Binding, parameter: Parameter, address: str, hold: Hold, message: Message
     ) -> None:
         """A fader or a knob with two ends."""
-        top, now = TOP[message.kind], self._board.position(address)
-        position = binding.position(message.value / top, parameter.scale)
+        scale, now = parameter.scale, self._board.position(address)
+        position = binding.position(message.value / TOP[message.kind], scale)
         picks_up = binding.line.pickup if binding.line.pickup is not None else self.map.pickup
         follows = not (picks_up and is_fader(parameter)) or hold.takes(position, now)
         hold.last = position
         if not follows:
             return
-        # A motor fader says where it was driven to, in its own coarse steps: that is an echo.
-        is_echo = abs(position - now) <= NEAR and message.value == round(
-            binding.place(now, parameter.scale) * top
-        )
-        if not is_echo:
+        if not (binding.line.motor and parameter.kind == "held" and _is_echo(binding, message, scale, now)):
             self._board.move(address, position, self._origin)
         hold.sent = self._board.position(address)
 
     def _step(self, binding: Binding, parameter: Parameter, address: str, steps: int) -> None:
         """A knob without ends."""
-        now, value, way = (
-            self._board.position(address),
-            self._board[address],
-            steps * _per_step(binding, parameter.scale),
-        )
-        if isinstance(parameter.scale, Gain) and is_above(parameter.scale, value) and way < 0:
-            self._board.set(address, parameter.scale.turned(value, way), self._origin)
+        scale, now, value = parameter.scale, self._board.position(address), self._board[address]
+        way = steps * _per_step(binding, scale)
+        if isinstance(scale, Gain) and is_above(scale, value) and way < 0:
+            self._board.set(address, scale.turned(value, way), self._origin)
             return
-        ends = sorted((binding.position(0.0, parameter.scale), binding.position(1.0, parameter.scale)))
-        # What stands outside is not pulled in.
-        position = min(max(ends[1], now), max(min(ends[0], now), now + way))
+        ends = sorted((binding.position(0.0, scale), binding.position(1.0, scale)))
+        position = min(
+            max(ends[1], now), max(min(ends[0], now), now + way)
+        )  # what stands outside is not pulled in
         if position != now:
             self._board.move(address, position, self._origin)
 
@@ -281,6 +275,13 @@ def is_button(binding: Binding, parameter: Parameter) -> bool:
 
 def _is_pressed(message: Message) -> bool:
     return message.value > 0 if message.kind in ("note", "program") else message.value >= PRESSED
+
+
+def _is_echo(binding: Binding, message: Message, scale: Scale, now: float) -> bool:
+    """Whether a motor fader says where it was driven to, in its own coarse steps: that is no hand."""
+    top = TOP[message.kind]
+    is_near = abs(binding.position(message.value / top, scale) - now) <= NEAR
+    return is_near and message.value == round(binding.place(now, scale) * top)
 
 
 def _steps(binding: Binding, value: int) -> int:

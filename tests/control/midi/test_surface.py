@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -193,6 +194,19 @@ def test_what_a_motor_fader_says_of_where_it_was_driven_to_moves_nothing(gain_db
     for motor in bench.surface.show():
         bench.surface.hear(motor)
     assert bench.board[GAIN] == gain_db
+
+
+def test_a_fader_for_the_place_in_the_song_reaches_its_start(tmp_path: Path) -> None:
+    session = StillSession(tmp_path, STEMS)
+    line = {"cc": 9, "to": "/transport/position_s", "range": [0, 20], "pickup": False}
+    surface = Surface(session, parse({"bindings": [line]}, Map, "test"), "midi:test", print)  # type: ignore[arg-type]
+    assert session.transport is not None
+    session.play_until(10.0)
+    for data in encoded(Message("cc", 1, 9, 0)):
+        surface.hear(data)
+    session.play_until(10.5)
+    assert session.transport.position_s < 1.0
+    session.transport.close()
 
 
 def test_a_knob_without_ends_turns_down_what_no_fader_reaches() -> None:
