@@ -9,19 +9,26 @@ from pathlib import Path
 import numpy as np
 
 from rtsep.board import Board
+from rtsep.deck import Deck
 from rtsep.host import Status
 from rtsep.io.files import AudioReader, AudioWriter
-from rtsep.knobs import Looper, mix_controls, scene_controls, transport_controls
+from rtsep.knobs import mix_controls, scene_controls, transport_controls
 from rtsep.mix import MAIN, Bus, Group, Mix, Strip
 from rtsep.mixer import Mixer
 from rtsep.reels import Reels
 from rtsep.scenes import Scenes, SceneStore
 from rtsep.stream import Latency
 from rtsep.transport import Transport
+from rtsep.wishes import Wish
 
 RATE_HZ = 8000
 FILE_S = 20.0
 STEMS = ("vocals", "drums", "bass", "an instrument with a long name")
+
+
+def at_once(what: str, doing: str, wish: Wish) -> None:
+    """In place of `Wishes.ask`."""
+    wish()
 
 
 class StillSession:
@@ -50,10 +57,10 @@ class StillSession:
             reader = AudioReader(folder / "song.wav")
             self.transport = Transport(reader, Reels(1 << 18), RATE_HZ, self.heard, self.heard)
         self.board = Board(together=self.mix.together)
-        scenes = Scenes(self.board, self.mix, SceneStore(None), lambda: stems)
+        scenes = Scenes(self.board, self.mix, SceneStore(None), lambda: stems, at_once)
         controls = (
             mix_controls(self.mix, stems),
-            transport_controls(lambda: self.transport, Looper(lambda: self.transport)),
+            transport_controls(Deck(lambda: self.transport, at_once)),
             scene_controls(scenes),
         )
         self.board.replace(itertools.chain(*controls))

@@ -22,10 +22,9 @@ from rtsep.control.midi.messages import (
 from rtsep.control.player import Player
 from rtsep.errors import UsageError
 from rtsep.parameters import Parameter
-from rtsep.scales import Scale, Switch, Text, Value
+from rtsep.scales import SAME, Gain, Scale, Switch, Text, Value, as_names, is_above
 
 NEAR = 1.01 / TOP_7  # a step of a fader: what lies no further away is met
-SAME = 1e-6
 RECALL, NAMES = "/scene/recall", "/scene/names"
 
 
@@ -126,27 +125,33 @@ class Surface:
         elif is_button(binding, parameter):
             self._press(binding, parameter, address, hold, message)
         else:
-            self._turn(binding, parameter, address, hold, message.value / TOP[message.kind])
+            self._turn(binding, parameter, address, hold, message)
 
-    def _turn(self, binding: Binding, parameter: Parameter, address: str, hold: Hold, x: float) -> None:
+    def _turn(
+        self, binding: Binding, parameter: Parameter, address: str, hold: Hold, message: Message
+    ) -> None:
         """A fader or a knob with two ends."""
-        position = binding.position(x, parameter.scale)
+        scale, now = parameter.scale, self._board.position(address)
+        position = binding.position(message.value / TOP[message.kind], scale)
         picks_up = binding.line.pickup if binding.line.pickup is not None else self.map.pickup
-        follows = not (picks_up and is_fader(parameter)) or hold.takes(
-            position, self._board.position(address)
-        )
+        follows = not (picks_up and is_fader(parameter)) or hold.takes(position, now)
         hold.last = position
-        if follows:
+        if not follows:
+            return
+        if not (binding.line.motor and parameter.kind == "held" and _is_echo(binding, message, scale, now)):
             self._board.move(address, position, self._origin)
-            hold.sent = self._board.position(address)
+        hold.sent = self._board.position(address)
 
     def _step(self, binding: Binding, parameter: Parameter, address: str, steps: int) -> None:
         """A knob without ends."""
-        now = self._board.position(address)
-        ends = sorted((binding.position(0.0, parameter.scale), binding.position(1.0, parameter.scale)))
-        moved = now + steps * _per_step(binding, parameter.scale)
+        scale, now, value = parameter.scale, self._board.position(address), self._board[address]
+        way = steps * _per_step(binding, scale)
+        if isinstance(scale, Gain) and is_above(scale, value) and way < 0:
+            self._board.set(address, scale.turned(value, way), self._origin)
+            return
+        ends = sorted((binding.position(0.0, scale), binding.position(1.0, scale)))
         position = min(
-            max(ends[1], now), max(min(ends[0], now), moved)
+            max(ends[1], now), max(min(ends[0], now), now + way)
         )  # what stands outside is not pulled in
         if position != now:
             self._board.move(address, position, self._origin)
@@ -174,7 +179,7 @@ class Surface:
         """What a button sets: of scenes also the n-th."""
         value = binding.value if binding.value is not None else parameter.default
         if parameter.address == RECALL and isinstance(value, str) and value.isdecimal():
-            names = str(self._board.get(NAMES, "")).split(", ")
+            names = as_names(self._board.get(NAMES, ()))
             if value not in names and 0 < int(value) <= len(names):
                 return names[int(value) - 1]
         return value
@@ -270,6 +275,13 @@ def is_button(binding: Binding, parameter: Parameter) -> bool:
 
 def _is_pressed(message: Message) -> bool:
     return message.value > 0 if message.kind in ("note", "program") else message.value >= PRESSED
+
+
+def _is_echo(binding: Binding, message: Message, scale: Scale, now: float) -> bool:
+    """Whether a motor fader says where it was driven to, in its own coarse steps: that is no hand."""
+    top = TOP[message.kind]
+    is_near = abs(binding.position(message.value / top, scale) - now) <= NEAR
+    return is_near and message.value == round(binding.place(now, scale) * top)
 
 
 def _steps(binding: Binding, value: int) -> int:

@@ -14,7 +14,7 @@ from rtsep.control.terminal.rows import MIXER, SESSION, rows
 from rtsep.control.terminal.steps import stepped
 from rtsep.errors import UsageError
 from rtsep.parameters import Parameter
-from rtsep.scales import Switch, Text, Value
+from rtsep.scales import Switch, Text, Value, as_names, as_number
 
 SEEK_STEP_S = 5.0
 ORIGIN = "keys"
@@ -279,8 +279,9 @@ def _loop_start(hands: Hands, player: Player, key: str) -> None:
 
 
 def _loop_end(hands: Hands, player: Player, key: str) -> None:
+    start_s = as_number(player.board["/transport/loop_start_s"])
+    end_s = player.transport.position_s if player.transport is not None else start_s
     _do("/transport/loop_end")(hands, player, key)
-    start_s, end_s = (float(player.board[f"/transport/loop_{end}_s"]) for end in ("start", "end"))
     hands.message = hands.message or f"loop of {end_s - start_s:.1f} s; c ends it"
 
 
@@ -365,6 +366,6 @@ def _write(key: str, hands: Hands, prompt: Prompt) -> None:
         prompt.done(prompt.text)
 
 
-def scene_names(board: Board) -> list[str]:
+def scene_names(board: Board) -> tuple[str, ...]:
     """All scenes."""
-    return [name for name in str(board["/scene/names"]).split(", ") if name]
+    return as_names(board["/scene/names"])

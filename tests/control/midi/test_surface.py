@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -142,7 +143,7 @@ def test_what_is_asked_in_vain_is_said_and_ends_nothing() -> None:
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(
-        st.one_of(st.integers(0, 127), st.floats(-80, 10).map(lambda db: round(db, 1))),
+        st.one_of(st.integers(0, 127), st.floats(-80, 24).map(lambda db: round(db, 1))),
         min_size=1,
         max_size=30,
     )
@@ -168,6 +169,50 @@ def test_a_fader_takes_hold_where_the_parameter_stands() -> None:
     assert bench.say("cc", 7, 95, 96)[-1] == pytest.approx((96 / 127 - 0.5) * 40 - 10)
     bench.board[GAIN] = -20
     assert bench.say("cc", 7, 97, 98) == [-20.0, -20.0]
+
+
+@pytest.mark.parametrize("pickup", [True, False])
+def test_a_fader_at_its_top_leaves_alone_what_was_typed_above_it(pickup: bool) -> None:
+    bench = Bench({"cc": 7, "to": GAIN, "pickup": pickup, "motor": True})
+    if pickup:
+        bench.say("cc", 7, 96)
+    bench.board[GAIN] = 18
+    coming = (100, 118, 125) if pickup else ()  # nothing is caught below the top
+    assert set(bench.say("cc", 7, *coming, 127, 126, 127, 127)) == {18.0}
+    assert bench.say("cc", 7, 120) == [pytest.approx((120 / 127 - 0.5) * 40 - 10)]  # it takes the gain along
+    bench.board[GAIN] = 24
+    (motor,) = bench.surface.show()
+    assert motor[-1] == 127
+    bench.surface.hear(motor)
+    assert bench.board[GAIN] == 24
+
+
+@given(st.floats(-60, 24).map(lambda db: round(db, 1)))
+def test_what_a_motor_fader_says_of_where_it_was_driven_to_moves_nothing(gain_db: float) -> None:
+    bench = Bench({"cc": 7, "to": GAIN, "pickup": False, "motor": True})
+    bench.board[GAIN] = gain_db
+    for motor in bench.surface.show():
+        bench.surface.hear(motor)
+    assert bench.board[GAIN] == gain_db
+
+
+def test_a_fader_for_the_place_in_the_song_reaches_its_start(tmp_path: Path) -> None:
+    session = StillSession(tmp_path, STEMS)
+    line = {"cc": 9, "to": "/transport/position_s", "range": [0, 20], "pickup": False}
+    surface = Surface(session, parse({"bindings": [line]}, Map, "test"), "midi:test", print)  # type: ignore[arg-type]
+    assert session.transport is not None
+    session.play_until(10.0)
+    for data in encoded(Message("cc", 1, 9, 0)):
+        surface.hear(data)
+    session.play_until(10.5)
+    assert session.transport.position_s < 1.0
+    session.transport.close()
+
+
+def test_a_knob_without_ends_turns_down_what_no_fader_reaches() -> None:
+    bench = Bench({"cc": 1, "to": GAIN, "encoder": "twos_complement", "per_step": 0.01})
+    bench.board[GAIN] = 10.6
+    assert bench.say("cc", 1, 1, 127, 127, 127, 1, 127) == pytest.approx([10.6, 10.2, 9.8, 9.4, 9.8, 9.4])
 
 
 @settings(max_examples=200, deadline=None)
