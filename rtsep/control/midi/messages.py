@@ -54,10 +54,9 @@ class Message:
     value: int
 
     def __str__(self) -> str:
-        names = {"cc": "CC", "cc14": "CC pair", "nrpn": "NRPN", "bend": "pitch bend", "step": "step"}
-        number = "" if self.kind == "bend" else f" {self.number}"
-        value = "" if self.kind == "program" else f" = {self.value}"
-        return f"channel {self.channel:2}  {names.get(self.kind, self.kind)}{number}{value}"
+        names = {"cc": "CC", "cc14": "CC pair", "nrpn": "NRPN", "bend": "pitch bend"}
+        what = names.get(self.kind, self.kind) + ("" if self.kind == "bend" else f" {self.number}")
+        return f"channel {self.channel:2}  {what:11}{'' if self.kind == 'program' else self.value:>6}"
 
 
 class Parser:

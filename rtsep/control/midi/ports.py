@@ -155,11 +155,21 @@ def load() -> ModuleType:
     """
     if sys.platform.startswith("linux") and not SEQUENCER.exists():
         with suppress(OSError):
-            ctypes.CDLL("libjack.so.0", mode=ctypes.RTLD_GLOBAL)
+            _hush(ctypes.CDLL("libjack.so.0", mode=ctypes.RTLD_GLOBAL))
     import rtmidi as library
 
     found: ModuleType = library
     return found
+
+
+def _hush(jack: ctypes.CDLL) -> None:
+    """Have libjack say nothing on the terminal; what is wrong is said by us.
+
+    It calls from its own threads, so it gets a function that needs no interpreter, and does nothing.
+    """
+    nothing = ctypes.cast(ctypes.CDLL(None).strlen, ctypes.c_void_p)
+    jack.jack_set_error_function(nothing)
+    jack.jack_set_info_function(nothing)
 
 
 def _choose(rtmidi: ModuleType) -> tuple[int | None, str]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from session import StillSession
 
 from rtsep.config import parse
-from rtsep.control.midi.controllers import known_maps, shipped_folder
+from rtsep.control.midi.known import known_maps, shipped_folder
 from rtsep.control.midi.maps import Map, problems, read_map
 from rtsep.control.midi.messages import TOP, Message, encoded
 from rtsep.control.midi.surface import NEAR, Surface, resolve
@@ -118,6 +118,28 @@ def test_buttons_hold_toggle_and_set_also_as_controllers() -> None:
     bench.say("cc", 32, 127, 0)
     assert bench.board[SOLO] is False
     assert bench.say("note", 2, 1) == [-6.0]
+
+
+def test_a_button_that_latches_or_says_only_on_is_pressed_with_every_message() -> None:
+    bench = Bench(
+        {"cc": 1, "to": SOLO, "press": "each"},
+        {"cc": 2, "to": "/scene/recall", "press": "each", "value": "karaoke"},
+    )
+    states = []
+    for value in (127, 0, 127, 127):
+        bench.say("cc", 1, value)
+        states.append(bench.board[SOLO])
+    assert states == [True, False, True, False]
+    bench.say("cc", 2, 0)
+    assert bench.board["/scene/current"] == "karaoke"
+
+
+def test_a_controller_goes_on_with_what_it_had_begun_to_say_when_its_map_changes() -> None:
+    bench = Bench({"nrpn": 133, "to": GAIN, "pickup": False})
+    bench.surface.hear(b"\xb0\x63\x01\x62\x05\x06")
+    bench.surface = bench.surface.with_map(bench.map)
+    bench.surface.hear(b"\x7f\x26\x7f")
+    assert bench.board[GAIN] == 10.0
 
 
 def test_a_program_change_recalls_a_scene_by_name_or_number() -> None:
@@ -301,8 +323,39 @@ def test_what_is_wrong_in_a_map_is_said(line: dict[str, Any], said: str) -> None
         parse({"bindings": [line]}, Map, "my.yaml")
 
 
-def test_halves_and_doubles_are_found() -> None:
-    bench = Bench(
-        {"cc14": 1, "to": GAIN}, {"cc": 33, "to": PAN}, {"note": 1, "to": MUTE}, {"note": 1, "to": SOLO}
-    )
-    assert [text.split(" ")[0] for text in problems(bench.map)] == ["note", "CC"]
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([{"note": 1, "to": MUTE}, {"note": 1, "to": SOLO}], "note 1 is bound 2 times"),
+        ([{"cc14": 1, "to": GAIN}, {"cc": 33, "to": PAN}], "CC 33 is half of CC pair 1"),
+        (
+            [{"cc": 1, "channel": 2, "to": PAN}, {"cc14": 1, "to": GAIN}],
+            "CC 1 on channel 2 is half of CC pair 1",
+        ),
+        (
+            [{"cc": 1, "to": PAN}, {"cc": 1, "channel": 2, "to": GAIN}],
+            "CC 1 on channel 2 is bound on its channel and",
+        ),
+        (
+            [{"cc": 1, "channel": 2, "to": PAN}, {"cc": 1, "to": GAIN}],
+            "CC 1 on channel 2 is bound on its channel and",
+        ),
+        ([{"note": 98, "channel": 3, "to": MUTE}], "note 98 on channel 3 is the shift button"),
+        (
+            [
+                {"cc": 1, "channel": 2, "to": PAN},
+                {"cc": 1, "channel": 3, "to": GAIN},
+                {"note": 1, "to": MUTE},
+            ],
+            None,
+        ),
+    ],
+)
+def test_what_cannot_work_as_it_was_meant_is_found(lines: list[dict[str, Any]], said: str | None) -> None:
+    found = list(problems(Bench(*lines, shift={"note": 98}).map))
+    assert [text[: len(said or "")] for text in found] == ([] if said is None else [said])
+
+
+def test_shift_without_a_button_is_found() -> None:
+    (found,) = problems(Bench({"note": 1, "to": MUTE, "shift": SOLO}).map)
+    assert "names no shift button" in found
