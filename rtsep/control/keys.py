@@ -18,7 +18,7 @@ from rtsep.board import Board
 from rtsep.control.player import Player
 from rtsep.control.rows import Row, rows
 from rtsep.errors import UsageError
-from rtsep.scales import Gain, Range, Value
+from rtsep.scales import Gain, Range, Text, Value
 
 GAIN_STEP_DB = 1.0
 LOWEST_GAIN_DB = -60.0  # one step below is silence
@@ -121,7 +121,8 @@ def _pick(hands: Hands, player: Player, key: str) -> None:
 def _set(hands: Hands, player: Player, address: str, value: Value) -> None:
     """Move a parameter, or say that it is what a controller shall move."""
     if hands.learns:
-        player.board.set(LEARN, address, ORIGIN)
+        is_name = isinstance(player.board.parameter(address).scale, Text)
+        player.board.set(LEARN, f"{address}={value}" if is_name else address, ORIGIN)
         hands.learns, hands.message = (
             False,
             f"{address}: move the knob, or press the button, that shall have it",
@@ -187,8 +188,10 @@ def _go_to_scene(hands: Hands, player: Player, name: str) -> None:
     names = scene_names(player.board)
     if name.isdecimal() and 0 < int(name) <= len(names):
         name = names[int(name) - 1]
-    player.board.set("/scene/recall", name, ORIGIN)
-    hands.message = f"scene {name}; u takes it back"
+    is_learnt = hands.learns
+    _set(hands, player, "/scene/recall", name)
+    if not is_learnt:
+        hands.message = f"scene {name}; u takes it back"
 
 
 def _ask_scene(hands: Hands, player: Player, key: str) -> None:
