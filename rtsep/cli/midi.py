@@ -15,7 +15,7 @@ from rtsep.cli.console import out, say
 from rtsep.cli.interrupts import interruptible
 
 if TYPE_CHECKING:
-    from rtsep.control.midi.learn import Learnt, Wish
+    from rtsep.control.midi.learn import Wish
     from rtsep.control.midi.maps import Binding, Map
     from rtsep.control.midi.messages import Message
 
@@ -83,16 +83,22 @@ def learn(
 ) -> None:
     """Wait for a control to be moved, and keep in a map that it moves this address."""
     from rtsep.control.midi.known import known_maps
-    from rtsep.control.midi.learn import Learner, keep, read_wish, teach
-    from rtsep.control.midi.listening import Listening
+    from rtsep.control.midi.learn import keep, read_wish, teach
 
     wish, maps = read_wish(address), known_maps()
-    done: list[Learnt] = []
+    name, found = _moved(wish, port)
+    learnt = teach(maps, _map_of(name, maps), wish, name, found)
+    say(f"{learnt.text}.")
+    say(f"{keep(learnt)}.")
 
-    def learnt(wish: Wish, name: str, found: dict[str, Any]) -> None:
-        done.append(teach(maps, _map_of(name, maps), wish, name, found))
 
-    learner = Learner(learnt, say)
+def _moved(wish: Wish, port: str | None) -> tuple[str, dict[str, Any]]:
+    """The port whose control is moved for a wish, and what was recognised."""
+    from rtsep.control.midi.learn import Learner
+    from rtsep.control.midi.listening import Listening
+
+    done: list[tuple[str, dict[str, Any]]] = []
+    learner = Learner(lambda _, name, found: done.append((name, found)), say)
     with Listening(port, say) as ears:
         say(f"Listening to {', '.join(ears.names)}; Ctrl-C ends it.")
         learner.arm(wish)
@@ -102,9 +108,7 @@ def learn(
             learner.settle()
             if done:
                 break
-    say(f"{done[0].text}.")
-    keep(done[0])
-    say(f"Kept in {done[0].path}.")
+    return done[0]
 
 
 @app.command()

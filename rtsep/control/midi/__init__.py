@@ -3,6 +3,9 @@
 ::
 
     ports ──▶ Parser ──▶ Assembler ──▶ Surface ──▶ board      one for each controller
-      ▲                                   │
-      └────────────── lights ◀────────────┴──── feed          `midi` owns them, and plugs and unplugs them
+      ▲                     │             │
+      └────────────── lights│◀────────────┴──── feed          `controllers` owns them, and plugs and unplugs them
+                            └──▶ recognise ──▶ learn ──▶ map  a control that is touched while an address waits
+
+`known` has the maps that there are; `listening` hears ports without a session, for the commands.
 """

@@ -237,8 +237,6 @@ class Controllers:
         self._learnt[steady(port)] = self._maps[learnt.path.stem] = learnt.map
         plugged.surface = plugged.surface.with_map(learnt.map)
         try:
-            keep(learnt)
+            self._tell_learned(f"{learnt.text}. {keep(learnt)}")
         except RtsepError as error:
             self._tell_learned(f"{learnt.text}, until this session ends: {error}")
-        else:
-            self._tell_learned(f"{learnt.text}. Kept in {learnt.path}")

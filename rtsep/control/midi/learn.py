@@ -192,8 +192,8 @@ def _how(line: Line) -> str:
     return " (each message a press)" if line.press == "each" else ""
 
 
-def keep(learnt: Learnt) -> None:
-    """Write what was learnt into its file.
+def keep(learnt: Learnt) -> str:
+    """Write what was learnt into its file; where it is kept.
 
     Raises
     ------
@@ -201,13 +201,14 @@ def keep(learnt: Learnt) -> None:
         It cannot be written; what was there is still there.
     """
     try:
-        save(learnt.map, learnt.path)
+        before = save(learnt.map, learnt.path)
     except OSError as error:
         line = json.dumps(learnt.line.model_dump(mode="json", exclude_unset=True))  # which is YAML as well
         raise RtsepError(
             f"{learnt.path} cannot be written: {error.strerror or error}. RTSEP_CONFIG=FOLDER names another "
             f"folder for settings; the line for a map is {line}"
         ) from error
+    return f"Kept in {learnt.path}" + (f"; as it was, with its notes, in {before}" if before else "")
 
 
 def with_line(map_: Map, line: Line, port: str) -> tuple[Map, list[str]]:
@@ -248,11 +249,23 @@ def single(binding: Binding) -> Line:
     return binding.line.model_copy(update={name: changes[name] for name in kept})
 
 
-def save(map_: Map, path: Path) -> None:
-    """Write a map as people would: without what stands at its default. The file is replaced whole or not at all."""
+def save(map_: Map, path: Path) -> Path | None:
+    """Write a map as people would: without what stands at its default. The file is replaced whole or not at all.
+
+    Returns
+    -------
+    Path or None
+        Where the file is as it was, if somebody had written notes into it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    before = None
+    if path.is_file() and b"#" in path.read_bytes():
+        before = path.with_name(f"{path.name}.before")
+        with replacing(before) as file:
+            file.write(path.read_bytes())
     with replacing(path) as file:
         file.write(to_yaml(map_.model_dump(mode="json", exclude_unset=True), is_dense=True).encode())
+    return before
 
 
 def file_of(port: str) -> str:
