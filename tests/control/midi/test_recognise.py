@@ -67,6 +67,8 @@ def test_the_kind_of_a_control_is_recognised(said: Said, expected: dict[str, Any
         cc(1, 1, 1, 1, 2),  # a knob turned to one side, or the bottom of a fader
         cc(1, 1, 2, 3, 4),
         cc(1, 127, 127, 127),
+        cc(1, 1, 127),
+        cc(1, 1, 2, 126, 127),  # a strip that is touched at both ends
         cc(1, 60, 62, 66, 68),  # a fader that leaps over the middle, or a knob that is spun
         cc(1, 63, 64, 65, 64, 63),  # nobody touches it
         cc(1, 50),
@@ -75,7 +77,9 @@ def test_the_kind_of_a_control_is_recognised(said: Said, expected: dict[str, Any
         [("bend", 0, 8192)],
         cc(99, 1) + cc(98, 5),  # a number is named, and not set
         [],
-        cc(101, 0) + cc(100, 0) + cc(6, 2),  # the range of the bend
+        [
+            one for n in (2, 12, 24) for one in cc(101, 0) + cc(100, 0) + cc(6, n) + cc(38, 0)
+        ],  # the range of the bend
         [("cc14", 5, 300)],
     ],
     ids=str,
@@ -92,6 +96,7 @@ def test_what_two_controls_could_have_said_is_left_open(said: Said) -> None:
             {"bend": True},
         ),
         (cc(0, 1) + cc(32, 2) + [("program", 7, 127)], {"program": 7}),
+        ((cc(0, 1) + cc(32, 2) + [("program", 7, 127)]) * 4, {"program": 7}),
         (cc(0, *range(0, 50, 2)) + cc(32, 127, 0), {"cc": 0}),  # a nanoKONTROL2's fader and its button
         (cc(7, *range(50)) + cc(8, 60, 61), {"cc": 7}),
         ([*cc(1, *range(50)), ("note", 36, 100)], {"cc": 1}),
