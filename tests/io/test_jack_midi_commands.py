@@ -23,6 +23,7 @@ from rtsep.control.midi.learn import GO_ON
 from rtsep.control.midi.maps import read_map
 from rtsep.control.midi.messages import Message, encoded
 from rtsep.control.midi.ports import SEQUENCER
+from rtsep.errors import UsageError
 
 pytestmark = pytest.mark.skipif(
     SEQUENCER.exists(), reason="where ALSA's sequencer is, MIDI goes through that"
@@ -380,3 +381,37 @@ def test_check_knows_maps_by_name(rtsep: Callable[..., Command]) -> None:
     with rtsep("check", "generc") as command:
         assert command.end() == 2
     assert "there is no map 'generc'; did you mean 'generic'?" in command.said
+
+
+# --- the same in a session ---
+
+
+def test_what_a_session_cannot_keep_works_until_it_ends(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RTSEP_CONFIG", str(tmp_path))
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", server)
+    (tmp_path / "midi").write_text("a file in its place")
+    session, said = StillSession(None), list[str]()
+    with Pad(server, "pad") as pad, Controllers(session, ["pad"], said.append) as controllers:
+        session.board["/midi/learn"] = "/scene/recall=karaoke"
+        pad.say(*cc(21, 127))
+        until(lambda: GO_ON in session.board["/midi/learned"])
+        pad.say(*cc(21, 127))
+        until(lambda: "until this session ends" in session.board["/midi/learned"])
+        assert "cannot be written" in session.board["/midi/learned"]
+        pad.say(*cc(21, 127))
+        until(lambda: session.board["/scene/current"] == "karaoke")
+        assert controllers.n_broken == 0
+
+
+@pytest.mark.parametrize(
+    "wish", ["/scene/recall", "/message", "/stem/nobody/mute", "/stem/vocals/gain_db=loud"]
+)
+def test_a_wish_that_cannot_be_is_refused_by_the_board(
+    server: str, monkeypatch: pytest.MonkeyPatch, wish: str
+) -> None:
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", server)
+    session = StillSession(None)
+    with Controllers(session, ["pad"], lambda text: None), pytest.raises(UsageError):
+        session.board["/midi/learn"] = wish

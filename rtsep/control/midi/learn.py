@@ -112,8 +112,12 @@ class Learner:
         """Wait for a control for this; None: for none."""
         with self._lock:
             self._wish, self._heard = wish, {}
-        how = "move a control; to both sides, if it has no ends"
-        self.say("nothing is learnt" if wish is None else f"{wish}: {how}")
+        if wish is None:
+            self.say("nothing is learnt")
+        elif wish.is_pressed:
+            self.say(f"{wish}: press a button, or move a control")
+        else:
+            self.say(f"{wish}: move a control; to both sides, if it has no ends")
 
     def hear(self, port: str, messages: Sequence[Message]) -> None:
         """What was touched meanwhile."""
