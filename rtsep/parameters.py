@@ -127,9 +127,9 @@ TABLE: tuple[Parameter, ...] = (
     ),
     Parameter(
         "/midi/learn",
-        Text(),
+        Text(longest=256),
         "off",
-        "the next control that is touched moves this address; off: none does",
+        "the next control that is touched moves this ADDRESS, or sets ADDRESS=VALUE; off: none does",
         "momentary",
     ),
     Parameter("/midi/learned", Text(longest=4096), "", "what MIDI waits for, and what it has learnt", "told"),

@@ -37,16 +37,18 @@ class StillSession:
         RATE_HZ, {"card input": 64, "synthesis window": 743, "lookahead": 0, "fade": 64, "block": 512}
     )
 
-    def __init__(self, folder: Path | None, stems: tuple[str, ...] = STEMS) -> None:
+    def __init__(
+        self, folder: Path | None, stems: tuple[str, ...] = STEMS, buses: tuple[str, ...] = ()
+    ) -> None:
         self.stems = stems
         vocals = frozenset({"vocals"})
         mix = Mix(
             dict.fromkeys(stems, Strip()),
-            {MAIN: Bus((0, 1))},
+            {name: Bus((2 * n, 2 * n + 1)) for n, name in enumerate((MAIN, *buses))},
             groups={"vocals": Group(vocals), "instrumental": Group(vocals, is_all_but=True)},
             sides=("vocals", "instrumental"),
         )
-        self.mix = Mixer(mix, 2)
+        self.mix = Mixer(mix, 2 * len(mix.buses))
         self.heard_samples = 0
         self.transport: Transport | None = None
         levels_dbfs = dict(zip(stems, (-6.0, -0.5, -math.inf, -40.0), strict=False))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from rtsep.board import Board
-from rtsep.control.midi.maps import Binding, Key, Map, is_fader
+from rtsep.control.midi.maps import Binding, Key, Map, bound, is_fader
 from rtsep.control.midi.messages import (
     CONTROL,
     NOTE_ON,
@@ -76,9 +76,7 @@ class Surface:
     def __init__(self, player: Player, map_: Map, origin: str, say: Callable[[str], None]) -> None:
         self.map, self._player, self._origin, self._say = map_, player, origin, say
         self._parser, self._assembler = Parser(), Assembler()
-        self._bindings: dict[Key, list[Binding]] = defaultdict(list)
-        for binding in map_.each():
-            self._bindings[binding.key].append(binding)
+        self._bindings = map_.by_key()
         self._lit = [binding for binding in map_.each() if binding.line.light or binding.line.motor]
         self._holds: dict[tuple[Key, str], Hold] = defaultdict(Hold)
         self._shown: dict[tuple[Key, str], list[bytes]] = {}
@@ -86,6 +84,12 @@ class Surface:
         self._generation = -1
         self._is_shifted = False
         self.n_refused = 0
+
+    def with_map(self, map_: Map) -> Surface:
+        """The same controller with another map: what it has begun to say goes on."""
+        other = Surface(self._player, map_, self._origin, self._say)
+        other._parser, other._assembler = self._parser, self._assembler
+        return other
 
     @property
     def _board(self) -> Board:
@@ -106,8 +110,7 @@ class Surface:
         if shift is not None and shift.is_meant(message):
             self._is_shifted = _is_pressed(message)
             return
-        key: Key = (message.kind, message.channel, message.number)
-        for binding in self._bindings.get(key) or self._bindings.get((key[0], None, key[2]), []):
+        for binding in bound(self._bindings, message):
             try:
                 self._act(binding, message)
             except UsageError as error:
@@ -160,13 +163,13 @@ class Surface:
         self, binding: Binding, parameter: Parameter, address: str, hold: Hold, message: Message
     ) -> None:
         """A button."""
-        is_down = _is_pressed(message)
-        if message.kind == "cc" and is_down == hold.is_down:
+        press = binding.line.press
+        is_down = press == "each" or _is_pressed(message)
+        if press != "each" and message.kind == "cc" and is_down == hold.is_down:
             return
         hold.is_down = is_down
-        is_switch = isinstance(parameter.scale, Switch)
-        toggles = is_switch and parameter.kind == "held" and binding.value is None
-        press = binding.line.press or ("toggle" if toggles else "set")
+        if press is None or press == "each":
+            press = "toggle" if _toggles(binding, parameter) else "set"
         if press == "momentary":
             position = binding.position(float(is_down), parameter.scale)
             self._board.move(address, position, self._origin)
@@ -275,6 +278,11 @@ def is_button(binding: Binding, parameter: Parameter) -> bool:
 
 def _is_pressed(message: Message) -> bool:
     return message.value > 0 if message.kind in ("note", "program") else message.value >= PRESSED
+
+
+def _toggles(binding: Binding, parameter: Parameter) -> bool:
+    """Whether a press turns a switch over, if nothing else is said."""
+    return isinstance(parameter.scale, Switch) and parameter.kind == "held" and binding.value is None
 
 
 def _is_echo(binding: Binding, message: Message, scale: Scale, now: float) -> bool:

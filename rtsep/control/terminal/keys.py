@@ -19,6 +19,7 @@ from rtsep.scales import Switch, Text, Value, as_names, as_number
 SEEK_STEP_S = 5.0
 ORIGIN = "keys"
 LEARN = "/midi/learn"
+RECALL = "/scene/recall"
 SEEK = "/transport/seek_s"
 
 Action = Callable[[Hands, Player, str], None]
@@ -81,11 +82,11 @@ def _back(hands: Hands, player: Player, key: str) -> None:
         hands.page = MIXER
 
 
-def _learnt(hands: Hands, player: Player, address: str) -> bool:
-    """Whether a key only says what a controller shall move."""
+def _learnt(hands: Hands, player: Player, address: str, name: str = "") -> bool:
+    """Whether a key only says what a controller shall move, or by which name it shall set it."""
     if not hands.learns:
         return False
-    player.board.set(LEARN, address, ORIGIN)
+    player.board.set(LEARN, f"{address}={name}" if name else address, ORIGIN)
     hands.learns = False
     hands.message = f"{address}: move the knob, or press the button, that shall have it"
     return True
@@ -209,8 +210,9 @@ def _go_to_scene(hands: Hands, player: Player, name: str) -> None:
     names = scene_names(player.board)
     if name.isdecimal() and 0 < int(name) <= len(names):
         name = names[int(name) - 1]
-    player.board.set("/scene/recall", name, ORIGIN)
-    hands.message = f"scene {name}; u takes it back"
+    if not _learnt(hands, player, RECALL, name):
+        player.board.set(RECALL, name, ORIGIN)
+        hands.message = f"scene {name}; u takes it back"
 
 
 def _ask_scene(hands: Hands, player: Player, key: str) -> None:
