@@ -120,8 +120,8 @@ class Board:
 
     def keep(self, controls: Iterable[Control]) -> None:
         """Have these parameters too, also after `replace`."""
+        kept = {control.parameter.address: control for control in controls}
         with self._lock:
-            kept = {control.parameter.address: control for control in controls}
             self._kept |= kept
             self._controls = self._controls | kept
             self.generation += 1

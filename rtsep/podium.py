@@ -116,6 +116,7 @@ class Podium:
         self._is_over.set()
         for wishes in (self._changes, self._takes, self._jumps):
             wishes.close()
+        self.scenes.keep_rest()
         self._writes.seal()
 
     def join(self, timeout_s: float | None = None) -> None:

@@ -269,14 +269,19 @@ class Scenes:
         self._keep(f"the scene {name} is deleted")
 
     def _keep(self, done: str) -> None:
-        def write() -> str:
-            try:
-                self._store.write()
-            except UsageError as error:
-                return f"{done}, but only until this session ends: {error}"
-            return done
+        self._ask("scenes", "writing the scenes ...", lambda: self._write(done))
 
-        self._ask("scenes", "writing the scenes ...", write)
+    def keep_rest(self) -> None:
+        """Try once more to write what could not be written, before it is too late."""
+        if self._store.unwritten:
+            self._ask("scenes", "", lambda: self._write("the scenes are kept"))
+
+    def _write(self, done: str) -> str:
+        try:
+            self._store.write()
+        except UsageError as error:
+            return f"{done}, but only until this session ends: {error}"
+        return done
 
     def _now(self) -> dict[str, Value]:
         parameters = self._board.parameters

@@ -21,7 +21,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from typer.testing import CliRunner, Result
 
 from rtsep.cli import app
-from rtsep.cli.left import choices, last_session
+from rtsep.cli.left import Notebook, begun, choices, last_session
 from rtsep.io.files import AudioWriter, read_audio
 from rtsep.resume import Standing
 from rtsep.settings import LiveSettings
@@ -177,6 +177,28 @@ def test_what_is_given_beside_goes_before_what_was_left(
     assert (strips["mid"].gain_db, strips["side"].gain_db) == (-20.0, -9.0)
     assert session.standing.place is not None
     assert last_session({"input": {"source": "device:0"}}).standing.place is None
+
+
+def test_a_file_that_was_read_anew_is_what_hands_are_compared_with_from_then_on(home: Path) -> None:
+    def written(gain_db: float) -> None:
+        Path("live.yaml").write_text(f"mixer: {{stems: {{mid: {{gain_db: {gain_db}}}}}}}\n")
+
+    def gain_db(settings: LiveSettings) -> float:
+        return settings.mixer.stems["mid"].gain_db
+
+    written(-3)
+    notebook = Notebook(begun(Path("live.yaml"), {}, fresh=False))
+    written(-9)
+    asked = notebook.read_anew()
+    assert gain_db(asked) == -9
+    by_hand = asked.with_overrides({"mixer": {"stems": {"mid": {"gain_db": -20}}}})
+    notebook.note(Standing(settings=by_hand, written=asked))
+    assert gain_db(begun(Path("live.yaml"), {}, fresh=False).settings) == -20
+    written(-12)
+    assert gain_db(begun(Path("live.yaml"), {}, fresh=False).settings) == -12
+    written(-9)
+    assert gain_db(begun(Path("live.yaml"), {}, fresh=True).settings) == -9
+    assert gain_db(begun(Path("live.yaml"), {}, fresh=False).settings) == -9
 
 
 def test_what_was_left_is_said_in_words() -> None:

@@ -229,6 +229,18 @@ def test_a_scene_that_is_being_written_when_the_session_ends_is_kept(
     assert not [line for line in host.summary() if "Scenes" in line]
 
 
+def test_what_could_not_be_written_is_tried_again_at_the_end(tmp_path: Path, playing: LiveSettings) -> None:
+    (tmp_path / "folder").touch()
+    path = tmp_path / "folder" / "scenes.yaml"
+    host = Host(playing.with_overrides({"control": {"scenes": str(path)}}))
+    with host:
+        host.board["/scene/save"] = "mine"
+        wait_for(lambda: "cannot be written" in host.message)
+        (tmp_path / "folder").unlink()
+    assert "mine" in path.read_text()
+    assert not [line for line in host.summary() if "Scenes" in line]
+
+
 def test_a_session_does_not_wait_for_ever_for_a_disk_and_says_what_it_could_not_keep(
     playing: LiveSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
