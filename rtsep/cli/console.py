@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -27,8 +28,9 @@ def never_refuse(stream: TextIO) -> None:
 
 
 def say(text: str) -> None:
-    """Tell something beside the result, with no markup in it."""
-    err.print(text, markup=False, highlight=False)
+    """Tell something beside the result, with no markup in it; if nobody can be told any more, the work goes on."""
+    with suppress(OSError):
+        err.print(text, markup=False, highlight=False)
 
 
 def getting_ready() -> Status:

@@ -61,10 +61,19 @@ class Fingers:
 
     def _run(self) -> None:
         try:
-            while not self._is_over.is_set() and not self._hands.quit:
-                if (key := self._keyboard.read(TURN_S)) is not None:
-                    press(key, self._hands, self._player)
-                    self._has_pressed.set()
+            while not self._is_over.is_set() and not self._hands.quit and self._turn():
+                pass
         except Exception as error:  # it must not end unseen with its thread
             self._error = error
             self._has_pressed.set()
+
+    def _turn(self) -> bool:
+        """Press the next key, if there is one; False without a terminal: a signal ends us, if that is wished."""
+        try:
+            key = self._keyboard.read(TURN_S)
+        except OSError:
+            return False
+        if key is not None:
+            press(key, self._hands, self._player)
+            self._has_pressed.set()
+        return True

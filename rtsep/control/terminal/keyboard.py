@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import FrameType, TracebackType
 
 import blessed
@@ -15,6 +15,13 @@ STOPPED: signal.Signals | None = getattr(signal, "SIGTSTP", None)
 CONTINUED: signal.Signals | None = getattr(signal, "SIGCONT", None)
 ESCAPE_S = 0.1  # so long a key that begins with Escape may take to arrive, and Escape alone takes
 SHOW_CURSOR = "\x1b[?25h"
+
+#: What is raised when the terminal is there no more, as when ssh has lost its connection; a signal says so too.
+GONE: tuple[type[Exception], ...] = (OSError,)
+with suppress(ImportError):  # on Windows
+    from termios import error
+
+    GONE = (OSError, error)
 
 
 class Keyboard:
@@ -65,21 +72,24 @@ class Keyboard:
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         assert self._terminal is not None
-        self._terminal.stream.write(SHOW_CURSOR)
-        self._terminal.stream.flush()
+        with suppress(*GONE):
+            self._terminal.stream.write(SHOW_CURSOR)
+            self._terminal.stream.flush()
         signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)  # here we stand still until somebody has us go on
         signal.signal(number, self._stop)
 
     def _go_on(self, number: int, frame: FrameType | None) -> None:
         assert self._terminal is not None
-        self._stack.enter_context(self._terminal.cbreak())
+        with suppress(*GONE):  # a terminal that hangs up has us go on too
+            self._stack.enter_context(self._terminal.cbreak())
         self.was_away = True
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.close()
+        with suppress(*GONE):
+            self._stack.close()
 
     @property
     def works(self) -> bool:
@@ -87,7 +97,13 @@ class Keyboard:
         return self._terminal is not None
 
     def read(self, timeout_s: float) -> str | None:
-        """The next key: a character or a name; none when none comes in time."""
+        """The next key: a character or a name; none when none comes in time.
+
+        Raises
+        ------
+        OSError
+            The terminal is there no more.
+        """
         if self._terminal is None:
             return None
         stroke = self._terminal.inkey(timeout=timeout_s, esc_delay=ESCAPE_S)

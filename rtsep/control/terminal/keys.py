@@ -100,24 +100,31 @@ def _set(hands: Hands, player: Player, address: str, value: Value) -> None:
 
 
 def _selected(hands: Hands, player: Player) -> Parameter:
-    """What left and right move."""
+    """What left and right move.
+
+    Raises
+    ------
+    UsageError
+        The row only opens a page, or tells something.
+    """
     row = hands.look(player.board).row
     if not row.address:
         raise UsageError(f"{row.label} has no fader; Tab opens what is in it")
-    return player.board.parameter(row.address)
+    parameter = player.board.parameter(row.address)
+    if parameter.kind == "told":
+        raise UsageError(f"{row.address} tells something; it cannot be set")
+    return parameter
 
 
 def _fader(hands: Hands, player: Player, key: str) -> None:
     parameter, step = _selected(hands, player), 1 if key in ("KEY_RIGHT", "+", "=") else -1
     address, scale = parameter.address, parameter.scale
-    if parameter.kind != "held":
-        hands.message = (
-            f"{address} has no fader; Enter {'does it' if parameter.kind == 'momentary' else 'asks'}"
-        )
-    elif isinstance(scale, Text):
+    if parameter.kind == "held" and isinstance(scale, Text):
         _leaf(hands, player, parameter, step)
-    else:
+    elif parameter.kind == "held":
         _set(hands, player, address, stepped(scale, player.board[address], step))
+    elif not _learnt(hands, player, address):
+        hands.message = f"{address} does not stand anywhere; Enter does it"
 
 
 def _leaf(hands: Hands, player: Player, parameter: Parameter, step: int) -> None:
@@ -151,7 +158,7 @@ def _enter(hands: Hands, player: Player, key: str) -> None:
 def _reset(hands: Hands, player: Player, key: str) -> None:
     parameter = _selected(hands, player)
     if parameter.kind != "held":
-        raise UsageError(f"{parameter.address} does not stand anywhere, so it cannot go back")
+        raise UsageError(f"{parameter.address} does not stand anywhere; Enter does it")
     _set(hands, player, parameter.address, parameter.default)
 
 
@@ -166,13 +173,8 @@ def _button(field: str) -> Action:
 
 
 def _pan(hands: Hands, player: Player, key: str) -> None:
-    board, address = player.board, _beside(hands, player, "pan")
-    _set(
-        hands,
-        player,
-        address,
-        stepped(board.parameter(address).scale, board[address], 1 if key == ">" else -1),
-    )
+    board, address, step = player.board, _beside(hands, player, "pan"), 1 if key == ">" else -1
+    _set(hands, player, address, stepped(board.parameter(address).scale, board[address], step))
 
 
 def _beside(hands: Hands, player: Player, field: str) -> str:
@@ -234,8 +236,6 @@ def _ask_name(hands: Hands, player: Player, key: str) -> None:
 def _ask_value(hands: Hands, player: Player, key: str) -> None:
     parameter = _selected(hands, player)
     address, scale = parameter.address, parameter.scale
-    if parameter.kind == "told":
-        raise UsageError(f"{address} tells something; it cannot be set")
     hands.prompt = Prompt(
         f"{address} ({scale.allowed}): ",
         lambda text: _set(hands, player, address, typed(scale, text)),

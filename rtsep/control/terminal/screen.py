@@ -45,7 +45,8 @@ class Screen:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._live is not None:
-            self._live.stop()
+            with suppress(OSError):
+                self._live.stop()
 
     def begin_anew(self) -> None:
         """Forget where the picture was, since a terminal that has another size, or was a shell's, does not have it."""
@@ -58,14 +59,18 @@ class Screen:
             self._live.start()
 
     def show(self) -> None:
-        """Show how things stand now, but for a picture in which something has gone that was just there."""
+        """Show how things stand now.
+
+        There is no picture if something has gone that was just there: a stem of another model, or the terminal.
+        """
         with suppress(UsageError):
             if self._live is None:
                 self._show_lines()
-            else:
-                self._show_picture(self._live)
+                return
+            with suppress(OSError):
+                self._show_picture()
 
-    def _show_picture(self, live: Live) -> None:
+    def _show_picture(self) -> None:
         if (size := self._console.size) != self._size:
             self._size = size
             self.begin_anew()

@@ -201,7 +201,7 @@ def test_what_belongs_to_no_strip_is_behind_the_last_row(song: StillSession) -> 
     for key in ("KEY_RIGHT", "e", "0", "KEY_ENTER"):
         hands.message = ""
         press(key, hands, song)
-        assert hands.message.startswith("/scene/names"), key
+        assert hands.message == "/scene/names tells something; it cannot be set", key
     type_keys(song, hands, "3")
     assert selected(hands, song) == "/stem/bass/gain_db"
 
@@ -336,6 +336,31 @@ def test_everything_has_its_key(card: StillSession) -> None:
     assert hands.message == "separation has no mute"
     type_keys(card, hands, "h", "t", "l")
     assert hands.message.startswith("l needs MIDI")
+
+
+def test_the_key_behind_l_says_what_a_controller_shall_move_and_moves_nothing(song: StillSession) -> None:
+    asked: list[object] = []
+    song.board.keep([Control(ROWS["/midi/learn"], lambda: "off", asked.append)])
+    hands, before = at(2, song), song.board.values
+    for key in ("KEY_RIGHT", "m", ">", "u", "]", "a", " ", "d"):
+        type_keys(song, hands, "l", key)
+        assert "move the knob" in hands.message, key
+    type_keys(song, hands, "KEY_TAB")
+    open_row(hands, song, "route")
+    type_keys(song, hands, "l", "KEY_RIGHT", "l", ESCAPE, "KEY_ESCAPE")
+    assert asked == [
+        "/stem/drums/gain_db",
+        "/stem/drums/mute",
+        "/stem/drums/pan",
+        "/scene/undo",
+        "/transport/seek_s",
+        "/transport/loop_start",
+        "/transport/play",
+        "/bypass",
+        "/stem/drums/route",
+    ]
+    assert song.board.values == before
+    assert (hands.leaf, hands.learns, hands.page) == (None, False, MIXER)
 
 
 def test_settings_are_read_anew_where_there_are_some(card: StillSession) -> None:

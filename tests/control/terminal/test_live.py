@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import select
@@ -57,6 +58,12 @@ class Terminal:
 
         fcntl.ioctl(self.number, termios.TIOCSWINSZ, struct.pack("4H", height, width, 0, 0))
 
+    def hang_up(self) -> None:
+        """As ssh does that loses its connection; again it does nothing."""
+        if self.number >= 0:
+            os.close(self.number)
+            self.number = -1
+
     def type(self, *keys: bytes) -> None:
         for key in keys:
             os.write(self.number, key)
@@ -83,7 +90,7 @@ def live(tmp_path: Path) -> Iterator[Terminal]:
     try:
         yield terminal
     finally:
-        os.close(terminal.number)
+        terminal.hang_up()
 
 
 def test_what_is_typed_is_heard_and_what_is_drawn_fits(live: Terminal, tmp_path: Path) -> None:
@@ -104,6 +111,18 @@ def test_what_is_typed_is_heard_and_what_is_drawn_fits(live: Terminal, tmp_path:
     assert not mono[-RATE_HZ // 10 :].any(), "at last neither stem is heard"
     between = (stereo < 1e-4) & (mono > 1e-3)
     assert between.mean() > 0.01, "and in between mid without side, which is the same left and right"
+
+
+def test_a_terminal_that_hangs_up_is_a_good_end(live: Terminal, tmp_path: Path) -> None:
+    live.wait_for(lambda seen: "q quit" in plain(seen))
+    time.sleep(0.3)
+    live.hang_up()
+    os.waitpid(live.process, 0)
+    mix, _ = read_audio(tmp_path / "mix.wav")
+    assert mix.any()
+    stats = json.loads((tmp_path / "stats.json").read_text())
+    assert stats["n_late_samples"] >= 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mix.wav", "song.wav", "stats.json"]
 
 
 def _left(live: Terminal) -> int:
