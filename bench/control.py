@@ -1,23 +1,28 @@
 """How long is it from a move of a hand to the changed coefficient, surface by surface?
 
 For MIDI a client of a JACK server writes a message into a cycle and notes the time; for OSC a datagram is sent; Python
-sets a fader. The time is noted again when the mixer publishes its coefficients. What is heard follows within one block
-of the card and the ramp. The web mixer is measured by `bench/web.py`, through a browser's socket.
+sets a fader; a terminal of another process types, with pictures of a live session on it. The time is noted again when
+the mixer publishes its coefficients. What is heard follows within one block of the card and the ramp. The web mixer is
+measured by `bench/web.py`, through a browser's socket.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from parts.report import is_quick, show
+
+from rtsep.host import SWITCH_S
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "io"), str(ROOT / "tests" / "control")]
@@ -48,6 +53,31 @@ client.deactivate()
 client.close()
 """
 
+TYPIST = """
+import os, random, select, sys, time
+terminal, n_keys = int(sys.argv[1]), int(sys.argv[2])
+def watch_for(time_s):
+    until_s, n_bytes = time.monotonic() + time_s, 0
+    while (left_s := until_s - time.monotonic()) > 0:
+        if select.select([terminal], [], [], left_s)[0]:
+            n_bytes += len(os.read(terminal, 1 << 16))
+    return n_bytes
+while watch_for(0.2) < 1000:  # until there are pictures
+    pass
+times = []
+for k in range(n_keys):
+    times.append(time.monotonic())
+    os.write(terminal, b"-+"[k % 2 : k % 2 + 1])
+    watch_for(random.uniform(0.001, 0.1))
+os.write(terminal, b"q")
+print(*times, flush=True)
+try:
+    while True:
+        watch_for(1)
+except OSError:  # nobody has the other end any more
+    pass
+"""
+
 
 def watched() -> tuple[Any, list[float]]:
     """A session that stands still, and when its coefficients were published."""
@@ -62,6 +92,9 @@ def watched() -> tuple[Any, list[float]]:
         changed_s.append(time.monotonic())
 
     coefficients.publish = timed
+    sys.setswitchinterval(SWITCH_S)  # as a session does it, which also keeps the collector from what is there
+    gc.collect()
+    gc.freeze()
     return session, changed_s
 
 
@@ -83,8 +116,10 @@ def measure_osc(n_messages: int) -> list[float]:
 
     session, changed_s = watched()
     said_s = []
-    with OscSurface(session, "127.0.0.1", 0) as surface:
-        client = SimpleUDPClient("127.0.0.1", surface.port)
+    with (
+        OscSurface(session, "127.0.0.1", 0) as surface,
+        SimpleUDPClient("127.0.0.1", surface.port) as client,
+    ):
         for k in range(n_messages):
             time.sleep(0.005)
             said_s.append(time.monotonic())
@@ -93,6 +128,62 @@ def measure_osc(n_messages: int) -> list[float]:
         while len(changed_s) < n_messages and time.monotonic() < until_s:
             time.sleep(0.01)
     return milliseconds(said_s, changed_s)
+
+
+def measure_keys(n_keys: int) -> list[float]:
+    """Milliseconds from a key that is typed at a terminal on: each moves a fader by a step."""
+    session, changed_s = watched()
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-c", TYPIST, str(ours), str(n_keys)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, pass_fds=[ours]) as typist:
+        assert typist.stdout is not None
+        with on_terminal(theirs):
+            perform(session)
+        said_s = [float(text) for text in typist.stdout.readline().split()]
+    os.close(ours)
+    return milliseconds(said_s, changed_s)
+
+
+@contextmanager
+def on_terminal(number: int) -> Iterator[None]:
+    """Have a terminal of usual size for input and output."""
+    import fcntl
+    import struct
+    import termios
+
+    fcntl.ioctl(number, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+    names = ("stdin", "__stdin__", "stdout", "__stdout__")
+    before = {name: getattr(sys, name) for name in names}
+    with os.fdopen(os.dup(number), "r") as written, os.fdopen(number, "w") as shown:
+        os.environ["TERM"] = "xterm-256color"
+        try:
+            for name in names:
+                setattr(sys, name, written if "in" in name else shown)
+            yield
+        finally:
+            for name, stream in before.items():
+                setattr(sys, name, stream)
+
+
+def perform(session: Any) -> None:
+    """Pictures and keys of `rtsep live` for a session that stands still, until q."""
+    from rich.console import Console
+
+    from rtsep.cli.play import Keeper, follow
+    from rtsep.control.terminal.fingers import Fingers
+    from rtsep.control.terminal.hands import Hands
+    from rtsep.control.terminal.keyboard import Keyboard
+    from rtsep.control.terminal.screen import Screen
+
+    hands = Hands()
+    session.message, session.error = "", None
+    session.news, session.wait = list, lambda timeout_s: False
+    with (
+        Keyboard() as keyboard,
+        Screen(Console(), session, hands) as screen,
+        Fingers(keyboard, hands, session) as fingers,
+    ):
+        follow(session, hands, None, keyboard, fingers, screen, lambda hands: None, Keeper(session, None))
 
 
 def milliseconds(said_s: list[float], changed_s: list[float]) -> list[float]:
@@ -125,6 +216,8 @@ def measure_all(n_moves: int) -> Iterator[tuple[str, list[float]]]:
     """Surfaces and their milliseconds; without JACK those that need none."""
     yield "Python", measure_python(n_moves)
     yield "OSC", measure_osc(n_moves)
+    if sys.platform != "win32":
+        yield "keys on a terminal of 80 x 24", measure_keys(n_moves)
     try:
         import jack  # noqa: F401
         from jack_server import run_server

@@ -3,7 +3,7 @@
 A session plays a constant on a JACK server without hardware, and a client in a process of its own listens, as a card
 would: a move of the master fader is heard as a ramp, and of the first sample that is another one is noted when a card
 plays it that is one block behind, which is the least. The ramp takes 10 ms more. Keys are typed into a
-pseudo-terminal, MIDI comes from a JACK client, OSC by a datagram and the page's message by a websocket, all from outside
+pseudo-terminal, MIDI comes from a JACK client, OSC by a datagram and the page by a websocket, all from outside
 of the session; Python sets the fader in a session of its own process. `bench/control.py` measures the first part of
 this alone.
 """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from rtsep.board import Control
 from rtsep.errors import UsageError
@@ -109,11 +110,30 @@ def route_of(text: str) -> tuple[int, ...] | None:
 
 
 class Looper:
-    """The loop of a tape machine under two buttons, one for its start and one for its end."""
+    """The loop of a tape machine under two buttons, one for its start and one for its end.
+
+    A start without an end is kept here, with the file that it belongs to; what loops is asked of the tape machine.
+    """
 
     def __init__(self, transport: Callable[[], Transport | None]) -> None:
         self._transport = transport
-        self._start_s = 0.0
+        self._mark: tuple[Path, float] | None = None
+
+    @property
+    def start_s(self) -> float:
+        """Where the loop begins, or will when it has an end: at the start of the file if nobody said."""
+        now, mark = self._transport(), self._mark
+        if now is None:
+            return 0.0
+        if (loop_s := now.loop_s) is not None:
+            return loop_s[0]
+        return mark[1] if mark is not None and mark[0] == now.path else 0.0
+
+    @property
+    def end_s(self) -> float:
+        """Where the loop ends; 0 without one."""
+        now = self._transport()
+        return 0.0 if now is None or now.loop_s is None else now.loop_s[1]
 
     def tape(self) -> Transport:
         """The tape machine that there is now.
@@ -129,16 +149,18 @@ class Looper:
 
     def begin(self) -> None:
         """It begins at what is heard now; until it has an end there is none."""
-        self.tape().loop(None, None)
-        self._start_s = self.tape().position_s
+        tape = self.tape()
+        tape.loop(None, None)
+        self._mark = tape.path, tape.position_s
 
     def end(self) -> None:
         """It ends at what is heard now, and is played; without a start, from the start of the file."""
-        self.tape().loop(self._start_s, self.tape().position_s)
+        tape = self.tape()
+        tape.loop(self.start_s, tape.position_s)
 
     def leave(self) -> None:
         """There is none any more."""
-        self._start_s = 0.0
+        self._mark = None
         self.tape().loop(None, None)
 
 
@@ -159,7 +181,15 @@ def transport_controls(transport: Callable[[], Transport | None], looper: Looper
         lambda: (now := transport()) is not None and not now.paused,
         lambda value: tape().pause(not value),
     )
-    return [play, *(Control(ROWS[address], lambda: 0.0, do) for address, do in doing.items())]
+    telling: dict[str, Callable[[], Value]] = {
+        "/transport/loop_start_s": lambda: looper.start_s,
+        "/transport/loop_end_s": lambda: looper.end_s,
+    }
+    return [
+        play,
+        *(Control(ROWS[address], lambda: 0.0, do) for address, do in doing.items()),
+        *(Control(ROWS[address], get, lambda value: None) for address, get in telling.items()),
+    ]
 
 
 def scene_controls(scenes: Scenes) -> Iterable[Control]:

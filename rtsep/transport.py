@@ -11,6 +11,7 @@ import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -87,6 +88,11 @@ class Transport:
         self.error: Exception | None = None
 
     @property
+    def path(self) -> Path:
+        """The file."""
+        return self._reader.path
+
+    @property
     def duration_s(self) -> float:
         """The length of the file; 0 where it does not say."""
         return (self._reader.n_samples or 0) / self._reader.sample_rate_hz
@@ -108,7 +114,8 @@ class Transport:
     @property
     def loop_s(self) -> tuple[float, float] | None:
         """Start and end of the loop, in seconds."""
-        return None if self._loop is None else (self._loop[0] / self._rate_hz, self._loop[1] / self._rate_hz)
+        loop = self._loop  # which another thread may take away meanwhile
+        return None if loop is None else (loop[0] / self._rate_hz, loop[1] / self._rate_hz)
 
     def begin_at(
         self, position_s: float, *, paused: bool, loop_s: tuple[float, float] | None, fades_in: bool = True

@@ -22,7 +22,7 @@ from rtsep.cli.options import read_gains, read_names, read_routes, read_time_s
 from rtsep.cli.parts import run
 from rtsep.cli.play import write_stats
 from rtsep.cli.separate import BITRATE_HELP
-from rtsep.control.keys import Hands
+from rtsep.control.terminal.hands import Hands
 from rtsep.errors import AudioFileError, DeviceError, UsageError
 from rtsep.io.encode import CODECS
 from rtsep.io.files import AudioWriter, read_audio

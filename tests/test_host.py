@@ -24,7 +24,7 @@ import rtsep
 from rtsep.account import tell
 from rtsep.chain import Chain
 from rtsep.cli.play import play as play_on_screen
-from rtsep.control.keys import Hands
+from rtsep.control.terminal.hands import Hands
 from rtsep.errors import AudioFileError, DeviceError, ModelError, RtsepError, UsageError
 from rtsep.host import Host
 from rtsep.io.files import AudioWriter, read_audio

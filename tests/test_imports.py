@@ -54,10 +54,10 @@ LIMBS: dict[str, set[str]] = {
 # Who may use a room that is none of the path's.
 VISITORS = {"train": {"cli"}, "demo": {"cli", "train"}, "control": {"cli"}}
 
-# A foreign library, and the rooms or files that may see it.
+# A foreign library, and the rooms, folders or files that may see it.
 HOMES = {
     "av": {"io"},
-    "blessed": {"control/keys.py"},
+    "blessed": {"control/terminal/keyboard.py"},
     "google_crc32c": {"zoo"},
     "httpx": {"zoo/pull.py"},
     "jeepney": {"realtime/rtkit.py"},
@@ -85,7 +85,7 @@ HOMES = {
         "tuning.py",
         "zoo",
     },
-    "rich": {"cli", "control/display.py", "train"},
+    "rich": {"cli", "control/terminal", "train"},
     "safetensors": {"train", "zoo"},
     "segno": {"control/web/invitation.py"},
     "sounddevice": {"io/cards.py"},
@@ -129,7 +129,7 @@ def complaints(path: Path, source: str) -> Iterator[str]:
             yield from inner_complaints(name, room, rest[0] if rest else "__init__")
         elif top not in sys.stdlib_module_names and top not in EVERYWHERE:
             homes = HOMES.get(top, set())
-            if not {room, name} & homes:
+            if not {room, name, name.rpartition("/")[0]} & homes:
                 yield f"{name} imports {top}, whose home is {', '.join(sorted(homes)) or 'nowhere yet'}"
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from rtsep.cli.console import say
 from rtsep.cli.interrupts import hold_back, interruptible, let_through
-from rtsep.control.keys import Keyboard
+from rtsep.control.terminal.keyboard import Keyboard
 from rtsep.io.probe import Probe
 from rtsep.resume import Session, save_session
 from rtsep.settings import LiveSettings

@@ -12,7 +12,8 @@ import typer
 from rtsep.cli.console import getting_ready, out, say
 from rtsep.cli.options import ModelOption
 from rtsep.cli.play import PICTURES_PER_S, play
-from rtsep.control.keys import LOWEST_GAIN_DB, Hands
+from rtsep.control.terminal.hands import Hands
+from rtsep.control.terminal.steps import LOWEST_GAIN_DB
 from rtsep.errors import DeviceError, UsageError
 from rtsep.settings import LiveSettings
 

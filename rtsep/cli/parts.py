@@ -10,8 +10,8 @@ from rtsep.cli.again import Loading, start_again, wait_for_cards
 from rtsep.cli.console import getting_ready, say
 from rtsep.cli.play import play, write_stats
 from rtsep.cli.reading import read_settings
-from rtsep.control.display import clock
-from rtsep.control.keys import Keyboard
+from rtsep.control.terminal.bars import clock
+from rtsep.control.terminal.keyboard import Keyboard
 from rtsep.errors import CardLostError, DeviceError, UsageError
 from rtsep.io.cards import Card
 from rtsep.io.feedback import WARNING, may_howl

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from rtsep.cli.console import out, say
 from rtsep.cli.interrupts import interruptible
 from rtsep.cli.surfaces import surfaces
-from rtsep.control.display import Screen
-from rtsep.control.keys import Hands, Keyboard, press
+from rtsep.control.terminal.fingers import Fingers
+from rtsep.control.terminal.hands import Hands
+from rtsep.control.terminal.keyboard import Keyboard
+from rtsep.control.terminal.screen import Screen
 from rtsep.errors import AudioFileError
 from rtsep.whole import replacing
 
@@ -74,11 +76,12 @@ def play(
             Keyboard(keys) as keyboard,
             surfaces(host),
             Screen(out, host, hands) as screen,
+            Fingers(keyboard, hands, host) as fingers,
         ):
             hands.can_press = keyboard.works
             if not keyboard.works:
                 say("Ctrl-C ends it.")
-            _follow(host, hands, read_settings, keyboard, screen, turn, Keeper(host, memory))
+            follow(host, hands, read_settings, keyboard, fingers, screen, turn, Keeper(host, memory))
     finally:
         host.stop()
         for line in host.summary():
@@ -118,16 +121,17 @@ class Keeper:
             self._memory = None
 
 
-def _follow(
+def follow(
     host: Host,
     hands: Hands,
     read_settings: Callable[[], LiveSettings] | None,
     keyboard: Keyboard,
+    fingers: Fingers,
     screen: Screen,
     turn: Turn,
     keeper: Keeper,
 ) -> None:
-    """Picture after picture, and key after key, until it is over."""
+    """Picture after picture, until it is over; one at once after a key."""
     shown, known = host.message, None
     while not hands.quit and not host.wait(0.0 if keyboard.works else 1 / PICTURES_PER_S):
         turn(hands)
@@ -145,9 +149,12 @@ def _follow(
         for line in host.news():
             say(line)
         keeper.turn()
+        if keyboard.was_away:
+            keyboard.was_away = False
+            screen.begin_anew()
         screen.show()
-        if (key := keyboard.read(1 / PICTURES_PER_S)) is not None:
-            press(key, hands, host)
+        if keyboard.works:
+            fingers.wait(1 / PICTURES_PER_S)
     keeper.keep()
 
 

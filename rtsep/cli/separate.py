@@ -22,7 +22,7 @@ from rich.text import Text
 
 from rtsep.cli.console import err, open_model, say
 from rtsep.cli.options import DeviceOption, ExtensionOption, MaskOption, ModelOption, read_names, read_time_s
-from rtsep.control.display import clock
+from rtsep.control.terminal.bars import clock
 from rtsep.errors import UsageError
 
 if TYPE_CHECKING:

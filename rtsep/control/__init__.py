@@ -1,1 +1,1 @@
-"""Whatever moves the mix from outside: keys now, MIDI, OSC and the web later."""
+"""Whatever moves the mix from outside: thin views of the board, by terminal, MIDI, OSC and web."""

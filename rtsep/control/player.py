@@ -1,7 +1,7 @@
 """What a control surface sees of a running session; the host has this shape.
 
-A surface (keys, screen, later MIDI, OSC and the web) is a thin view: it reads a `Status` and moves the
-`Mix` and the `Transport`, and knows nothing of threads and tapes.
+A surface (keys and screen, MIDI, OSC, the web) is a thin view: it reads a `Status`, moves what is on the `Board`, and
+knows nothing of threads and tapes.
 """
 
 from __future__ import annotations
@@ -27,15 +27,6 @@ class Transport(Protocol):
     @property
     def paused(self) -> bool:
         """Whether it stands still."""
-
-    def pause(self, paused: bool, /) -> None:
-        """Stand still, or go on."""
-
-    def seek(self, delta_s: float, /) -> None:
-        """Jump forwards or backwards."""
-
-    def loop(self, start_s: float | None, end_s: float | None, /) -> None:
-        """Repeat from start to end; two times none: play on."""
 
 
 class Status(Protocol):

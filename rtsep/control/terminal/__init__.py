@@ -1,0 +1,1 @@
+"""The mixer in a terminal: keys, and a picture of text."""

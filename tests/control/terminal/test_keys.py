@@ -1,0 +1,346 @@
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from session import StillSession
+
+from rtsep.control.terminal.hands import Hands
+from rtsep.control.terminal.keys import BINDINGS, press
+from rtsep.control.terminal.picture import draw
+from rtsep.control.terminal.prompts import Prompt
+from rtsep.control.terminal.rows import MIXER, rows
+from rtsep.control.terminal.steps import stepped_gain_db
+from rtsep.knobs import mix_controls
+from rtsep.scales import Gain
+from rtsep.transport import SOON_S
+
+ESCAPE = "KEY_ESCAPE"
+HIGHEST_DB = Gain().high_db
+KEYS = [key for binding in BINDINGS for key in binding.keys]
+
+
+def type_keys(session: StillSession, hands: Hands, *keys: str) -> None:
+    for key in keys:
+        press(key, hands, session)
+
+
+def selected(hands: Hands, session: StillSession) -> str:
+    return hands.look(session.board).row.address
+
+
+def at(number: int, session: StillSession) -> Hands:
+    """Hands that have selected a stem."""
+    hands = Hands()
+    press(str(number), hands, session)
+    return hands
+
+
+def loop_of(session: StillSession) -> tuple[float, float]:
+    board = session.board
+    return float(board["/transport/loop_start_s"]), float(board["/transport/loop_end_s"])
+
+
+def test_every_key_has_one_meaning() -> None:
+    assert len(KEYS) == len(set(KEYS))
+
+
+def test_rows_are_selected_in_a_circle_and_stems_by_number(card: StillSession) -> None:
+    hands = Hands()
+    type_keys(card, hands, "KEY_UP")
+    assert hands.look(card.board).row.label == "session"
+    type_keys(card, hands, "KEY_UP")
+    assert selected(hands, card) == "/separation"
+    type_keys(card, hands, "KEY_DOWN", "KEY_DOWN", "KEY_DOWN")
+    assert selected(hands, card) == "/stem/drums/gain_db"
+    type_keys(card, hands, "3")
+    assert selected(hands, card) == "/stem/bass/gain_db"
+    type_keys(card, hands, "9")
+    assert selected(hands, card) == "/stem/bass/gain_db", "there is no ninth stem"
+
+
+def test_buttons_and_fader_move_the_selected_stem_alone(card: StillSession) -> None:
+    hands = at(2, card)
+    type_keys(card, hands, "m", "S", "KEY_RIGHT", "+", "=", "-")
+    strips = card.mix.state
+    assert (strips["drums"].mute, strips["drums"].solo, strips["drums"].gain_db) == (True, True, 2.0)
+    assert all(strips[stem] == strips["vocals"] for stem in card.stems if stem != "drums")
+    type_keys(card, hands, "m", "s", "0")
+    assert card.mix.state["drums"] == strips["vocals"]
+
+
+def test_a_fader_ends_in_silence_and_comes_back(card: StillSession) -> None:
+    hands = Hands()
+    type_keys(card, hands, *["KEY_LEFT"] * 70)
+    assert card.mix.state["vocals"].gain_db == -math.inf
+    type_keys(card, hands, "KEY_RIGHT")
+    assert card.mix.state["vocals"].gain_db == -60.0
+    type_keys(card, hands, *["KEY_RIGHT"] * 100)
+    assert card.mix.state["vocals"].gain_db == HIGHEST_DB
+
+
+@given(start=st.floats(-60, 24), steps=st.lists(st.sampled_from([-1.0, 1.0]), max_size=200))
+def test_no_walk_of_the_fader_leaves_its_range(start: float, steps: list[float]) -> None:
+    gain_db = start
+    for step in steps:
+        gain_db = stepped_gain_db(gain_db, step, HIGHEST_DB)
+        assert gain_db == -math.inf or -60 <= gain_db <= HIGHEST_DB
+        assert len(Gain().tell(gain_db)) <= 8
+
+
+def test_a_selection_stays_on_its_row_when_others_come_and_go_and_else_next_to_it(card: StillSession) -> None:
+    def play_stems(*stems: str) -> None:
+        card.board.replace([*mix_controls(card.mix, stems), *kept])
+
+    kept = [control for address, control in card.board._controls.items() if address.startswith("/scene/")]
+    hands = at(3, card)
+    assert selected(hands, card) == "/stem/bass/gain_db"
+    play_stems("bass", "vocals", "drums", "an instrument with a long name")
+    assert selected(hands, card) == "/stem/bass/gain_db"
+    type_keys(card, hands, "KEY_LEFT")
+    assert card.board["/stem/bass/gain_db"] == -1.0
+    play_stems("vocals", "drums")
+    assert selected(hands, card) == "/bus/main/gain_db", "what stands in its place now"
+    play_stems("vocals")
+    assert selected(hands, card) == "/separation"
+    play_stems(*card.stems)
+    assert selected(hands, card) == "/stem/bass/gain_db"
+
+
+def test_the_page_of_a_strip_that_has_gone_is_the_mixer(card: StillSession) -> None:
+    hands = at(4, card)
+    type_keys(card, hands, "KEY_TAB", "KEY_DOWN")
+    assert selected(hands, card) == "/stem/an instrument with a long name/mute"
+    card.board.replace(mix_controls(card.mix, card.stems[:3]))
+    assert hands.look(card.board).page == MIXER
+    type_keys(card, hands, "KEY_LEFT", "m", "KEY_ESCAPE")
+    assert hands.page == MIXER
+    card.board.replace(mix_controls(card.mix, card.stems))
+    type_keys(card, hands, "KEY_DOWN", "KEY_TAB")
+    assert selected(hands, card) == "/group/vocals/gain_db"
+    card.board.replace(mix_controls(card.mix, card.stems[:2]))
+    assert hands.look(card.board).page == MIXER, "which has no rows for groups of two stems"
+
+
+@pytest.mark.parametrize("n_stems", [1, 2, 3, 4])
+def test_every_parameter_has_one_row_on_one_page(n_stems: int, tmp_path: Path) -> None:
+    session = StillSession(tmp_path, ("vocals", "drums", "bass", "piano")[:n_stems])
+    pages = {row.page for row in rows(session.board)}
+    inside = [row.address for page in pages for row in rows(session.board, page)]
+    alone = [row.address for row in rows(session.board) if not row.folder and row.address]
+    assert sorted([*inside, *alone]) == sorted(session.board.parameters)
+
+
+def open_row(hands: Hands, session: StillSession, label: str) -> None:
+    """Go down to a row of the page that is open."""
+    for _ in hands.look(session.board).rows:
+        if hands.look(session.board).row.label == label:
+            return
+        press("KEY_DOWN", hands, session)
+    raise AssertionError(f"there is no {label}")
+
+
+def test_all_of_a_strip_is_moved_on_its_page(card: StillSession) -> None:
+    hands = at(2, card)
+    type_keys(card, hands, "KEY_ENTER", "KEY_LEFT", "KEY_DOWN", "KEY_RIGHT")
+    drums = card.mix.state
+    assert (drums["drums"].gain_db, drums["drums"].mute) == (-1.0, True)
+    type_keys(card, hands, "KEY_RIGHT")
+    assert card.mix.state["drums"].mute, "right is on"
+    type_keys(card, hands, "KEY_ENTER")
+    assert not card.mix.state["drums"].mute
+    open_row(hands, card, "pan")
+    type_keys(card, hands, "KEY_LEFT", "s", "KEY_ENTER", *"0.5", "KEY_ENTER")
+    assert (card.mix.state["drums"].pan, card.mix.state["drums"].solo) == (0.5, True)
+    type_keys(card, hands, "0", "3")
+    assert (card.mix.state["drums"].pan, selected(hands, card)) == (0.0, "/stem/bass/pan")
+    type_keys(card, hands, "KEY_ESCAPE")
+    assert selected(hands, card) == "/stem/bass/gain_db"
+
+
+def test_a_choice_is_looked_at_before_it_is_taken(card: StillSession) -> None:
+    hands = at(1, card)
+    type_keys(card, hands, "KEY_TAB")
+    open_row(hands, card, "route")
+    type_keys(card, hands, "KEY_RIGHT", "KEY_RIGHT")
+    assert hands.message == "/stem/vocals/route: Enter takes 1"
+    assert card.board["/stem/vocals/route"] == "main"
+    assert "◂ 1 ▸" in draw(card, hands, 80).plain
+    type_keys(card, hands, "KEY_ENTER")
+    assert (card.board["/stem/vocals/route"], hands.leaf) == ("1", None)
+    type_keys(card, hands, "KEY_LEFT", ESCAPE)
+    assert (card.board["/stem/vocals/route"], hands.leaf) == ("1", None)
+    assert selected(hands, card) == "/stem/vocals/route", "the page is still open"
+    type_keys(card, hands, "KEY_LEFT", "KEY_DOWN", "KEY_UP", "KEY_ENTER")
+    assert hands.prompt is not None, "who goes on takes nothing; Enter asks, where nothing is chosen"
+    type_keys(card, hands, "m", "KEY_TAB", "KEY_ENTER")
+    assert card.board["/stem/vocals/route"] == "main"
+
+
+def test_what_belongs_to_no_strip_is_behind_the_last_row(song: StillSession) -> None:
+    hands = Hands()
+    type_keys(song, hands, "KEY_UP", "KEY_LEFT")
+    assert "session has no fader; Tab opens" in hands.message
+    type_keys(song, hands, "KEY_TAB")
+    open_row(hands, song, "scene/fade_s")
+    type_keys(song, hands, "KEY_RIGHT", "KEY_RIGHT")
+    assert song.board["/scene/fade_s"] == 1.0
+    open_row(hands, song, "scene/recall")
+    type_keys(song, hands, "KEY_RIGHT", "KEY_ENTER", *"karaoke", "KEY_ENTER")
+    assert song.board["/stem/vocals/mute"]
+    open_row(hands, song, "scene/undo")
+    type_keys(song, hands, "KEY_ENTER")
+    assert not song.board["/stem/vocals/mute"]
+    open_row(hands, song, "scene/names")
+    for key in ("KEY_RIGHT", "e", "0", "KEY_ENTER"):
+        hands.message = ""
+        press(key, hands, song)
+        assert hands.message.startswith("/scene/names"), key
+    type_keys(song, hands, "3")
+    assert selected(hands, song) == "/stem/bass/gain_db"
+
+
+def test_tab_completes_addresses_part_by_part_and_their_values(card: StillSession) -> None:
+    hands = Hands()
+    type_keys(card, hands, ":", "/", "s", "t", "KEY_TAB")
+    assert hands.prompt is not None
+    assert (hands.prompt.text, hands.prompt.hint) == (
+        "/stem/",
+        "vocals/  drums/  bass/  an instrument with a long name/",
+    )
+    type_keys(card, hands, "a", "KEY_TAB", "m", "KEY_TAB", "o", "KEY_TAB")
+    assert hands.prompt.hint == "on  off"
+    type_keys(card, hands, "n", "KEY_ENTER")
+    assert card.board["/stem/an instrument with a long name/mute"] is True
+    type_keys(card, hands, ":", "x", "KEY_TAB")
+    assert hands.prompt.hint == "nothing begins so"
+    type_keys(card, hands, "KEY_BACKSPACE", "KEY_TAB")
+    assert (hands.prompt.text, "/crossfade" in hands.prompt.hint.split()) == ("/", False)
+    assert "crossfade" in hands.prompt.hint.split()
+    type_keys(card, hands, ESCAPE, "g", "k", "KEY_TAB", "KEY_ENTER")
+    assert card.board["/scene/current"] == "karaoke"
+
+
+@given(st.lists(st.text("ab/", max_size=6), min_size=1), st.text("ab/", max_size=3))
+def test_what_is_completed_is_the_longest_beginning_of_all_that_fit(lines: list[str], text: str) -> None:
+    prompt = Prompt("", lambda line: None, lambda begun: lines, text)
+    prompt.write("KEY_TAB")
+    fit = [line for line in lines if line.startswith(text)]
+    assert prompt.text == (os.path.commonprefix(fit) if fit else text)  # noqa: RUF071
+
+
+def test_the_tape_machine_answers(song: StillSession) -> None:
+    hands = Hands()
+    assert song.transport is not None
+    song.play_until(4.0)
+    type_keys(song, hands, "]")
+    song.play_until(4.5)
+    assert song.transport.position_s == pytest.approx(9.5 - SOON_S)
+    type_keys(song, hands, ",", ",")
+    song.play_until(5.0)
+    assert song.transport.position_s < 5.0
+    type_keys(song, hands, " ")
+    assert song.transport.paused
+    type_keys(song, hands, " ")
+    assert not song.transport.paused
+
+
+def test_a_loop_is_marked_and_cleared(song: StillSession) -> None:
+    hands = Hands()
+    assert song.transport is not None
+    song.play_until(2.0)
+    type_keys(song, hands, "a")
+    assert (loop_of(song), song.transport.loop_s) == ((2.0, 0.0), None)
+    song.play_until(5.0)
+    type_keys(song, hands, "b")
+    assert song.transport.loop_s == (2.0, 5.0)
+    assert loop_of(song) == (2.0, 5.0)
+    song.play_until(5.5)  # half a second of the loop again
+    type_keys(song, hands, "b")
+    assert loop_of(song)[0] == 2.0, "its end moves, its start stays"
+    type_keys(song, hands, "c")
+    assert (loop_of(song), song.transport.loop_s) == ((0.0, 0.0), None)
+
+
+def test_a_loop_of_no_length_is_explained_and_the_music_goes_on(song: StillSession) -> None:
+    hands = Hands()
+    song.play_until(2.0)
+    type_keys(song, hands, "a", "b")
+    assert "end must lie" in hands.message
+    assert loop_of(song) == (2.0, 0.0)
+
+
+def test_keys_of_the_tape_machine_say_why_they_do_nothing_on_a_card(card: StillSession) -> None:
+    for key in " [].,abc":
+        hands = Hands()
+        press(key, hands, card)
+        assert "for files" in hands.message
+
+
+@given(keys=st.lists(st.one_of(st.sampled_from([*KEYS, ESCAPE]), st.text(max_size=3)), max_size=40))
+def test_no_sequence_of_keys_breaks_anything(keys: list[str]) -> None:
+    session, hands = StillSession(None), Hands()
+    for key in keys:
+        draw(session, hands, 60, height=20)
+        press(key, hands, session)
+    view = hands.look(session.board)
+    assert view.row in rows(session.board, view.page)
+
+
+def test_a_value_is_entered_as_it_is_or_refused(card: StillSession) -> None:
+    hands = at(2, card)
+    type_keys(card, hands, "e", *"-12.55", "KEY_BACKSPACE", "KEY_ENTER")
+    assert card.board["/stem/drums/gain_db"] == -12.5
+    type_keys(card, hands, "e", *"loud", "KEY_ENTER")
+    assert "'loud' is no number; allowed is -inf to 24 dB" in hands.message
+    type_keys(card, hands, "e", *"q-3", ESCAPE, "e", "KEY_ENTER")
+    assert (card.board["/stem/drums/gain_db"], hands.prompt, hands.quit) == (-12.5, None, False)
+
+
+def test_any_address_can_be_typed(card: StillSession) -> None:
+    hands = Hands()
+    type_keys(card, hands, ":", *"/scene/fade_s 1.5", "KEY_ENTER", ":", *"/stem/bass/mute on", "KEY_ENTER")
+    assert (card.board["/scene/fade_s"], card.board["/stem/bass/mute"]) == (1.5, True)
+    type_keys(card, hands, ":", *"/stem/bas/mute 1", "KEY_ENTER")
+    assert "did you mean /stem/bass/mute" in hands.message
+
+
+def test_scenes_are_gone_to_by_key_name_and_number_and_taken_back(card: StillSession) -> None:
+    hands = Hands()
+    type_keys(card, hands, "KEY_F2")
+    assert card.mix.state["vocals"].mute
+    type_keys(card, hands, "u")
+    assert not card.mix.state["vocals"].mute
+    type_keys(card, hands, "g", *"acapella", "KEY_ENTER")
+    assert card.board["/scene/current"] == "acapella"
+    type_keys(card, hands, "g", "2", "KEY_ENTER", "w", *"Mine", "KEY_ENTER", "u", "g", *"Mine", "KEY_ENTER")
+    assert card.mix.state["vocals"].mute
+    type_keys(card, hands, "KEY_F12")
+    assert "there is no scene 12" in hands.message
+    type_keys(card, hands, "w", *"a,b", "KEY_ENTER")
+    assert "has a comma" in hands.message
+
+
+def test_everything_has_its_key(card: StillSession) -> None:
+    hands = at(2, card)
+    type_keys(card, hands, "i", "<", "<", ">", "d")
+    assert (card.mix.state["drums"].invert, card.mix.state["drums"].pan) == (True, pytest.approx(-0.05))
+    assert card.board["/bypass"]
+    type_keys(card, hands, "KEY_UP", "KEY_UP", "KEY_UP", "m")
+    assert hands.message == "separation has no mute"
+    type_keys(card, hands, "h", "t", "l")
+    assert hands.message.startswith("l needs MIDI")
+
+
+def test_settings_are_read_anew_where_there_are_some(card: StillSession) -> None:
+    hands = Hands()
+    type_keys(card, hands, "r")
+    assert not hands.reload
+    assert "no settings file" in hands.message
+    hands = Hands(can_reload=True)
+    type_keys(card, hands, "r")
+    assert hands.reload
