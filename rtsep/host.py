@@ -308,11 +308,12 @@ class Host:
 
     def now(self) -> Standing:
         """What a session needs to go on from here."""
-        return stand(self._rig, self.settings)
+        return stand(self._rig, self.settings, self._podium.scenes)
 
     def take_over(self, standing: Standing) -> None:
         """Go on where another session stood, before the start; this one was made with its settings as they stood."""
         self._runs.take_over(standing)
+        self._podium.scenes.stand_at(standing.scene)
 
     def status(self) -> Status:
         """What there is to see now."""
@@ -335,6 +336,8 @@ class Host:
         lines = tell(self.stats())
         if self._rig.recording.is_wanted and not self._rig.n_heard_samples:
             lines.append("Nothing was heard yet, so no file was written.")
+        if self._podium.unwritten:
+            lines.append(self._podium.unwritten)
         return lines
 
 

@@ -126,8 +126,8 @@ class Rig:
         """Let go of the input and of the networks that play, and leave no files that have no names yet."""
         self.recording.abort()
         self.separation.close()
-        if self.ends.reader is not None:
-            self.ends.reader.close()
+        if self.transport is not None:
+            self.transport.close()
 
     def replace_separation(self, following: Separation) -> Separation:
         """Another one plays; the one before, for the caller to close."""

@@ -24,7 +24,8 @@ FLOORS = (
     {"spectral", "engine", "callback", "reels", "track", "recover", "offline"},
     {"recorder", "scenes"},
     {"separator", "chain", "transport", "train"},
-    {"faders", "knobs"},
+    {"deck", "faders"},
+    {"knobs"},
     {"desk"},
     {"tuning"},
     {"offset"},
@@ -72,7 +73,7 @@ HOMES = {
         "nets",
         "realtime/linux.py",
     },
-    "pythonosc": {"control/osc.py"},
+    "pythonosc": {"control/osc/surface.py"},
     "rtmidi": {"control/midi/ports.py"},
     "platformdirs": {"io/desktop.py", "config.py", "resume.py", "zoo"},
     "pydantic": {

@@ -47,6 +47,10 @@ class LiveSettings(Strict):
         """The same settings, with takes in a folder or none."""
         return self.model_copy(update={"output": self.output.model_copy(update={"record": folder})})
 
+    def fading_scenes_in(self, fade_s: float) -> LiveSettings:
+        """The same settings, with another time for the way to a scene."""
+        return self.model_copy(update={"control": self.control.model_copy(update={"scene_fade_s": fade_s})})
+
     def with_overrides(self, overrides: Mapping[str, Any], where: str = "command line") -> LiveSettings:
         """The same settings with a tree of plain values laid over them.
 

@@ -12,25 +12,22 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from rtsep.board import Control
-from rtsep.config import user_folder
-from rtsep.control.midi.learn import Learner, file_of, save, with_line
-from rtsep.control.midi.maps import Line, Map, expression, read_map, told
+from rtsep.control.midi.known import AUTO, GENERIC, chosen, known_maps
+from rtsep.control.midi.learn import OFF, Learner, Wish, keep, read_wish, teach
+from rtsep.control.midi.maps import Map
 from rtsep.control.midi.ports import steady
 from rtsep.control.midi.surface import Surface
 from rtsep.control.player import Player
 from rtsep.control.process import FAILED, Kept, Process
 from rtsep.control.wire import line
-from rtsep.errors import DeviceError, RtsepError, UsageError
+from rtsep.errors import DeviceError, RtsepError
 from rtsep.parameters import ROWS
 
 BLINK_S = 0.25
-AUTO, GENERIC = "auto", "generic"
-FOLDER = "midi"
 MODULE = "rtsep.control.midi.porter"
 
 
@@ -239,70 +236,24 @@ class Controllers:
 
     # --- learning ---
 
-    def _arm(self, address: str) -> None:
-        if address != "off":
-            parameter = self._player.board.parameter(address)
-            if parameter.kind == "told":
-                raise UsageError(f"{address} tells something; no control can move it")
-        self._learner.arm(address)
+    def _arm(self, text: str) -> None:
+        wish = None if text == OFF else read_wish(text)
+        if wish is not None:
+            self._player.board.parameter(wish.address)
+        self._learner.arm(wish)
 
     def _tell_learned(self, text: str) -> None:
         self._learned = text
         self._say(f"MIDI: {text}")
 
-    def _learn(self, address: str, port: str, found: dict[str, Any]) -> None:
+    def _learn(self, wish: Wish, port: str, found: dict[str, Any]) -> None:
         plugged = self._plugged.get(port)
         if plugged is None:
             return
-        learnt = Line.model_validate({**found, "to": address})
-        map_, conflicts = with_line(plugged.surface.map, learnt, port)
-        path = user_folder() / FOLDER / file_of(port)
-        save(map_, path)
-        self._learnt[steady(port)] = map_
-        plugged.surface = self._surface(port, map_)
-        what = next(learnt.bindings())
-        before = "".join(f"; before, {conflict}" for conflict in conflicts)
-        self._tell_learned(f"{told(what.key)} of {port} moves {address}{before}. Kept in {path}")
-
-
-def known_maps() -> dict[str, Map]:
-    """Name to map: a person's own first, then those that come with rtsep.
-
-    Raises
-    ------
-    ConfigError
-        One of them is no map.
-    """
-    folders = (user_folder() / FOLDER, shipped_folder())
-    files = [path for folder in folders for path in sorted(folder.glob("*.yaml"))]
-    maps: dict[str, Map] = {}
-    for path in files:
-        maps.setdefault(path.stem, read_map(path))
-    return maps
-
-
-def shipped_folder() -> Path:
-    """Where the maps are that come with rtsep: in the package, or in the repository beside it."""
-    package = Path(__file__).resolve().parents[2]
-    inside = package / "configs" / FOLDER
-    return inside if inside.is_dir() else package.parent / "configs" / FOLDER
-
-
-def chosen(text: str, port: str, maps: dict[str, Map]) -> Map | None:
-    """The map that a wish gives to a port; None: the wish is not about it.
-
-    Raises
-    ------
-    UsageError
-        The wish names a map that is not there, or is no name of a port.
-    """
-    fitting = (map_ for map_ in maps.values() if map_.fits(port))
-    if text == AUTO:
-        return next(fitting, None)
-    if text in maps or text.lower().endswith((".yaml", ".yml")):
-        map_ = maps[text] if text in maps else read_map(Path(text))
-        return map_ if map_.match is None or map_.fits(port) else None
-    if not port or expression(text).search(port) is None:
-        expression(text)
-        return None
-    return next(fitting, maps[GENERIC])
+        learnt = teach(self._maps, plugged.surface.map, wish, port, found)
+        self._learnt[steady(port)] = self._maps[learnt.path.stem] = learnt.map
+        plugged.surface = plugged.surface.with_map(learnt.map)
+        try:
+            self._tell_learned(f"{learnt.text}. {keep(learnt)}")
+        except RtsepError as error:
+            self._tell_learned(f"{learnt.text}, until this session ends: {error}")

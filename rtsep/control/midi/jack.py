@@ -17,14 +17,19 @@ _SHUTDOWN = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
 def load_library() -> ctypes.CDLL:
-    """The library, for all that is loaded after it too.
+    """The library, for all that is loaded after it too, without its talk on the terminal: what is wrong is said by us.
 
     Raises
     ------
     OSError
         There is none.
     """
-    return ctypes.CDLL(LIBRARY, mode=ctypes.RTLD_GLOBAL)
+    library = ctypes.CDLL(LIBRARY, mode=ctypes.RTLD_GLOBAL)
+    # It calls these from threads of its own: a function that needs no interpreter, and does nothing.
+    nothing = ctypes.cast(ctypes.CDLL(None).strlen, ctypes.c_void_p)
+    library.jack_set_error_function(nothing)
+    library.jack_set_info_function(nothing)
+    return library
 
 
 class ServerWatch:
