@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from rtsep.board import Feed
+from rtsep.control.crew import Crew, Guard
 from rtsep.control.player import Player
 from rtsep.control.process import Kept, Process
 from rtsep.control.web.invitation import invite, is_loopback, names_of_this_machine
@@ -27,8 +28,8 @@ PICTURE_S = 1 / 32  # a bit more than 30 a second
 LEAST_TURN_S = 0.008  # between two messages, whatever moves
 LOOK_S = 0.5  # at the parameters themselves
 MOST_ERRORS = 64
-MODULE = __package__
-BROKEN_S, BROKEN_AT = 0.1, 20  # between pictures that fail; and when that is worth a word
+MODULE, NAME = __package__, "The web mixer"
+BROKEN_S, BROKEN_AT = 0.1, 20  # between pictures that fail; and how many in a row are worth a word
 
 
 class WebSurface:
@@ -64,10 +65,11 @@ class WebSurface:
         if not token and not is_loopback(host):
             raise UsageError(f"the web mixer at {host} is open to others, so it needs a token")
         self._player, self._where, self._token, self._say = player, (host, port), token, say
-        self._over, self._news = threading.Event(), threading.Event()
+        self._guard, self._drawing = (Guard(NAME, say, patience) for patience in (1, BROKEN_AT))
+        self._crew, self._news = Crew(self._guard), threading.Event()
         self._notes = Notes()
         self._n_pages, self._is_new = 0, True
-        self.n_refused = self._n_broken = 0
+        self.n_refused = 0
 
     @property
     def port(self) -> int:
@@ -93,20 +95,13 @@ class WebSurface:
             self._start, self._hear, self._forget_pages, self._begin_anew, self._say, "The web mixer's server"
         )
         self._feed = self._player.board.feed(wake=self._news.set)
-        runs = {"rtsep-web": self._tell, "rtsep-web-hear": self._server.listen}
-        self._threads = [threading.Thread(target=run, name=name, daemon=True) for name, run in runs.items()]
-        for thread in self._threads:
-            thread.start()
+        self._crew.start({"rtsep-web": self._tell, "rtsep-web-hear": self._server.listen})
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._over.set()
-        self._news.set()
-        self._server.end()
-        for thread in self._threads:
-            thread.join()
+        self._crew.end(self._news.set, self._server.end)
         self._server.close()
         self._feed.close()
 
@@ -120,36 +115,32 @@ class WebSurface:
     def _tell(self) -> None:
         teller = Teller(self._player, self._feed, self._notes)
         next_s = 0.0
-        while not self._over.wait(LEAST_TURN_S):
+        while not self._crew.over.wait(LEAST_TURN_S):
             now_s = time.monotonic()
             self._news.wait(max(0.0, next_s - now_s) if self._n_pages else LOOK_S)
             self._news.clear()
             is_new, self._is_new = self._is_new, False
-            try:
-                messages = teller.changes(anew=is_new)
+            messages: list[bytes] = []
+            with self._drawing:  # the session may be changing: the next turn sees and tells it whole
+                messages += teller.changes(anew=is_new)
                 if self._n_pages and (now_s := time.monotonic()) >= next_s:
                     next_s = max(next_s + PICTURE_S, now_s)
                     messages += teller.picture()
-            except Exception as error:  # the session is being changed: the next turn sees and tells it whole
-                self._note_broken(error)
+            if self._drawing.n_in_a_row:
+                self._is_new = True
+                self._crew.over.wait(BROKEN_S)
                 continue
-            self._n_broken = 0
             for message in messages:
                 self._server.send(message)
-
-    def _note_broken(self, error: Exception) -> None:
-        self._is_new, self._n_broken = True, self._n_broken + 1
-        if self._n_broken == BROKEN_AT:
-            self._say(f"The web mixer shows nothing any more, which is an error in rtsep: {error!r}")
-        self._over.wait(BROKEN_S)
 
     # --- hearing ---
 
     def _hear(self, kind: str, content: Any) -> None:
-        if kind == "set":
-            self._set(*content)
-        elif kind == "pages":
-            self._n_pages = content
+        with self._guard:  # the next message may be in order
+            if kind == "set":
+                self._set(*content)
+            elif kind == "pages":
+                self._n_pages = content
         self._news.set()
 
     def _forget_pages(self) -> None:
