@@ -8,7 +8,8 @@
 # The first run builds .venv: about 350 MB to download on Linux, 250 MB on macOS. With an NVIDIA card on Linux it is
 # PyTorch's default build, which brings NVIDIA's libraries: about 2.5 GB more. TORCH_INDEX=URL takes another index of
 # PyTorch's builds, TORCH_INDEX= the default one.
-# SYSTEM=no installs nothing outside of .venv.
+# SYSTEM=no installs nothing outside of .venv. WORKERS=1 runs one test after the other; those that play to a sound
+# server (tests/io) always run so, for what is late there is heard.
 
 PYTHON ?= python3
 SONG ?=
@@ -16,6 +17,7 @@ BENCH ?= $(filter-out bench/soak.py,$(wildcard bench/*.py))
 MINUTES ?= 30
 TORCH_INDEX ?= $(shell sh .ci/torch_index.sh "$(PYTHON)")
 SYSTEM ?= yes
+WORKERS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,7 +32,8 @@ demo: $(VENV)/.runs
 	$(BIN)/rtsep demo $(if $(SONG),"$(SONG)")
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --ignore=tests/io
+	$(BIN)/python -m pytest tests/io
 
 lint: $(VENV)/.tests
 	$(BIN)/ruff check .

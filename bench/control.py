@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from parts.report import is_quick, show
 
-from rtsep.host import SWITCH_S
+from rtsep.succession import SWITCH_S
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "io"), str(ROOT / "tests" / "control")]
@@ -177,7 +177,8 @@ def perform(session: Any) -> None:
 
     hands = Hands()
     session.message, session.error = "", None
-    session.news, session.wait = list, lambda timeout_s: False
+    session.news, session.wait, session.now = list, lambda timeout_s: False, lambda: None
+    session.done = False
     with (
         Keyboard() as keyboard,
         Screen(Console(), session, hands) as screen,

@@ -29,6 +29,7 @@ UPDATE_HOPS = 1
 CONTEXTS_FRAMES = (64, 128)  # windows; what is streamed beside them is the window of 512
 LOOKAHEADS_OF_WINDOWS = (0, 4, 8, 16, 32, 64)
 BLOCK_SAMPLES = 1 << 14
+STEMS = ("vocals", "accompaniment")
 
 Stems = dict[str, Audio]
 
@@ -98,33 +99,32 @@ def estimates(
     return made
 
 
-def rows_of(separator: Separator, song: Stems, *, is_raised: bool, quick: bool) -> list[list[str]]:
-    """The part of the table for one loudness of the voice."""
+def scores_of(separator: Separator, song: Stems, *, is_raised: bool, quick: bool) -> dict[str, list[str]]:
+    """Two columns of the table, for one loudness of the voice: what was measured to SDR of both stems."""
     gain = np.float32(10 ** (RAISED_DB / 20) if is_raised else 1)
     truth = {"vocals": song["vocals"] * gain, "accompaniment": song["accompaniment"]}
     stretch_s = 2 if quick else STRETCH_S
     stretch = most_voice(song["vocals"], stretch_s)
-    label = f"vocals +{RAISED_DB} dB" if is_raised else "as it is"
-    rows = []
+    scores = {}
     if not quick:
         made = references(truth)
         made["offline"] = separator.separate(truth["vocals"] + truth["accompaniment"], RATE_HZ)
-        rows += [row(f"{label}, whole: {way}", truth, stems) for way, stems in made.items()]
+        scores |= {f"whole: {way}": score(truth, stems) for way, stems in made.items()}
     there = {name: stem[:, stretch] for name, stem in truth.items()}
     lookaheads = (
         ((0,), (0, 64)) if quick else (LOOKAHEADS_FRAMES, LOOKAHEADS_OF_WINDOWS)
     )  # one that fits into a window and one that does not
     for way, stems in estimates(separator, truth, stretch, *lookaheads).items():
-        rows.append(row(f"{label}, {stretch_s} s: {way}", there, stems))
-    return rows
+        scores[f"{stretch_s} s: {way}"] = score(there, stems)
+    return scores
 
 
-def row(label: str, truth: Stems, stems: Stems | None) -> list[str]:
+def score(truth: Stems, stems: Stems | None) -> list[str]:
     """SDR of both stems, if there are any."""
     if stems is None:
-        return [label, "-", "-"]
+        return ["-", "-"]
     scores_db = median_sdr_db(truth, stems, RATE_HZ)
-    return [label, f"{scores_db['vocals']:.2f}", f"{scores_db['accompaniment']:.2f}"]
+    return [f"{scores_db[name]:.2f}" for name in STEMS]
 
 
 def main() -> None:
@@ -137,10 +137,12 @@ def main() -> None:
     started_s = time.perf_counter()
     song = read_song(folder, (60.0, 6.0) if quick else None)
     loudnesses = (True,) if quick else (False, True)
-    rows = [r for raised in loudnesses for r in rows_of(separator, song, is_raised=raised, quick=quick)]
+    columns = [scores_of(separator, song, is_raised=raised, quick=quick) for raised in loudnesses]
+    rows = [[way, *(text for column in columns for text in column[way])] for way in columns[0]]
     took_s = time.perf_counter() - started_s
-    columns = ["rubidium", "vocals SDR dB", "accompaniment SDR dB"]
-    show(f"{MODEL} on a song left out of training ({took_s:.0f} s)", columns, rows)
+    names = [f"{name}{', raised' if raised else ''}" for raised in loudnesses for name in STEMS]
+    title = f"{MODEL} on a song left out of training ({took_s:.0f} s)"
+    show(title, ["SDR in dB of rubidium's", *names], rows)
 
 
 if __name__ == "__main__":

@@ -20,12 +20,12 @@ import torch
 from parts.models import random_model
 from parts.report import is_quick, show
 
-from rtsep.host import SWITCH_S
 from rtsep.nets.runner import ON_A_CPU
 from rtsep.nets.streaming import StreamingUNet
 from rtsep.nets.unet import SeparationNet
 from rtsep.nets.window import WindowUNet
 from rtsep.stream import Precision
+from rtsep.succession import SWITCH_S
 
 N_BINS, WINDOW_FRAMES = 1024, 512
 HOP_MS = 1024 / 44.1

@@ -7,8 +7,10 @@
     web  ─┤                          └─▶ feeds: what has changed, to every surface but the one that did it
     keys ─┘
 
-The board holds no values of its own: a control reads them where they live. So what changes by itself (the solo that
-another one ends, a scene, the settings read anew) is found by looking, after every `set` and at every `refresh`.
+Everybody waits for its lock, so nothing that may take a disk happens under it: a control that needs one has it done
+beside (`rtsep.wishes`). The board holds no values of its own: a control reads them where they live. So what changes by
+itself (the solo that another one ends, a scene, the settings read anew) is found by looking, after every `set` and at
+every `refresh`.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from dataclasses import dataclass
 
 from rtsep.errors import UsageError
 from rtsep.parameters import Parameter
-from rtsep.scales import Value
+from rtsep.scales import Value, moved
 
 Get = Callable[[], Value]
 Set = Callable[[Value], None]
@@ -29,7 +31,7 @@ Set = Callable[[Value], None]
 
 @dataclass(frozen=True)
 class Control:
-    """A parameter, and how its value is read and set where it lives."""
+    """A parameter, and how its value is read and set where it lives, both at once."""
 
     parameter: Parameter
     get: Get
@@ -105,8 +107,11 @@ class Board:
 
     def replace(self, controls: Iterable[Control]) -> None:
         """Have other parameters, as after a change of the model."""
+        made = {
+            control.parameter.address: control for control in controls
+        }  # which may take a look at the disk
         with self._lock:
-            self._controls = {control.parameter.address: control for control in controls} | self._kept
+            self._controls = made | self._kept
             self._told = {
                 address: value for address, value in self._told.items() if address in self._controls
             }
@@ -115,8 +120,8 @@ class Board:
 
     def keep(self, controls: Iterable[Control]) -> None:
         """Have these parameters too, also after `replace`."""
+        kept = {control.parameter.address: control for control in controls}
         with self._lock:
-            kept = {control.parameter.address: control for control in controls}
             self._kept |= kept
             self._controls = self._controls | kept
             self.generation += 1
@@ -195,8 +200,13 @@ class Board:
             self._tell(origin, {address: checked})
 
     def move(self, address: str, position: float, origin: str = "") -> None:
-        """Move a parameter to a position of its fader, 0 to 1."""
-        self.set(address, self._find(address).parameter.scale.value_at(position), origin)
+        """Move a parameter to a position of its fader, 0 to 1; one that shows it there already stays where it is."""
+        control = self._find(address)
+        scale = control.parameter.scale
+        with self._lock:
+            is_held = control.parameter.kind == "held"
+            value = moved(scale, control.get(), position) if is_held else scale.value_at(position)
+            self.set(address, value, origin)
 
     def position(self, address: str) -> float:
         """Where the fader of a parameter stands, 0 to 1."""

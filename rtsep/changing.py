@@ -1,7 +1,8 @@
 """Changes while a session runs: the mix at once, the model and its latency through a second chain that fades in.
 
 What a session is connected to (files, cards, their channels) changes with the whole rig: see `rtsep.handover`. Faders
-and buttons stay where a person has put them, but for those that the new settings name otherwise than the old ones did.
+and buttons stay where a person has put them, but for those that the new settings name otherwise than the old ones did;
+so does the recording.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from typing import Any, TypeVar
 from rtsep.errors import UsageError
 from rtsep.mix import Bus, Group, Mix, Strip
 from rtsep.mixer import Mixer
+from rtsep.recording import Recording
 from rtsep.rig import Rig, make_mixer
 from rtsep.separation import Separation, load_model, tune_model
+from rtsep.session_files import check_take
 from rtsep.settings import LiveSettings
 
 POLL_S = 0.01
@@ -34,9 +37,23 @@ def needs_rig(mixer: Mixer, before: LiveSettings, after: LiveSettings) -> bool:
 
 def _connections(settings: LiveSettings) -> tuple[Any, ...]:
     """All that a rig is made for and keeps."""
-    mixer, output = settings.mixer, settings.output.model_copy(update={"resume": True})
+    mixer = settings.mixer
+    output = settings.output.model_copy(update={"resume": True, "record": None, "record_format": "wav"})
     directs = {name: direct.channels for name, direct in mixer.direct.items()}
     return settings.input, output, mixer.limiter, mixer.ramp_ms, directs, set(mixer.buses)
+
+
+def moves_takes(before: LiveSettings, after: LiveSettings) -> bool:
+    """Whether takes go elsewhere, or are of other files."""
+    outputs = before.output, after.output
+    first, then = ((output.record, output.record_format) for output in outputs)
+    return first != then
+
+
+def with_own_takes(recording: Recording, before: LiveSettings, after: LiveSettings) -> LiveSettings:
+    """The new settings, with takes as a hand has left them where they say what the old ones did."""
+    is_same = after.output.record == before.output.record
+    return after.recorded_into(recording.folder) if is_same else after
 
 
 def mixed(mixer: Mixer, before: LiveSettings, after: LiveSettings, n_outputs: int | None = None) -> Mixer:
@@ -121,19 +138,21 @@ def change_separation(
     Raises
     ------
     RtsepError
-        The model is not to be had, or not ready in time. What plays goes on.
+        The model is not to be had, or not ready in time, or takes cannot go where they shall. What plays goes on.
     """
     model = tune_model(after, load_model(after))
     check_over(is_over, model.separator.name)
     following = Separation(after, model, rig.ends, rig.mixer, rig.desk.input_tape)
     with ExitStack() as unused:
         unused.callback(following.close)
+        if moves_takes(before, after):
+            check_take(after, following.separator.stems)
         _get_ahead(rig, following, is_over)
         with alone:
             _fade(rig, following, lambda: change_mix(rig.mixer, before, after), is_over)
             unused.pop_all()
             played = rig.replace_separation(following)
-            rig.recording.next_take(after, following.separator.stems)
+            rig.recording.next_take(with_own_takes(rig.recording, before, after), following.separator.stems)
     played.close()
     return following.latency.total_samples - played.latency.total_samples
 

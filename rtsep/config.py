@@ -152,11 +152,22 @@ def write_yaml(path: str | os.PathLike[str], settings: Strict) -> None:
         file.write(to_yaml(settings.model_dump(mode="json")).encode())
 
 
-def to_yaml(values: Mapping[str, Any]) -> str:
-    """Plain values as a YAML file; none are an empty one, to which others can be appended."""
+def to_yaml(values: Mapping[str, Any], *, is_dense: bool = False) -> str:
+    """Plain values as a YAML file; none are an empty one, to which others can be appended.
+
+    Parameters
+    ----------
+    values
+        By their keys.
+    is_dense
+        Whether what holds nothing but plain values stands on a line.
+    """
     if not values:
         return ""
-    return yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True, width=110)
+    flow = None if is_dense else False
+    return yaml.safe_dump(
+        dict(values), sort_keys=False, allow_unicode=True, width=110, default_flow_style=flow
+    )
 
 
 def _explain(error: Any, kind: type[BaseModel]) -> str:

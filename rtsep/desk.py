@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rtsep.atomics import load_word, store_word
 from rtsep.callback import CHUNK_SAMPLES, callback, halves
 from rtsep.callback.durations import N_STEPS, percentile_us
-from rtsep.callback.events import LATE, N_EVENTS, STARVED, SWITCH, XRUN
+from rtsep.callback.events import JUMP, LATE, N_EVENTS, STARVED, SWITCH, XRUN
 from rtsep.callback.limiter import ONE
 from rtsep.callback.meters import falls, in_dbfs
 from rtsep.callback.records import STATE
@@ -30,7 +30,7 @@ REEL_S = 6.0  # the most of a file that may lie ready
 SETTLING_S = 0.5  # xruns of a card that is only starting are counted apart
 CROSS_FADE_S = 0.02
 
-EVENT_NAMES = {LATE: "late", XRUN: "xrun", STARVED: "starved", SWITCH: "switch"}
+EVENT_NAMES = {LATE: "late", XRUN: "xrun", STARVED: "starved", SWITCH: "switch", JUMP: "jump"}
 
 
 class Event(NamedTuple):
@@ -208,6 +208,11 @@ class Desk:
     def position(self) -> int:
         """Samples delivered so far."""
         return self.sink_tape.written
+
+    @property
+    def recorded(self) -> int:
+        """Samples of the input so far; with two clocks the output does not follow at once."""
+        return self.input_tape.written
 
     @property
     def lookahead_samples(self) -> int:

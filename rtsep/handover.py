@@ -40,7 +40,7 @@ def check_clock(before: Run, after: LiveSettings) -> None:
     """
     if before.is_free or after.output.clock == "free":
         raise UsageError(
-            "without a clock only the mix can change; give --clock real, or end the session and start it anew"
+            "without a clock only mix and recording can change; give --clock real, or end the session and start it anew"
         )
 
 

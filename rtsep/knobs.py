@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from rtsep.board import Control
-from rtsep.errors import UsageError
+from rtsep.deck import Deck
 from rtsep.mix import CUE, MAIN, Mix
 from rtsep.mixer import Mixer
 from rtsep.parameters import ROWS, Parameter, expand
-from rtsep.scales import Text, Value
+from rtsep.scales import Text, Value, as_number
 from rtsep.scenes import Scenes
-from rtsep.transport import Transport
 
 PARTS = {"stem": "strips", "direct": "directs", "group": "groups", "bus": "buses"}
 OF_MIX = {"crossfade", "separation", "bypass"}
@@ -75,7 +73,7 @@ def _send_control(mixer: Mixer, parameter: Parameter, part: str, name: str, bus:
         return sends().get(bus, parameter.default)
 
     def set_(value: Value) -> None:
-        mixer.edit(part, name, sends={**sends(), bus: float(value)})
+        mixer.edit(part, name, sends={**sends(), bus: as_number(value)})
 
     return Control(parameter, get, set_)
 
@@ -109,81 +107,21 @@ def route_of(text: str) -> tuple[int, ...] | None:
     return None if text == TO_MAIN else tuple(int(output) - 1 for output in text.split("-"))
 
 
-class Looper:
-    """The loop of a tape machine under two buttons, one for its start and one for its end.
-
-    A start without an end is kept here, with the file that it belongs to; what loops is asked of the tape machine.
-    """
-
-    def __init__(self, transport: Callable[[], Transport | None]) -> None:
-        self._transport = transport
-        self._mark: tuple[Path, float] | None = None
-
-    @property
-    def start_s(self) -> float:
-        """Where the loop begins, or will when it has an end: at the start of the file if nobody said."""
-        now, mark = self._transport(), self._mark
-        if now is None:
-            return 0.0
-        if (loop_s := now.loop_s) is not None:
-            return loop_s[0]
-        return mark[1] if mark is not None and mark[0] == now.path else 0.0
-
-    @property
-    def end_s(self) -> float:
-        """Where the loop ends; 0 without one."""
-        now = self._transport()
-        return 0.0 if now is None or now.loop_s is None else now.loop_s[1]
-
-    def tape(self) -> Transport:
-        """The tape machine that there is now.
-
-        Raises
-        ------
-        UsageError
-            None.
-        """
-        if (now := self._transport()) is None:
-            raise UsageError("a card cannot be paused or wound")
-        return now
-
-    def begin(self) -> None:
-        """It begins at what is heard now; until it has an end there is none."""
-        tape = self.tape()
-        tape.loop(None, None)
-        self._mark = tape.path, tape.position_s
-
-    def end(self) -> None:
-        """It ends at what is heard now, and is played; without a start, from the start of the file."""
-        tape = self.tape()
-        tape.loop(self.start_s, tape.position_s)
-
-    def leave(self) -> None:
-        """There is none any more."""
-        self._mark = None
-        self.tape().loop(None, None)
-
-
-def transport_controls(transport: Callable[[], Transport | None], looper: Looper) -> Iterable[Control]:
+def transport_controls(deck: Deck) -> Iterable[Control]:
     """The controls of a tape machine, if there is one; of a session that is connected otherwise it may be another."""
-    if transport() is None:
+    if not deck.has_tape:
         return []
-    tape = looper.tape
     doing: dict[str, Callable[[Value], None]] = {
-        "/transport/position_s": lambda value: tape().seek_to(float(value)),
-        "/transport/seek_s": lambda value: tape().seek(float(value)),
-        "/transport/loop_start": lambda value: looper.begin() if value else None,
-        "/transport/loop_end": lambda value: looper.end() if value else None,
-        "/transport/loop_off": lambda value: looper.leave() if value else None,
+        "/transport/position_s": lambda value: deck.seek_to(as_number(value)),
+        "/transport/seek_s": lambda value: deck.seek(as_number(value)),
+        "/transport/loop_start": lambda value: deck.begin_loop() if value else None,
+        "/transport/loop_end": lambda value: deck.end_loop() if value else None,
+        "/transport/loop_off": lambda value: deck.leave_loop() if value else None,
     }
-    play = Control(
-        ROWS["/transport/play"],
-        lambda: (now := transport()) is not None and not now.paused,
-        lambda value: tape().pause(not value),
-    )
+    play = Control(ROWS["/transport/play"], lambda: deck.plays, lambda value: deck.play(bool(value)))
     telling: dict[str, Callable[[], Value]] = {
-        "/transport/loop_start_s": lambda: looper.start_s,
-        "/transport/loop_end_s": lambda: looper.end_s,
+        "/transport/loop_start_s": lambda: deck.loop_start_s,
+        "/transport/loop_end_s": lambda: deck.loop_end_s,
     }
     return [
         play,
@@ -196,9 +134,9 @@ def scene_controls(scenes: Scenes) -> Iterable[Control]:
     """The controls of scenes."""
 
     def set_fade_s(value: Value) -> None:
-        scenes.fade_s = float(value)
+        scenes.fade_s = as_number(value)
 
-    def tell(address: str, get: Callable[[], str]) -> Control:
+    def tell(address: str, get: Callable[[], Value]) -> Control:
         return Control(ROWS[address], get, lambda value: None)
 
     def do(address: str, act: Callable[[str], None]) -> Control:
@@ -211,5 +149,5 @@ def scene_controls(scenes: Scenes) -> Iterable[Control]:
         Control(ROWS["/scene/undo"], lambda: False, lambda value: scenes.undo() if value else None),
         Control(ROWS["/scene/fade_s"], lambda: scenes.fade_s, set_fade_s),
         tell("/scene/current", lambda: scenes.current),
-        tell("/scene/names", lambda: ", ".join(scenes.names)),
+        tell("/scene/names", lambda: scenes.names),
     ]

@@ -21,6 +21,7 @@ WORDS = {
     "skip": "skip: no stems were made",
     "starved": "starved: the input came too late and is silent",
     "overrun": "overrun: the recording came too late and is silent",
+    "jump": "jump: the clocks of the two cards were off, and the mix is silent",
 }
 SPLICES = {
     "xrun": "xrun: the card lost input here",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rtsep.errors import UsageError
-from rtsep.scales import Gain, Range, Scale, Switch, Text, Value
+from rtsep.scales import Gain, Names, Range, Scale, Switch, Text, Value
 
 MOST_FADE_S = 60.0
 MOST_LENGTH_S = 100 * 3600.0
@@ -91,7 +91,7 @@ TABLE: tuple[Parameter, ...] = (
     ),
     Parameter("/scene/fade_s", Range(0.0, MOST_FADE_S, "s"), 0.0, "how long the way to a scene takes"),
     Parameter("/scene/current", Text(), "", "the scene that was recalled last", "told"),
-    Parameter("/scene/names", Text(), "", "all scenes, with commas between", "told"),
+    Parameter("/scene/names", Names(), (), "all scenes", "told"),
     Parameter("/transport/play", SWITCH, True, "plays, or stands still"),
     Parameter(
         "/transport/position_s", Range(0.0, MOST_LENGTH_S, "s"), 0.0, "the place in the file", "momentary"
@@ -127,9 +127,9 @@ TABLE: tuple[Parameter, ...] = (
     ),
     Parameter(
         "/midi/learn",
-        Text(),
+        Text(longest=256),
         "off",
-        "the next control that is touched moves this address; off: none does",
+        "the next control that is touched moves this ADDRESS, or sets ADDRESS=VALUE; off: none does",
         "momentary",
     ),
     Parameter("/midi/learned", Text(longest=4096), "", "what MIDI waits for, and what it has learnt", "told"),

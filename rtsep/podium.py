@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import Protocol
 
 from rtsep.board import Board, Control
+from rtsep.deck import Deck
 from rtsep.errors import DeviceError
 from rtsep.io.cards import Card, lasting_name, list_cards
 from rtsep.io.feedback import WARNING, may_howl
-from rtsep.knobs import Looper, mix_controls, scene_controls, transport_controls
+from rtsep.knobs import mix_controls, scene_controls, transport_controls
 from rtsep.mixer import Mixer
 from rtsep.parameters import ROWS
 from rtsep.scales import Text, Value
@@ -24,6 +25,7 @@ from rtsep.wishes import Wishes
 from rtsep.zoo import list_models
 
 REFRESH_S = 1 / 30
+WRITE_S = 30.0  # for a disk to wake up, or a card of memory to be done with its own affairs
 
 
 class Session(Protocol):
@@ -80,6 +82,8 @@ class Podium:
     ----------
     board : Board
         Everything that can be moved, by its address.
+    scenes : Scenes
+        What recalls them.
     message : str
         What became of the last change that took time.
     """
@@ -87,12 +91,13 @@ class Podium:
     def __init__(self, session: Session, stems: Callable[[], tuple[str, ...]], scenes: SceneStore) -> None:
         self._session, self._stems = session, stems
         self.board = Board(together=session.mix.together)
-        fade_s = session.settings.control.scene_fade_s
-        self._scenes = Scenes(self.board, session.mix, scenes, stems, fade_s)
         self.message, self._is_over = "", threading.Event()
-        self._looper = Looper(lambda: session.transport)
-        # A take need not wait for a model that is being loaded.
-        self._changes, self._takes = Wishes(self._say), Wishes(self._say)
+        # A take need not wait for a model that is being loaded, nor a jump for a scene that is being written.
+        self._changes, self._takes, self._jumps, self._writes = (Wishes(self._say) for _ in range(4))
+        self._deck = Deck(lambda: session.transport, self._jumps.ask)
+        self._store = scenes
+        fade_s = session.settings.control.scene_fade_s
+        self.scenes = Scenes(self.board, session.mix, scenes, stems, self._writes.ask, fade_s)
         self.put_controls()
 
     def _say(self, message: str) -> None:
@@ -107,15 +112,24 @@ class Podium:
             self.board.refresh()
 
     def close(self) -> None:
-        """Begin nothing more."""
+        """Begin nothing more, but for scenes that are still to be written."""
         self._is_over.set()
-        for wishes in (self._changes, self._takes):
+        for wishes in (self._changes, self._takes, self._jumps):
             wishes.close()
+        self.scenes.keep_rest()
+        self._writes.seal()
 
     def join(self, timeout_s: float | None = None) -> None:
-        """Wait for what was asked for and is under way."""
-        for wishes in (self._changes, self._takes):
+        """Wait for what was asked for and is under way; longer for scenes, which must not be lost."""
+        for wishes in (self._changes, self._takes, self._jumps):
             wishes.join(timeout_s)
+        self._writes.join(WRITE_S)
+
+    @property
+    def unwritten(self) -> str:
+        """What a person should know at the end of the scenes that could not be kept; empty if all were."""
+        names = ", ".join(self._store.unwritten)
+        return f"Scenes that could not be written to {self._store.path}: {names}." if names else ""
 
     def put_controls(self) -> None:
         """Have on the board all that can be moved with what plays now."""
@@ -147,8 +161,8 @@ class Podium:
     def _controls(self) -> Iterator[Control]:
         session = self._session
         yield from mix_controls(session.mix, self._stems())
-        yield from transport_controls(lambda: session.transport, self._looper)
-        yield from scene_controls(self._scenes)
+        yield from transport_controls(self._deck)
+        yield from scene_controls(self.scenes)
         yield Control(ROWS["/record"], lambda: session.is_recording, self._record)
         yield self._wish("/input/source", lambda: session.settings.input.source, self._inputs())
         models = [entry.name for entry in list_models()]

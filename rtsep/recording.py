@@ -2,8 +2,9 @@
 
 A take is aligned to the sample and has no latency; with another model its stems are others, and with another latency
 its mix would lie elsewhere. So a change while it plays ends the take and begins the next, in a folder of its own; what
-is heard while one fades into the other, some hundredths of a second, is in neither. Another rig has a recording of its
-own (`rtsep.handover`): it begins at the very sample at which the one before ends.
+is heard while one fades into the other, some hundredths of a second, is in neither. Where only the folder or the format
+changes, and with another rig, which has a recording of its own (`rtsep.handover`), the next take begins at the very
+sample at which the one before ends.
 """
 
 from __future__ import annotations
@@ -39,6 +40,11 @@ class Take:
         From events on the tapes to events in the files.
     open_files
         Makes the recorder of what gives how many samples are certain, and of what gives the events.
+
+    Attributes
+    ----------
+    first
+        See above.
     """
 
     def __init__(
@@ -49,7 +55,8 @@ class Take:
         place: Callable[[Iterable[Event]], Iterable[Event]],
         open_files: Callable[[Callable[[], int], Callable[[], Iterable[Event]]], Recorder],
     ) -> None:
-        self._desk, self._first, self._until, self._place = desk, first, until, place
+        self._desk, self.first, self._until, self._place = desk, first, until, place
+        self._last: int | None = None
         self._queue: deque[Event] = deque()
         self.recorder = open_files(self.n_heard, self._events)
 
@@ -61,7 +68,14 @@ class Take:
         position, until = self._desk.position, self._until()
         if until is not None:
             position = min(position, until + self._desk.offset_samples)
-        return max(0, position - self._first)
+        if self._last is not None:
+            position = min(position, self._last)
+        return max(0, position - self.first)
+
+    def end_at(self, position: int) -> None:
+        """Give the files their names; nothing is in them of what is heard from that position of the card on."""
+        self._last = position
+        self.recorder.close()
 
     def tell(self, events: Iterable[Event]) -> None:
         """What has happened."""
@@ -108,10 +122,11 @@ class Recording:
         self._sink: Take | None = None
         self._take: Take | None = None
         self._folder = settings.output.record  # of takes, if any are wanted now
+        self._ahead: list[Event] = []  # what has happened to what is not heard yet
         self.account: Callable[[], Mapping[str, Any]] = dict
         self._error: Exception | None = None
         try:
-            self._open_take(settings, stems)
+            self._put(self._new_take(settings, stems))
             self._open_sink(settings)
         except BaseException:
             self.abort()
@@ -125,24 +140,49 @@ class Recording:
         self._sink = Take(self._desk, first, self._until, InSink(), files)
         self._recorders.insert(0, self._sink.recorder)
 
-    def _open_take(self, settings: LiveSettings, stems: tuple[str, ...]) -> None:
-        if self._folder is None:
-            return
+    def _new_take(self, settings: LiveSettings, stems: tuple[str, ...]) -> Take | None:
+        """One that begins with what is heard now, and knows what of that has happened already."""
+        if settings.output.record is None:
+            return None
         desk = self._desk
         start = max(0, desk.position - desk.offset_samples)
-        files = partial(open_take, settings.recorded_into(self._folder), stems, desk, start)
+        files = partial(open_take, settings, stems, desk, start)
         take = Take(desk, start + desk.offset_samples, self._until, partial(in_take, start), files)
         take.recorder.account = lambda: self.account()
-        with self._lock:
+        take.tell(self._ahead)
+        return take
+
+    def _put(self, take: Take | None) -> None:
+        self._take = take
+        if take is not None:
             self._recorders.append(take.recorder)
-            self._take = take
+
+    def turn(self, settings: LiveSettings, stems: tuple[str, ...]) -> None:
+        """Go on in another take, if takes are wanted, which begins at the sample at which the one before ends.
+
+        Raises
+        ------
+        UsageError
+            The sink file is one of the take.
+        AudioFileError
+            The folder cannot be made or a file not be written. The take before goes on then.
+        """
+        with self._lock:  # nobody writes meanwhile
+            self._pull()
+            before, following = self._take, self._new_take(settings, stems)
+            self._folder = settings.output.record
+            self._put(following)
+            if before is not None:
+                before.end_at(following.first if following is not None else self._desk.position)
 
     def next_take(self, settings: LiveSettings, stems: tuple[str, ...]) -> None:
         """Record what is heard from now on, if takes are wanted; if none can be made, `error` says so."""
-        try:
-            self._open_take(settings, stems)
-        except RtsepError as error:
-            self._error = self._error or error
+        with self._lock:
+            self._folder = settings.output.record
+            try:
+                self._put(self._new_take(settings, stems))
+            except RtsepError as error:
+                self._error = self._error or error
 
     def end_take(self) -> None:
         """Give the files of the take their names: what was heard by now is all there is of it."""
@@ -168,9 +208,7 @@ class Recording:
             The folder cannot be made or a file not be written.
         """
         if not self.has_take:
-            self.end_take()
-            self._folder = folder
-            self._open_take(settings, stems)
+            self.turn(settings.recorded_into(folder), stems)
 
     def stop_takes(self) -> None:
         """End the take, if one is written, and begin no other."""
@@ -258,7 +296,8 @@ class Recording:
 
     def _pull(self) -> None:
         """Hand what has happened to whoever writes."""
-        events = list(self._desk.new_events())
+        events, heard = list(self._desk.new_events()), self._desk.position - self._desk.offset_samples
+        self._ahead = [event for event in (*self._ahead, *events) if end_of(event) > heard]
         for take in (self._sink, self._take):
             if take is not None:
                 take.tell(events)
@@ -275,6 +314,12 @@ class InSink:
         for position, kind, n_samples in events:
             self._n_repeated += n_samples if kind == "switch" else 0
             yield position + self._n_repeated, kind, n_samples
+
+
+def end_of(event: Event) -> int:
+    """Where on the tapes it is over."""
+    position, kind, n_samples = event
+    return position if kind in SPLICES else position + n_samples
 
 
 def in_take(start: int, events: Iterable[Event]) -> Iterator[Event]:

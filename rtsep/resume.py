@@ -1,6 +1,7 @@
-"""What a session needs to go on after its card was lost: settings, place, and the account so far.
+"""What a session needs to go on in another process: settings, place, and the account so far.
 
-PortAudio cannot be used again after a card is lost, so it is another process that goes on; this is what it is told.
+PortAudio cannot be used again after a card is lost, so it is another process that goes on; this is what it is told. Of
+the same is made what a person comes back to: see `rtsep.remembered`.
 """
 
 from __future__ import annotations
@@ -35,19 +36,23 @@ class Standing(Strict):
     Attributes
     ----------
     settings
-        With the mix as it is, and cards by names that last.
+        With the mix and the fade of scenes as they are, and cards by names that last.
     written
-        As a person has written them, which is what they are compared with when they are read anew.
+        As a person has written them, which is what they are compared with when they are read anew; with the model, the
+        latency and the input that a hand has chosen since.
     place
         Of the file; None: there is none, or it was not begun.
     bypass
         Whether the mixture was heard as it is.
+    scene
+        The current one's name; empty: none.
     """
 
     settings: LiveSettings
     written: LiveSettings
     place: Place | None = None
     bypass: bool = False
+    scene: str = ""
 
 
 class Session(Strict):
@@ -59,6 +64,8 @@ class Session(Strict):
         Where the next part begins.
     config, options
         The file of the settings, and what the command line laid over it.
+    asked
+        What these two ask for, without anything that a hand has chosen.
     n_losses
         Times that the card was lost.
     lost_s
@@ -74,6 +81,7 @@ class Session(Strict):
     standing: Standing
     config: Path | None
     options: dict[str, Any]
+    asked: LiveSettings
     n_losses: int = 0
     lost_s: float = 0.0
     since_s: float | None = None
@@ -83,14 +91,14 @@ class Session(Strict):
     @classmethod
     def begin(
         cls,
-        settings: LiveSettings,
+        asked: LiveSettings,
         config: Path | None = None,
         options: Mapping[str, Any] | None = None,
-        written: LiveSettings | None = None,
+        standing: Standing | None = None,
     ) -> Session:
-        """A new session; `written` are its settings as they were written, if those that it begins with are others."""
-        standing = Standing(settings=settings, written=written or settings)
-        return cls(standing=standing, config=config, options=dict(options or {}))
+        """A new session by settings that are asked for; `standing` says where it begins, if not with these."""
+        standing = standing or Standing(settings=asked, written=asked)
+        return cls(standing=standing, config=config, options=dict(options or {}), asked=asked)
 
     @property
     def settings(self) -> LiveSettings:
@@ -135,11 +143,7 @@ class Session(Strict):
             When it had started.
         """
         parts = (*self.parts, dict(stats))
-        sink = standing.written.output.endpoint
-        if sink.is_file:
-            following = next_name(sink.path, {file for part in parts for file in part["files"]})
-            settings = standing.settings.with_overrides({"output": {"sink": f"file:{following}"}})
-            standing = standing.model_copy(update={"settings": settings})
+        standing = into_another_file(standing, {file for part in parts for file in part["files"]})
         changes: dict[str, Any] = {
             "standing": standing,
             "n_losses": self.n_losses + 1,
@@ -153,6 +157,16 @@ class Session(Strict):
     def after_refusal(self) -> Session:
         """What goes on when the card is there but cannot be opened."""
         return self.model_copy(update={"n_quick": self.n_quick + 1})
+
+
+def into_another_file(standing: Standing, written: set[str]) -> Standing:
+    """The same, with a sink file that is none of those that were written; see `next_name`."""
+    sink = standing.written.output.endpoint
+    if not sink.is_file:
+        return standing
+    following = next_name(sink.path, written)
+    settings = standing.settings.with_overrides({"output": {"sink": f"file:{following}"}})
+    return standing.model_copy(update={"settings": settings})
 
 
 def next_name(first: Path, written: set[str]) -> Path:

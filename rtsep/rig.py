@@ -62,7 +62,7 @@ class Preparation:
     settings
         Everything that a person decides.
     model
-        The one that they name, if it is loaded already.
+        The one that they name, if it is loaded already; it may be at work elsewhere.
     mixer
         That of the session which this goes on with; what is made is silent until `Mixer.rise`. None: a new one.
 
@@ -77,6 +77,7 @@ class Preparation:
     ) -> None:
         check_files(settings)
         separator = model.separator if model is not None else load_model(settings)
+        settings.mixer.check_stems(separator.name, separator.stems)
         self.settings, self.shape = settings, make_mixer(settings)
         with ExitStack() as opened:
             self.ends = ends = open_ends(settings, separator.sample_rate_hz)
@@ -118,15 +119,15 @@ class Rig:
         self.transport: Transport | None = None
         reader, rate_hz = self.ends.reader, self.ends.sample_rate_hz
         if reader is not None and desk.reels is not None:
-            self.transport = Transport(reader, desk.reels, rate_hz, lambda: desk.position, lambda: self.heard)
+            self.transport = Transport(reader, desk.reels, rate_hz, lambda: desk.recorded, lambda: self.heard)
         self.recording = Recording(self.settings, self.separator.stems, desk, lambda: self.end)
 
     def close(self) -> None:
         """Let go of the input and of the networks that play, and leave no files that have no names yet."""
         self.recording.abort()
         self.separation.close()
-        if self.ends.reader is not None:
-            self.ends.reader.close()
+        if self.transport is not None:
+            self.transport.close()
 
     def replace_separation(self, following: Separation) -> Separation:
         """Another one plays; the one before, for the caller to close."""
@@ -175,7 +176,7 @@ class Rig:
     def feed(self, n_samples: int) -> None:
         """Have the file's next samples on the source tape."""
         if self.transport is not None:
-            self.transport.fill(self.desk.position + n_samples)
+            self.transport.fill(self.desk.recorded + n_samples)
 
     def work(self, n_samples: int) -> None:
         """Without a clock: everything that threads do otherwise, before each block."""
@@ -368,7 +369,7 @@ def _open_two_cards(rig: Rig, latency_s: float | Literal["low"] = "low") -> TwoC
     longest, rates_hz = ends.largest_block_samples, (ends.sample_rate_hz, ends.output_rate_hz)
 
     def n_captured() -> int:
-        return desk.input_tape.written
+        return desk.recorded
 
     def n_played() -> int:  # also while the output waits for the input, and delivers silence
         return int(desk.state["n_blocks"])
@@ -379,4 +380,4 @@ def _open_two_cards(rig: Rig, latency_s: float | Literal["low"] = "low") -> TwoC
     sink = CardDriver(
         None, ends.outputs, 0, n_outputs, rates_hz[1], block, playback, state, n_played, longest, latency_s
     )
-    return TwoCardsDriver(source, sink)
+    return TwoCardsDriver(source, sink, lambda: desk.position)

@@ -94,7 +94,7 @@ class Run:
         workers["rtsep-recorder"] = partial(rig.recording.run, stop)  # a take may begin at any time
         if rig.ends.clock == "device" and (transport := rig.transport) is not None:
             rig.feed(2 * BLOCK_SAMPLES)
-            workers["rtsep-transport"] = partial(transport.run, stop, lambda: rig.desk.position)
+            workers["rtsep-transport"] = partial(transport.run, stop, lambda: rig.desk.recorded)
         return workers
 
     def halt(self) -> None:

@@ -17,12 +17,17 @@ import numpy as np
 from rtsep.errors import UsageError
 
 #: What a parameter can hold. A trigger holds nothing: what is set is done, and gone.
-Value = float | bool | str
+Value = float | bool | str | tuple[str, ...]
 
 #: Positions of a fader and their gains in dB, with straight lines between: the law of the Behringer X32 and the
 #: Midas M32, as their OSC protocol has it. 0 dB lies at three quarters; the upper half, where hands are, is even.
 FADER_LAW = ((0.0, -90.0), (0.0625, -60.0), (0.25, -30.0), (0.5, -10.0), (1.0, 10.0))
 _POSITIONS, _GAINS_DB = (np.array(column) for column in zip(*FADER_LAW, strict=True))
+TOP_DB = FADER_LAW[-1][1]
+DB_A_WAY = 40.0  # of the upper half, if it were the whole way
+
+SAME = 1e-6  # positions that are one: OSC has them in float32
+AT_TOP = 0.01  # a step of a MIDI fader and a bit more, 0.4 dB: so far a fader trembles, or is not quite up
 
 
 class Scale(Protocol):
@@ -76,16 +81,21 @@ class Gain:
 
     def position(self, value: Value) -> float:
         """See `Scale`."""
-        return float(np.interp(float(value), _GAINS_DB, _POSITIONS))
+        return float(np.interp(as_number(value), _GAINS_DB, _POSITIONS))
 
     def value_at(self, position: float) -> float:
         """See `Scale`; the lower end is silence."""
         gain_db = float(np.interp(position, _POSITIONS, _GAINS_DB))
         return -math.inf if position <= 0 else min(gain_db, self.high_db)
 
+    def turned(self, value: Value, way: float) -> float:
+        """The value after a knob without ends went so far of a fader's way; above the fader it goes down as evenly."""
+        above_db = as_number(value) - TOP_DB + way * DB_A_WAY
+        return TOP_DB + above_db if above_db > 0 else self.value_at(1.0 + above_db / DB_A_WAY)
+
     def tell(self, value: Value) -> str:
         """See `Scale`."""
-        return "-inf dB" if value == -math.inf else f"{float(value):+.1f} dB"
+        return "-inf dB" if value == -math.inf else f"{as_number(value):+.1f} dB"
 
 
 @dataclass(frozen=True)
@@ -110,7 +120,7 @@ class Range:
 
     def position(self, value: Value) -> float:
         """See `Scale`."""
-        return float(np.clip((float(value) - self.low) / (self.high - self.low), 0.0, 1.0))
+        return float(np.clip((as_number(value) - self.low) / (self.high - self.low), 0.0, 1.0))
 
     def value_at(self, position: float) -> float:
         """See `Scale`."""
@@ -118,7 +128,7 @@ class Range:
 
     def tell(self, value: Value) -> str:
         """See `Scale`."""
-        return f"{float(value):.2f}{' ' if self.unit else ''}{self.unit}"
+        return f"{as_number(value):.2f}{' ' if self.unit else ''}{self.unit}"
 
 
 @dataclass(frozen=True)
@@ -192,6 +202,71 @@ class Text:
     def tell(self, value: Value) -> str:
         """See `Scale`."""
         return str(value)
+
+
+@dataclass(frozen=True)
+class Names:
+    """Several names of at most `longest` characters: a tuple in Python, a list in JSON, several values in OSC."""
+
+    longest: int = 64
+    unit: str = ""
+
+    @property
+    def allowed(self) -> str:
+        """See `Scale`."""
+        return f"a list of names of 1 to {self.longest} characters"
+
+    def check(self, value: object) -> tuple[str, ...]:
+        """See `Scale`."""
+        if not isinstance(value, (list, tuple)):
+            raise UsageError(f"{_shown(value)} is no list; allowed is {self.allowed}")
+        return tuple(Text(longest=self.longest).check(name) for name in value)
+
+    def position(self, value: Value) -> float:
+        """See `Scale`; a list lies nowhere."""
+        return 0.0
+
+    def value_at(self, position: float) -> tuple[str, ...]:
+        """See `Scale`.
+
+        Raises
+        ------
+        UsageError
+            No position means a list.
+        """
+        raise UsageError("a fader cannot write a list")
+
+    def tell(self, value: Value) -> str:
+        """See `Scale`."""
+        return ", ".join(as_names(value))
+
+
+def is_above(scale: Scale, value: Value) -> bool:
+    """Whether a gain was typed that no fader reaches, which shows its top then."""
+    return isinstance(scale, Gain) and as_number(value) > TOP_DB
+
+
+def moved(scale: Scale, value: Value, position: float) -> Value:
+    """The value after a fader that shows `value` was put to a position.
+
+    Who says where it stands already moves nothing: an echo is no hand. A gain above the fader's top stays for as long
+    as the fader is at the top; when it leaves that, it takes the gain along from there.
+    """
+    slack = AT_TOP if is_above(scale, value) else SAME
+    is_there = abs(min(max(position, 0.0), 1.0) - scale.position(value)) <= slack
+    return value if is_there else scale.value_at(position)
+
+
+def as_number(value: Value) -> float:
+    """What a parameter holds, where that is a number or a switch."""
+    assert isinstance(value, (int, float)), "the scale has seen to it"
+    return float(value)
+
+
+def as_names(value: Value) -> tuple[str, ...]:
+    """What a parameter holds, where that is a list of names."""
+    assert isinstance(value, tuple), "the scale has seen to it"
+    return value
 
 
 def _number(value: object, allowed: str) -> float:

@@ -21,6 +21,7 @@ from rtsep.errors import ConfigError, UsageError
 from rtsep.mixer import Mixer
 from rtsep.parameters import row_of
 from rtsep.scales import Value
+from rtsep.wishes import Ask
 
 SCENES = "scenes.yaml"  # in the folder of this user's settings
 
@@ -44,13 +45,23 @@ class SceneStore:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        self._lock = threading.Lock()
+        self._lock, self._writing = threading.Lock(), threading.Lock()
         self._saved: dict[str, Scene] = {}
         self._saved = self._read()
+        self._unwritten: dict[str, Scene | None] = {}  # what hands have done since; None: deleted
+
+    @property
+    def unwritten(self) -> tuple[str, ...]:
+        """The scenes of which the file does not know yet what became of them."""
+        return tuple(self._unwritten)
+
+    def _own(self) -> dict[str, Scene]:
+        with self._lock:
+            return _changed(self._saved, self._unwritten)
 
     def names(self, stems: Sequence[str]) -> tuple[str, ...]:
         """All scenes: those of rtsep that these stems can play, then a person's own."""
-        return tuple(dict.fromkeys((*built_in(stems), *self._saved)))
+        return tuple(dict.fromkeys((*built_in(stems), *self._own())))
 
     def find(self, name: str, stems: Sequence[str]) -> Scene:
         """What is in a scene.
@@ -60,7 +71,7 @@ class SceneStore:
         UsageError
             There is none of that name.
         """
-        known = {**built_in(stems), **self._saved}
+        known = {**built_in(stems), **self._own()}
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -68,38 +79,44 @@ class SceneStore:
         return known[name]
 
     def save(self, name: str, scene: Scene) -> None:
-        """Keep a scene in the file, in place of one of the same name.
-
-        Raises
-        ------
-        UsageError
-            The file cannot be written, or holds something else. It is as it was then.
-        """
-        self._change(lambda saved: {**saved, name: dict(scene)})
+        """Know a scene from now on, in place of one of the same name; `write` keeps it."""
+        with self._lock:
+            self._unwritten[name] = dict(scene)
 
     def delete(self, name: str) -> None:
-        """Forget a scene.
+        """Forget a scene; see `save`.
 
         Raises
         ------
         UsageError
-            It is none that was saved, or the file cannot be written.
+            It is none that was saved.
         """
-        if name not in self._saved:
+        if name not in self._own():
             raise UsageError(f"the scene {name!r} was not saved, so it cannot be deleted")
-        self._change(lambda saved: {other: scene for other, scene in saved.items() if other != name})
-
-    def _change(self, change: Callable[[dict[str, Scene]], dict[str, Scene]]) -> None:
         with self._lock:
-            saved = change(self._read())  # what somebody wrote by hand meanwhile stays
+            self._unwritten[name] = None
+
+    def write(self) -> None:
+        """Put all that was saved and deleted into the file, which may take as long as a disk does.
+
+        Raises
+        ------
+        UsageError
+            The file cannot be written, or holds something else. It is as it was then, and all is known as before.
+        """
+        with self._writing:
+            with self._lock:
+                changes = dict(self._unwritten)
+            if not changes:
+                return
+            saved = _changed(self._read(), changes)  # what somebody wrote by hand meanwhile stays
             if self.path is not None:
-                trees = {name: as_tree(scene) for name, scene in saved.items()}
-                try:
-                    self.path.parent.mkdir(parents=True, exist_ok=True)
-                    write_yaml(self.path, SceneFile(scenes=trees))
-                except OSError as error:
-                    raise UsageError(f"{self.path} cannot be written: {error.strerror or error}") from error
-            self._saved = saved
+                _write(self.path, saved)
+            with self._lock:
+                self._saved = saved
+                for name, scene in changes.items():
+                    if self._unwritten[name] is scene:  # or it was saved again meanwhile
+                        del self._unwritten[name]
 
     def _read(self) -> dict[str, Scene]:
         if self.path is None:
@@ -108,6 +125,20 @@ class SceneStore:
             return {}
         trees = read_yaml(self.path, SceneFile).scenes
         return {name: _checked(as_scene(tree), f"{self.path}: scenes.{name}") for name, tree in trees.items()}
+
+
+def _changed(saved: Mapping[str, Scene], changes: Mapping[str, Scene | None]) -> dict[str, Scene]:
+    """Scenes with some more, or less."""
+    return {name: scene for name, scene in {**saved, **changes}.items() if scene is not None}
+
+
+def _write(path: Path, scenes: Mapping[str, Scene]) -> None:
+    trees = {name: as_tree(scene) for name, scene in scenes.items()}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_yaml(path, SceneFile(scenes=trees))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def built_in(stems: Sequence[str]) -> dict[str, Scene]:
@@ -166,6 +197,8 @@ class Scenes:
         Where scenes are kept.
     stems
         Gives the stems that play.
+    ask
+        Has something done beside.
     fade_s
         How long the way to a scene takes, at first.
 
@@ -183,9 +216,10 @@ class Scenes:
         mixer: Mixer,
         store: SceneStore,
         stems: Callable[[], Iterable[str]],
+        ask: Ask,
         fade_s: float = 0.0,
     ) -> None:
-        self._board, self._mixer, self._store, self._stems = board, mixer, store, stems
+        self._board, self._mixer, self._store, self._stems, self._ask = board, mixer, store, stems, ask
         self.fade_s, self.current = fade_s, ""
         self._before: tuple[str, dict[str, Value]] | None = None
 
@@ -204,6 +238,10 @@ class Scenes:
         """
         self._go(name, self._store.find(name, tuple(self._stems())))
 
+    def stand_at(self, name: str) -> None:
+        """It is this scene that the mix came from, in an earlier session, if there still is one of that name."""
+        self.current = name if name in self.names else ""
+
     def undo(self) -> None:
         """Go back to where everything stood before the last recall; once more, and it is as after it.
 
@@ -217,16 +255,33 @@ class Scenes:
         self._go(*self._before)
 
     def save(self, name: str) -> None:
-        """Keep the mix as a scene: all that does not stand at its default."""
-        if "," in name:
-            raise UsageError(f"{name!r} cannot be a scene's name: it has a comma")
+        """Have the mix as a scene, all that does not stand at its default: known at once, and written beside."""
         defaults = {address: found.default for address, found in self._board.parameters.items()}
         self._store.save(name, {a: value for a, value in self._now().items() if value != defaults[a]})
         self.current = name
+        self._keep(f"the scene {name} is kept")
 
     def delete(self, name: str) -> None:
-        """Forget a scene."""
+        """Forget a scene, in the same way."""
         self._store.delete(name)
+        if self.current == name:
+            self.current = ""
+        self._keep(f"the scene {name} is deleted")
+
+    def _keep(self, done: str) -> None:
+        self._ask("scenes", "writing the scenes ...", lambda: self._write(done))
+
+    def keep_rest(self) -> None:
+        """Try once more to write what could not be written, before it is too late."""
+        if self._store.unwritten:
+            self._ask("scenes", "", lambda: self._write("the scenes are kept"))
+
+    def _write(self, done: str) -> str:
+        try:
+            self._store.write()
+        except UsageError as error:
+            return f"{done}, but only until this session ends: {error}"
+        return done
 
     def _now(self) -> dict[str, Value]:
         parameters = self._board.parameters

@@ -96,7 +96,7 @@ class Separation:
 
     Attributes
     ----------
-    separator, stream, pace, engine, chain
+    model, separator, stream, pace, engine, chain
         The parts.
     latency
         From the card's position back to the stem position that is played then, by parts.
@@ -118,6 +118,7 @@ class Separation:
         input_tape: Tape,
         like: Mixer | None = None,
     ) -> None:
+        self.model = model
         self.separator, _, self.notice = model
         self._rate_hz, self._is_timed = ends.sample_rate_hz, ends.clock != "free"
         self.pace = Pace() if self._is_timed else Steady()

@@ -54,6 +54,21 @@ def check_files(settings: LiveSettings) -> None:
         ) from error
 
 
+def check_take(settings: LiveSettings, stems: tuple[str, ...]) -> None:
+    """Refuse takes that could not be written where they are to go, if any are wanted.
+
+    Raises
+    ------
+    UsageError
+        The sink file is one of the take.
+    AudioFileError
+        The folder cannot be made.
+    """
+    if settings.output.record is not None:
+        with _chosen_folder(settings.output.record, settings, stems):
+            return
+
+
 def recover_earlier(settings: LiveSettings) -> list[str]:
     """Finish what killed sessions left in the folders of this one; lines that tell of it."""
     record, sink = settings.output.record, settings.output.endpoint

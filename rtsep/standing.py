@@ -9,6 +9,7 @@ from rtsep.mix import MAIN, Bus, Group, Strip
 from rtsep.mixer import Mixer
 from rtsep.resume import Place, Standing
 from rtsep.rig import Rig
+from rtsep.scenes import Scenes
 from rtsep.settings import (
     BusSettings,
     DirectSettings,
@@ -21,11 +22,13 @@ from rtsep.settings import (
 from rtsep.transport import Transport
 
 
-def stand(rig: Rig, written: LiveSettings) -> Standing:
+def stand(rig: Rig, written: LiveSettings, scenes: Scenes) -> Standing:
     """Where it stands; `written` are its settings as a person has written them."""
     place = place_at(rig.transport, rig.heard) if rig.transport is not None else None
     settings = settings_now(rig, written).recorded_into(rig.recording.folder)
-    return Standing(settings=settings, written=written, place=place, bypass=rig.mixer.mix.bypass)
+    settings = settings.fading_scenes_in(scenes.fade_s)
+    bypass = rig.mixer.mix.bypass
+    return Standing(settings=settings, written=written, place=place, bypass=bypass, scene=scenes.current)
 
 
 def place_at(transport: Transport, position: int) -> Place:

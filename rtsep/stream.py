@@ -234,4 +234,4 @@ class SeparatorCore(Protocol):
         """A line that says how it separates."""
 
     def open_stream(self, schedule: Schedule | None) -> StemStream:
-        """A stream that is ready to run; without a schedule, the best one there is, however late."""
+        """A stream that is ready to run, beside others; without a schedule, the best one there is, however late."""

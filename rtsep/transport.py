@@ -54,7 +54,7 @@ class Transport:
     sample_rate_hz
         Their rate; the file is converted if it has another.
     delivered
-        Gives the position of the card.
+        Gives the position of the card that takes it in.
     heard
         Gives the position that is heard now, which is behind that by the latency.
     """
@@ -76,7 +76,7 @@ class Transport:
         self._ready: Audio = np.zeros((N_CHANNELS, 0), np.float32)
         self._tape = reels.newest.tape
         self._at = 0  # the next sample of the file, at the reels' rate
-        self._file_ended = False
+        self._file_ended = self._is_closed = False
         self._loop: tuple[int, int] | None = None
         self._paused = False
         # Replaced whole, so that other threads may look; and as they were before the last control.
@@ -148,7 +148,7 @@ class Transport:
     def pause(self, paused: bool) -> None:
         """Stand still, or go on from there."""
         with self._lock:
-            if paused != self._paused:
+            if paused != self._paused and not self._is_closed:
                 sample, at = self._take_hold()
                 self._paused = paused
                 self._turn_to(self._looped(sample), at if paused else None)
@@ -164,6 +164,8 @@ class Transport:
             self._jump_to(here + round(delta_s * self._rate_hz))
 
     def _jump_to(self, sample: int) -> None:
+        if self._is_closed:
+            return
         last = round(self.duration_s * self._rate_hz) or math.inf
         self._take_hold()
         self._turn_to(int(min(max(0, sample), last)))
@@ -174,6 +176,23 @@ class Transport:
         with self._lock:
             self._jump_to(round(position_s * self._rate_hz))
 
+    def check_loop(self, start_s: float | None, end_s: float | None) -> tuple[int, int] | None:
+        """The samples of a loop, or none.
+
+        Raises
+        ------
+        UsageError
+            See `loop`.
+        """
+        if start_s is None or end_s is None:
+            return None
+        end_s = min(end_s, self.duration_s or math.inf)
+        if not 0 <= start_s <= end_s - MIN_LOOP_S:
+            raise UsageError(
+                f"loop from {start_s:.2f} s to {end_s:.2f} s: the end must lie {MIN_LOOP_S} s behind the start"
+            )
+        return round(start_s * self._rate_hz), round(end_s * self._rate_hz)
+
     def loop(self, start_s: float | None, end_s: float | None) -> None:
         """Repeat from start to end; two times None: play on.
 
@@ -182,24 +201,19 @@ class Transport:
         UsageError
             The end does not lie behind the start by a tenth of a second.
         """
-        wanted = None
-        if start_s is not None and end_s is not None:
-            end_s = min(end_s, self.duration_s or math.inf)
-            if not 0 <= start_s <= end_s - MIN_LOOP_S:
-                raise UsageError(
-                    f"loop from {start_s:.2f} s to {end_s:.2f} s: the end must lie {MIN_LOOP_S} s behind the start"
-                )
-            wanted = (round(start_s * self._rate_hz), round(end_s * self._rate_hz))
+        wanted = self.check_loop(start_s, end_s)
         with self._lock:
-            if wanted != self._loop:
+            if wanted != self._loop and not self._is_closed:
                 sample, at = self._take_hold()
                 self._loop = wanted
                 looped = self._looped(sample)  # if nothing changes by that, nothing is heard of it
                 self._turn_to(looped, at if looped == sample else None)
 
     def close(self) -> None:
-        """Close the file."""
-        self._reader.close()
+        """Close the file, when nobody reads it any more; controls do nothing from then on."""
+        with self._lock:
+            self._is_closed = True
+            self._reader.close()
 
     def _take_hold(self) -> tuple[int, int | None]:
         """Before a control: the reel that plays lasts until the next one takes over, and none is on its way.

@@ -1,7 +1,7 @@
-"""Changes that take time, such as another model: one after another, beside whoever asked for them.
+"""Changes that take time, such as another model, or a file to be written: one after another, beside whoever asked.
 
-A hand does not wait for a model to load. So what a surface asks for is noted, and done on a thread that lives as long
-as there is something to do; of two wishes for the same thing the later one counts.
+A hand does not wait for a model to load, nor for a disk. So what a surface asks for is noted, and done on a thread that
+lives as long as there is something to do; of two wishes for the same thing the later one counts.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from rtsep.errors import RtsepError
 
 Wish = Callable[[], str]
+Ask = Callable[[str, str, Wish], None]  #: `Wishes.ask`: what, the message meanwhile, and what does it
 
 
 class Wishes:
@@ -37,8 +38,9 @@ class Wishes:
         self.message = ""
 
     def _say(self, message: str) -> None:
-        self.message = message
-        self._tell(message)
+        if message:
+            self.message = message
+            self._tell(message)
 
     def ask(self, what: str, doing: str, wish: Wish) -> None:
         """Have something done soon.
@@ -48,9 +50,9 @@ class Wishes:
         what
             What it is about.
         doing
-            The message meanwhile.
+            The message meanwhile; empty: none.
         wish
-            Does it, and gives the message afterwards.
+            Does it, and gives the message afterwards; empty: none.
         """
         with self._lock:
             if self._is_over:
@@ -61,6 +63,11 @@ class Wishes:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="rtsep-wishes", daemon=True)
                 self._thread.start()
+
+    def seal(self) -> None:
+        """Take no wish any more; those that were asked for are done."""
+        with self._lock:
+            self._is_over = True
 
     def close(self) -> None:
         """Begin nothing more."""

@@ -73,7 +73,7 @@ def test_what_libraries_have_open_is_closed_and_the_terminal_is_not(tmp_path: Pa
 
 
 def test_a_session_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "rtsep", "live", "--resume", str(tmp_path / "nothing.yaml")]
+    command = [sys.executable, "-m", "rtsep", "live", "--go-on", str(tmp_path / "nothing.yaml")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert "nothing.yaml" in done.stderr

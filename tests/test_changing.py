@@ -78,6 +78,7 @@ def test_what_is_not_there_any_more_is_not_gone_to() -> None:
         ({"mixer": {"buses": {"cue": {"gain_db": -1.0, "channels": [4]}}}}, False),
         ({"model": {"name": "other"}}, False),
         ({"output": {"resume": False}}, False),
+        ({"output": {"record": "takes", "record_format": "flac"}}, False),
         ({"control": {"keys": False}}, False),
         ({"mixer": {"stems": {"mid": {"route": [5]}}}}, True),
         ({"mixer": {"buses": {"more": {"channels": [1]}}}}, True),
@@ -86,7 +87,6 @@ def test_what_is_not_there_any_more_is_not_gone_to() -> None:
         ({"mixer": {"ramp_ms": 5.0}}, True),
         ({"input": {"channels": [1]}}, True),
         ({"output": {"block_samples": 64}}, True),
-        ({"output": {"record": "takes"}}, True),
     ],
 )
 def test_only_what_is_connected_otherwise_needs_another_rig(groups: dict, is_needed: bool) -> None:

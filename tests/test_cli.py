@@ -75,7 +75,8 @@ def rtsep(*words: object) -> Result:
 @pytest.mark.parametrize(
     "words",
     [[], ["demo"], ["live"], ["separate"], ["devices"], ["recover"], ["train"], ["models"]]
-    + [["models", name] for name in ("list", "info", "pull", "convert", "remove")],
+    + [["models", name] for name in ("list", "info", "pull", "convert", "remove")]
+    + [["midi", *name] for name in ([], ["list"], ["monitor"], ["learn"], ["check"])],
     ids=" ".join,
 )
 def test_help_is_there(words: list[str]) -> None:

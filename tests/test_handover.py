@@ -300,7 +300,7 @@ def test_without_a_clock_only_the_mix_changes(tmp_path: Path) -> None:
         host.change(settings(output=free, mixer={"stems": {"mid": {"gain_db": -3.0}}}))
         assert host.mix.state["mid"].gain_db == -3
         for groups in ({"mixer": {"ramp_ms": 20.0}}, {"model": {"lookahead_frames": 1}}):
-            with pytest.raises(UsageError, match="without a clock only the mix can change"):
+            with pytest.raises(UsageError, match="without a clock only mix and recording can change"):
                 host.change(settings(output=free, **groups))
 
 

@@ -725,7 +725,7 @@ def test_what_cannot_change_is_refused_and_the_music_goes_on(tmp_path: Path, mod
     host = Host(settings)
     with host:
         for groups, text in (
-            ({"output": {"clock": "free"}}, "without a clock only the mix can change"),
+            ({"output": {"clock": "free"}}, "without a clock only mix and recording can change"),
             ({"output": {"sink": "file:none/out.wav"}}, "does not exist"),
             ({"input": {"source": "file:none.wav"}}, "no such file"),
             ({"mixer": {"stems": {"drums": {"route": [3, 4]}}}}, "makes no stem 'drums'"),

@@ -10,8 +10,9 @@ import pytest
 from test_transport import Machine, ramp
 
 from rtsep.board import Board
+from rtsep.deck import Deck as Buttons
 from rtsep.errors import UsageError
-from rtsep.knobs import Looper, transport_controls
+from rtsep.knobs import transport_controls
 from rtsep.transport import Transport
 
 START, END = "/transport/loop_start_s", "/transport/loop_end_s"
@@ -23,7 +24,7 @@ class Deck:
     def __init__(self, folder: Path) -> None:
         self.song, self.other = (Machine(folder / f"{name}.wav", ramp()) for name in ("song", "other"))
         self.now: Transport | None = self.song.transport
-        self.board = Board(transport_controls(lambda: self.now, Looper(lambda: self.now)))
+        self.board = Board(transport_controls(Buttons(lambda: self.now, lambda what, doing, wish: wish())))
 
     @property
     def loop_s(self) -> tuple[object, object]:

@@ -155,7 +155,8 @@ def test_a_session_survives_its_file_which_goes(tmp_path: Path) -> None:
     strips = {"mid": {"gain_db": -math.inf, "route": [3, 4]}}
     settings = LiveSettings().with_overrides({"mixer": {"stems": strips}, "output": {"record": "takes"}})
     options = {"mixer": {"stems": {"mid": {"gain_db": -math.inf, "route": (3, 4)}}}}
-    session = Session.begin(settings, tmp_path / "mine.yaml", options)
+    by_hand = Standing(settings=settings, written=settings.with_overrides({"model": {"latency": "low"}}))
+    session = Session.begin(settings, tmp_path / "mine.yaml", options, by_hand)
     stats = {"duration_s": 3.5, "files": ["takes/mix.wav"], "load_max": math.inf}
     session = session.after_loss(CardLostError("gone", 1.5), session.standing, stats, 0.25)
     path = save_session(session)
@@ -166,6 +167,8 @@ def test_a_session_survives_its_file_which_goes(tmp_path: Path) -> None:
     found = take_session(path)
     assert not path.exists()
     assert found.standing == session.standing
+    assert found.standing.written.model.latency == "low"
+    assert found.asked == settings  # what a hand has chosen never passes for written
     assert (found.parts, found.config, found.since_s) == (session.parts, session.config, 1.5)
     assert settings.with_overrides(found.options) == settings.with_overrides(options)
     with pytest.raises(ConfigError):

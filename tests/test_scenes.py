@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from rtsep.errors import ConfigError, UsageError
 from rtsep.knobs import mix_controls, scene_controls
 from rtsep.mixer import Coefficients, Mixer
 from rtsep.scenes import Scenes, SceneStore, as_scene, as_tree, built_in
+from rtsep.wishes import Wishes
 
 
 class Stage:
@@ -25,8 +27,14 @@ class Stage:
         self.mixer: Mixer = make_mixer()
         self.board: Board = make_board(self.mixer)
         self.played: Coefficients = self.mixer.open(STEMS)
-        self.scenes = Scenes(self.board, self.mixer, SceneStore(path), lambda: STEMS, fade_s)
+        self.wishes, self.store = Wishes(), SceneStore(path)
+        self.scenes = Scenes(self.board, self.mixer, self.store, lambda: STEMS, self.wishes.ask, fade_s)
         self.board.replace([*mix_controls(self.mixer, STEMS), *scene_controls(self.scenes)])
+
+    def written(self) -> str:
+        """What became of what was saved last, when that is known."""
+        self.wishes.join(20)
+        return self.wishes.message
 
     def gains(self) -> list[float]:
         """Of the stems, to the left."""
@@ -75,6 +83,7 @@ def test_what_was_saved_comes_back_from_the_file(
     of_scenes = {a for a, found in stage.board.parameters.items() if found.in_scenes != "never"}
     wanted = {address: stage.board[address] for address in of_scenes}
     stage.board["/scene/save"] = "mine"
+    assert stage.written() == "the scene mine is kept"
     again = Stage(path)
     again.board["/scene/recall"] = "mine"
     assert {address: again.board[address] for address in of_scenes} == wanted
@@ -87,6 +96,7 @@ def test_the_file_is_for_people(tmp_path: Path) -> None:
     stage.board["/stem/vocals/mute"] = True
     path.write_text(path.read_text() + "  later: {crossfade: -1}\n")
     stage.board["/scene/save"] = "mine"
+    assert stage.written() == "the scene mine is kept"
     assert path.read_text() == (
         "scenes:\n  by hand:\n    stem:\n      drums:\n        gain_db: -.inf\n        solo: true\n"
         "  later:\n    crossfade: -1.0\n  mine:\n    stem:\n      vocals:\n        mute: true\n"
@@ -94,6 +104,20 @@ def test_the_file_is_for_people(tmp_path: Path) -> None:
     assert stage.scenes.names[-3:] == ("by hand", "later", "mine")
     stage.board["/scene/delete"] = "mine"
     assert stage.scenes.names[-2:] == ("by hand", "later")
+    assert stage.board["/scene/current"] == ""
+    assert stage.written() == "the scene mine is deleted"
+    assert "mine" not in path.read_text()
+
+
+def test_a_name_may_have_commas_and_the_names_are_a_list(tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "scenes.yaml")
+    names = stage.board["/scene/names"]
+    assert isinstance(names, tuple)
+    stage.board["/scene/save"] = "verse, quiet"
+    stage.board["/scene/save"] = "verse"
+    assert stage.board["/scene/names"] == (*names, "verse, quiet", "verse")
+    stage.board["/scene/recall"] = "verse, quiet"
+    assert stage.board["/scene/current"] == "verse, quiet"
 
 
 @given(values=st.dictionaries(st.sampled_from(ADDRESSES), st.booleans()))
@@ -118,17 +142,59 @@ def test_what_is_wrong_in_the_file_is_said_and_nothing_is_written_over(tmp_path:
     path.unlink()
     stage = Stage(path)
     path.write_text("scenes: [broken")
-    with pytest.raises(ConfigError, match="is not YAML"):
-        stage.board["/scene/save"] = "mine"
+    stage.board["/scene/save"] = "mine"
+    assert "the scene mine is kept, but only until this session ends: " in stage.written()
+    assert "is not YAML" in stage.written()
     assert path.read_text() == "scenes: [broken"
+    path.unlink()
+    stage.board["/scene/save"] = "ours"  # what could not be kept is tried again
+    assert stage.written() == "the scene ours is kept"
+    assert SceneStore(path).names(STEMS)[-2:] == ("mine", "ours")
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_a_scene_that_cannot_be_written_is_there_until_the_session_ends(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     stage = Stage(tmp_path / "file" / "scenes.yaml")
-    with pytest.raises(UsageError, match=r"scenes\.yaml cannot be written"):
-        stage.board["/scene/save"] = "mine"
-    assert "mine" not in stage.scenes.names
+    stage.board["/stem/vocals/mute"] = True
+    stage.board["/scene/save"] = "mine"
+    assert "scenes.yaml cannot be written" in stage.written()
+    assert stage.store.unwritten == ("mine",)
+    stage.board["/scene/recall"] = "everything"
+    stage.board["/scene/recall"] = "mine"
+    assert stage.board["/stem/vocals/mute"] is True
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "mkfifo"), reason="this system has no files that make whoever opens them wait"
+)
+def test_a_disk_that_hangs_holds_nobody_up_and_what_was_saved_meanwhile_is_not_lost(tmp_path: Path) -> None:
+    path = tmp_path / "scenes.yaml"
+    stage = Stage(path)
+    os.mkfifo(path)
+    stage.board["/scene/save"] = "first"
+    disk = os.open(
+        path, os.O_WRONLY
+    )  # the file is being read anew, which takes until somebody has written it
+    stage.board["/stem/bass/mute"] = True
+    stage.board["/scene/save"] = "second"
+    stage.board["/scene/delete"] = "first"
+    stage.board["/scene/recall"] = "everything"
+    stage.board["/scene/recall"] = "second"
+    assert stage.gains() == [1, 1, 0, 1]
+    assert stage.wishes.message == "writing the scenes ..."
+    assert set(stage.store.unwritten) == {"first", "second"}
+    os.write(disk, b"scenes: {by hand: {}}")
+    os.close(disk)
+    text = path.read_text()
+    assert "first" in text
+    assert "second" not in text  # that was saved later
+    path.write_text(text)
+    text = path.read_text()
+    assert stage.written() == "the scene first is deleted"
+    assert "second" in text
+    assert "by hand" in text
+    assert "first" not in text
+    assert stage.store.unwritten == ()
 
 
 def test_a_scene_of_another_model_sets_what_there_is() -> None:

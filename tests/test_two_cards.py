@@ -146,6 +146,14 @@ def test_what_a_long_jump_leaves_silent_is_published_bit_by_bit() -> None:
         kept = desk.sink_tape.read(100_000, 200_000)
         assert kept is not None
         assert not kept.any()
+        # And it is told, for whoever writes files.
+        [jump] = [event for event in desk.new_events() if event.kind == "jump"]
+        begin = jump.position + desk.offset_samples
+        around = desk.sink_tape.read(begin - 1, jump.n_samples + 2)
+        assert around is not None
+        assert around[0, 0] != 0
+        assert not around[0, 1:-1].any()
+        assert jump.n_samples > 250_000
         after = desk.sink_tape.read(desk.position - 100, 100)
         assert after is not None
         assert after.any()

@@ -10,12 +10,12 @@ from numba import carray, cfunc, types
 
 from rtsep.atomics import float_pointer, load_acquire, store_release, void_pointer
 from rtsep.callback.durations import count_duration
-from rtsep.callback.events import XRUN, note
+from rtsep.callback.events import JUMP, XRUN, note
 from rtsep.callback.intake import record
 from rtsep.callback.limiter import limit
 from rtsep.callback.meters import measure
 from rtsep.callback.mix import mix
-from rtsep.callback.records import CHUNK_SAMPLES, STATE_POINTER, inner
+from rtsep.callback.records import CHUNK_SAMPLES, STATE_POINTER, chain_pointer, inner
 from rtsep.clocks import CLOCK, publish
 from rtsep.clocks import note as note_time
 from rtsep.digest import digest_of
@@ -59,6 +59,9 @@ def _bridge(state: Any) -> None:
     """Silence on the sink tape up to where it is kept next; by chunks, for readers trust all but a guard of it."""
     mask, p, written = state.sink_mask, state.position, load_acquire(state.sink_written)
     sink = carray(float_pointer(state.sink_samples), (state.n_outputs, mask + 1))
+    if 0 < written < p:
+        chain = carray(chain_pointer(state.chain), 1)[0]
+        note(state, JUMP, written - chain.offset, p - written)  # of the input, as it would be heard there
     written = max(written, p - mask - 1)
     while written < p:
         n = min(CHUNK_SAMPLES, p - written)

@@ -13,7 +13,7 @@ from rtsep.atomics import load_acquire, store_release
 from rtsep.callback.records import inner, word_pointer
 
 N_EVENTS = 1024  # kept; a reader that comes more seldom is told how many it missed
-LATE, XRUN, STARVED, SWITCH = range(4)
+LATE, XRUN, STARVED, SWITCH, JUMP = range(5)
 
 
 @inner

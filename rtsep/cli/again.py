@@ -42,7 +42,7 @@ def start_again(session: Session) -> NoReturn:
     RtsepError, OSError
         That is not possible.
     """
-    command = [*_command(), "live", "--resume", str(save_session(session))]
+    command = [*_command(), "live", "--go-on", str(save_session(session))]
     sys.stdout.flush()
     sys.stderr.flush()
     if (

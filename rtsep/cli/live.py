@@ -9,14 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
-from rtsep.cli.console import say
+from rtsep.cli import parts
+from rtsep.cli.left import begun, last_session
 from rtsep.cli.measure_latency import measure
 from rtsep.cli.options import ModelOption, read_device, read_gains, read_names, read_routes
-from rtsep.cli.parts import go_on, run
 from rtsep.cli.reading import read_settings
 from rtsep.errors import UsageError
-from rtsep.resume import Session, take_session
-from rtsep.settings import LiveSettings, overlay, stem_overrides
+from rtsep.resume import take_session
+from rtsep.settings import overlay, stem_overrides
 
 EPILOG = """
 **Examples**
@@ -32,6 +32,8 @@ EPILOG = """
 `rtsep live --measure-latency --input "USB Audio" --output "USB Audio"` with a cable from output 1 to input 1.
 
 `rtsep live song.mp3 --web 0.0.0.0:8737` shows a mixer in the browser, also on the phone that reads the code.
+
+`rtsep live --resume` goes on where the last session was left.
 
 `rtsep live song.flac --clock free --record takes --output mix.wav` runs as fast as it can.
 
@@ -167,7 +169,9 @@ KeysOption = Annotated[
 FreshOption = Annotated[
     bool,
     typer.Option(
-        "--fresh", help="Begin with the mix of CONFIG.yaml, not as it was left.", rich_help_panel=MIX
+        "--fresh",
+        help="Begin with what CONFIG.yaml says, not as its last session was left.",
+        rich_help_panel=MIX,
     ),
 ]
 MidiOption = Annotated[
@@ -188,7 +192,15 @@ OscOption = Annotated[
         rich_help_panel=HANDS,
     ),
 ]
-ResumeOption = Annotated[Path | None, typer.Option(hidden=True)]  # for `rtsep.cli.again`
+ResumeOption = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with the last session, whatever it was: its input, model, latency and mix, and the place in the "
+        "song. Other options go before what it had. Paths count from the folder where it was begun.",
+    ),
+]
+GoOnOption = Annotated[Path | None, typer.Option(hidden=True)]  # for `rtsep.cli.again`
 
 
 def live(
@@ -219,11 +231,12 @@ def live(
     midi: MidiOption = None,
     fresh: FreshOption = False,
     measure_latency: MeasureOption = False,
-    resume: ResumeOption = None,
+    resume: ResumeOption = False,
+    go_on: GoOnOption = None,
 ) -> None:
     """Take music apart while it plays, and mix it: a file, a card, or both."""
-    if resume is not None:
-        go_on(take_session(resume))
+    if go_on is not None:
+        parts.go_on(take_session(go_on))
         return
     if stats_json == "":
         raise UsageError('--stats-json "": the name is empty. Name a file, like stats.json, or leave it out.')
@@ -255,26 +268,25 @@ def live(
     preset = choose_preset(karaoke=karaoke, acapella=acapella, drumless=drumless)
     mix = read_mix(preset, gain or [], mute or [], solo or [], route or [])
     tree = overlay(given(options), mix)
-    settings = read_settings(config, tree)
-    if measure_latency:
-        measure(settings)
+    if resume:
+        check_alone(words, **{"--fresh": fresh, "--measure-latency": measure_latency})
+        parts.run(last_session(tree))
+    elif measure_latency:
+        measure(read_settings(config, tree))
     else:
-        run(Session.begin(recalled(config, settings, fresh), config, tree, settings))
+        parts.run(begun(config, tree, fresh=fresh))
 
 
-def recalled(config: Path | None, settings: LiveSettings, fresh: bool) -> LiveSettings:
-    """The settings with the mix as it was left the last time that their file was played; or as they are."""
-    if config is None:
-        return settings
-    from rtsep.remembered import Memory
+def check_alone(words: Sequence[str], **others: bool) -> None:
+    """Refuse what `--resume` has from the last session, and what makes no sense beside it.
 
-    memory = Memory(config, settings)
-    if fresh:
-        memory.forget()
-    now = memory.recall()
-    if now is not settings:
-        say("The mix is as you left it; --fresh begins with what is written.")
-    return now
+    Raises
+    ------
+    UsageError
+        There is something of that.
+    """
+    for word in [*words, *(name for name, is_given in others.items() if is_given)]:
+        raise UsageError(f"--resume goes on with the last session as it was: leave out {word!r}, or --resume")
 
 
 def local(place: str) -> str:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import time
-from pathlib import Path
-from typing import Annotated
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from rtsep.cli.console import out, say
-from rtsep.errors import DeviceError, UsageError
+from rtsep.cli.interrupts import interruptible
+
+if TYPE_CHECKING:
+    from rtsep.control.midi.learn import Wish
+    from rtsep.control.midi.maps import Binding, Map
+    from rtsep.control.midi.messages import Message
 
 app = typer.Typer(
     help="List MIDI controllers, watch what they say, teach them, and check their maps.",
@@ -18,135 +26,154 @@ app = typer.Typer(
     "the folder `midi` of your settings.",
 )
 
-LOOK_S = 0.005
-
 PortArgument = Annotated[
-    str | None, typer.Argument(metavar="PORT", help="A part of a port's name; else all.")
+    str | None, typer.Argument(metavar="PORT", help="A part of a port's name; else all.", show_default=False)
 ]
 
 
 @app.command("list")
 def list_() -> None:
-    """Show the ports there are, and the map that each would get."""
-    from rich.table import Table
-
-    from rtsep.control.midi.controllers import AUTO, chosen, known_maps
-    from rtsep.control.midi.ports import Ports
+    """Show the controllers that are plugged in, and the map that each would get."""
+    from rtsep.control.midi.known import AUTO, GENERIC, chosen, known_maps
+    from rtsep.control.midi.ports import Ports, steady
 
     maps, ports = known_maps(), Ports()
-    outputs = ports.outputs()
-    table = Table("port", "lights", "map", box=None, pad_edge=False)
-    for name in ports.inputs():
-        found = chosen(AUTO, name, maps)
-        table.add_row(
-            name, "yes" if name in outputs else "", found.name if found else "generic, if it is named"
-        )
+    inputs, outputs = ports.inputs(), ports.outputs()
     ports.close()
-    out.print(table)
-    say(f"Maps: {', '.join(maps)}.")
+    table = Table("port", "lights", "map", box=None, pad_edge=False, header_style="bold")
+    for name in inputs:
+        found = chosen(AUTO, name, maps)
+        is_lit = any(steady(o) == steady(name) or (found and found.fits(o)) for o in outputs)
+        map_ = Text(found.name) if found else Text(f"{GENERIC}, if it is named", "dim")
+        table.add_row(Text(name), "yes" if is_lit else "", map_)
+    if inputs:
+        out.print(table)
+    say(f"Maps: {', '.join(maps)}." if inputs else "No MIDI controller is plugged in.")
 
 
 @app.command()
-def monitor(
-    port: PortArgument = None, seconds: Annotated[float | None, typer.Option(hidden=True)] = None
-) -> None:
-    """Print what controllers say, until Ctrl-C."""
-    from rtsep.control.midi.maps import expression
-    from rtsep.control.midi.messages import Assembler, Parser
-    from rtsep.control.midi.ports import Ports
+def monitor(port: PortArgument = None) -> None:
+    """Print what controllers say, and what that would move, until Ctrl-C."""
+    from rtsep.control.midi.known import known_maps
+    from rtsep.control.midi.listening import Listening
 
-    ports = Ports()
-    wanted = [name for name in ports.inputs() if port is None or expression(port).search(name)]
-    if not wanted:
-        there = ", ".join(ports.inputs()) or "none"
-        ports.close()
-        raise DeviceError(f"there is no MIDI port {port or 'at all'}; there are: {there}")
-    opened = [(name, ports.open_input(name), Parser(), Assembler()) for name in wanted]
-    say(f"Listening to {', '.join(wanted)}; Ctrl-C ends it.")
-    until_s = None if seconds is None else time.monotonic() + seconds
-    try:
-        while until_s is None or time.monotonic() < until_s:
-            for name, input_, parser, assembler in opened:
-                while (data := input_.take()) is not None:
-                    for message in parser.feed(data):
-                        for whole in assembler.assemble(message):
-                            out.print(f"{name}  {whole}", markup=False, highlight=False)
-            time.sleep(LOOK_S)
-    except KeyboardInterrupt:
-        pass
-    finally:
-        for _, input_, _, _ in opened:
-            input_.close()
-        ports.close()
+    over, meanings, speaker = threading.Event(), _Meanings(known_maps()), ""
+    with Listening(port, say) as ears, interruptible(over.set):
+        say(f"Listening to {', '.join(ears.names)}; Ctrl-C ends it.")
+        for heard in ears.rounds():
+            for name, messages in heard:
+                if name != speaker and (speaker or len(ears.names) > 1):
+                    out.print(Text(name, "bold"))
+                speaker = name
+                for line in meanings.of(name, messages):
+                    out.print(line)
+            if over.is_set():
+                return
 
 
 @app.command()
 def learn(
     address: Annotated[
-        str, typer.Argument(metavar="ADDRESS", help="Like /stem/1/gain_db; `rtsep parameters`.")
+        str,
+        typer.Argument(
+            metavar="ADDRESS", help="Like /stem/1/gain_db, or /scene/recall=karaoke; `rtsep parameters`."
+        ),
     ],
     port: PortArgument = None,
 ) -> None:
     """Wait for a control to be moved, and keep in a map that it moves this address."""
-    from rtsep.config import user_folder
-    from rtsep.control.midi.controllers import AUTO, FOLDER, GENERIC, chosen, known_maps
-    from rtsep.control.midi.learn import Learner, file_of, save, with_line
-    from rtsep.control.midi.maps import Line, expression, told
-    from rtsep.control.midi.messages import Assembler, Parser
-    from rtsep.control.midi.ports import Ports
-    from rtsep.parameters import row_of
+    from rtsep.control.midi.known import known_maps
+    from rtsep.control.midi.learn import keep, read_wish, teach
 
-    if row_of(address).kind == "told":
-        raise UsageError(f"{address} tells something; no control can move it")
-    ports, maps = Ports(), known_maps()
-    names = [name for name in ports.inputs() if port is None or expression(port).search(name)]
-    if not names:
-        ports.close()
-        raise DeviceError(
-            f"there is no MIDI port {port or 'at all'}; `rtsep midi list` shows those there are"
-        )
-    done: list[Path] = []
+    wish, maps = read_wish(address), known_maps()
+    name, found = _moved(wish, port)
+    learnt = teach(maps, _map_of(name, maps), wish, name, found)
+    say(f"{learnt.text}.")
+    say(f"{keep(learnt)}.")
 
-    def learnt(address: str, name: str, found: dict[str, object]) -> None:
-        line = Line.model_validate({**found, "to": address})
-        map_, conflicts = with_line(chosen(AUTO, name, maps) or maps[GENERIC], line, name)
-        path = user_folder() / FOLDER / file_of(name)
-        save(map_, path)
-        for conflict in conflicts:
-            say(f"Before, {conflict}; not any more.")
-        say(f"{told(next(line.bindings()).key)} of {name} moves {address}. Kept in {path}.")
-        done.append(path)
 
-    learner = Learner(learnt, say)
-    opened = [(name, ports.open_input(name), Parser(), Assembler()) for name in names]
-    learner.arm(address)
-    try:
-        while not done:
-            for name, input_, parser, assembler in opened:
-                while (data := input_.take()) is not None:
-                    learner.hear(name, [w for m in parser.feed(data) for w in assembler.assemble(m)])
+def _moved(wish: Wish, port: str | None) -> tuple[str, dict[str, Any]]:
+    """The port whose control is moved for a wish, and what was recognised."""
+    from rtsep.control.midi.learn import Learner
+    from rtsep.control.midi.listening import Listening
+
+    done: list[tuple[str, dict[str, Any]]] = []
+    learner = Learner(lambda _, name, found: done.append((name, found)), say)
+    with Listening(port, say) as ears:
+        say(f"Listening to {', '.join(ears.names)}; Ctrl-C ends it.")
+        learner.arm(wish)
+        for heard in ears.rounds():
+            for name, messages in heard:
+                learner.hear(name, messages)
             learner.settle()
-            time.sleep(LOOK_S)
-    finally:
-        for _, input_, _, _ in opened:
-            input_.close()
-        ports.close()
+            if done:
+                break
+    return done[0]
 
 
 @app.command()
 def check(
-    map_: Annotated[str, typer.Argument(metavar="MAP", help="A file, or the name of a map that ships.")],
+    map_: Annotated[str, typer.Argument(metavar="MAP", help="A file, or the name of a map that there is.")],
 ) -> None:
     """Read a map as `live` does: print what moves what, and what cannot work as it was meant."""
-    from rtsep.control.midi.controllers import known_maps
-    from rtsep.control.midi.maps import problems, read_map, told
+    from rtsep.control.midi.known import known_maps, named
+    from rtsep.control.midi.maps import problems, told
 
-    maps = known_maps()
-    found = maps[map_] if map_ in maps else read_map(Path(map_))
+    found = named(map_, known_maps())
+    table = Table(show_header=False, box=None, pad_edge=False)
     for binding in found.each():
-        shift = f" (with shift: {binding.shift})" if binding.shift else ""
-        out.print(f"{told(binding.key)}: {binding.to}{shift}", markup=False, highlight=False)
+        table.add_row(Text(told(binding.key)), Text(_does(binding)))
+    if found.each():
+        out.print(table)
     wrong = list(problems(found))
     for text in wrong:
         say(f"warning: {text}")
-    say(f"{found.name}: {len(found.each())} controls, {len(wrong)} to look at.")
+    say(f"{found.name}: {len(found.each())} controls, {len(wrong) or 'nothing'} to look at.")
+
+
+class _Meanings:
+    """What messages of controllers mean, by the maps that they would get."""
+
+    def __init__(self, maps: Mapping[str, Map]) -> None:
+        self._maps = maps
+        self._last: deque[tuple[str, int, int]] = deque(maxlen=2)  # port, channel and number of controllers
+
+    def of(self, port: str, messages: Iterable[Message]) -> Iterator[Text]:
+        """A line for each message, and for what several make together."""
+        from rtsep.control.midi.maps import bound
+
+        map_ = _map_of(port, self._maps)
+        bindings = map_.by_key()
+        for message in messages:
+            if message.kind == "cc":
+                self._last.append((port, message.channel, message.number))
+            does = [_does(binding) for binding in bound(bindings, message)]
+            if map_.shift is not None and map_.shift.is_meant(message):
+                does = ["shift"]
+            if does or message.kind != "cc14" or self._is_pair(port, message):
+                yield Text.assemble(str(message), (f"  → {', '.join(does)}" if does else "", "cyan"))
+
+    def _is_pair(self, port: str, message: Message) -> bool:
+        """Whether both halves have just been said, not one and at some other time the other."""
+        from rtsep.control.midi.messages import FINE
+
+        halves = (message.number, message.number + FINE)
+        return list(self._last) == [(port, message.channel, number) for number in halves]
+
+
+def _map_of(port: str, maps: Mapping[str, Map]) -> Map:
+    """What `live` would take for a port that is named."""
+    from rtsep.control.midi.known import AUTO, GENERIC, chosen
+
+    return chosen(AUTO, port, maps) or maps[GENERIC]
+
+
+def _does(binding: Binding) -> str:
+    """What a control moves, and how."""
+    from rtsep.parameters import row_of
+
+    line = binding.line
+    value = "" if binding.value is None else f"={row_of(binding.to).scale.tell(binding.value)}"
+    how = [word for word in (line.press, line.encoder, "inverted" if line.invert else None) if word]
+    how += [f"with shift {binding.shift}"] if binding.shift else []
+    return f"{binding.to}{value}" + (f" ({', '.join(how)})" if how else "")

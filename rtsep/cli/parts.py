@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from rtsep.cli.again import Loading, start_again, wait_for_cards
 from rtsep.cli.console import getting_ready, say
+from rtsep.cli.left import Notebook
 from rtsep.cli.play import play, write_stats
-from rtsep.cli.reading import read_settings
 from rtsep.control.terminal.bars import clock
 from rtsep.control.terminal.keyboard import Keyboard
 from rtsep.errors import CardLostError, DeviceError, UsageError
@@ -47,9 +47,8 @@ def go_on(session: Session) -> None:
 
 def play_part(session: Session, model: Model | None = None) -> Session | None:
     """Play until the end, or until the card is lost; what goes on then."""
-    from rtsep.remembered import Memory
-
-    control, config = session.settings.control, session.config
+    control, is_free = session.settings.control, session.settings.output.clock == "free"
+    notebook = Notebook(session)
     check_source(session.settings)
     try:
         host = open_host(session, model)
@@ -57,9 +56,9 @@ def play_part(session: Session, model: Model | None = None) -> Session | None:
             host,
             keys=control.keys,
             stats_json=control.stats_json,
-            read_settings=(lambda: read_settings(config, session.options)) if config else None,
+            read_settings=notebook.read_anew if session.config else None,
             account=lambda stats: session.account(stats, host.started_s),
-            memory=Memory(config, session.standing.written) if config else None,
+            note=None if is_free else notebook.note,  # nobody plays on what runs as fast as it can
         )
     except CardLostError as error:
         if not session.settings.output.resume:

@@ -19,17 +19,19 @@ from rtsep.control.terminal.keyboard import Keyboard
 from rtsep.control.terminal.screen import Screen
 from rtsep.errors import AudioFileError
 from rtsep.whole import replacing
+from rtsep.wishes import Wishes
 
 if TYPE_CHECKING:
     from rtsep.host import Host
-    from rtsep.remembered import Memory
+    from rtsep.resume import Standing
     from rtsep.settings import LiveSettings
 
 PICTURES_PER_S = 15
-KEEP_EVERY_S = 5.0  # a mix that a crash could lose
+KEEP_EVERY_S = 5.0  # of a mix, and of a song, that a crash could lose
 
 Turn = Callable[[Hands], None]
 Account = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+Note = Callable[["Standing"], None]
 
 
 def play(
@@ -40,7 +42,7 @@ def play(
     stats_json: Path | None = None,
     read_settings: Callable[[], LiveSettings] | None = None,
     account: Account = dict,
-    memory: Memory | None = None,
+    note: Note | None = None,
 ) -> None:
     """Run a session until its input ends, or until q, Ctrl-C or SIGTERM; all are a good end.
 
@@ -60,8 +62,8 @@ def play(
         Gives the settings as they stand now, for a key that has them read anew; None: no such key.
     account
         Makes what is written there of what the session counted.
-    memory
-        Keeps the mix for the next session; None: it is forgotten.
+    note
+        Keeps where it stands for the next session; None: that is forgotten.
 
     What broke while the music went on is left for the caller to ask for, with ``host.check()``.
     """
@@ -81,7 +83,7 @@ def play(
             hands.can_press = keyboard.works
             if not keyboard.works:
                 say("Ctrl-C ends it.")
-            follow(host, hands, read_settings, keyboard, fingers, screen, turn, Keeper(host, memory))
+            follow(host, hands, read_settings, keyboard, fingers, screen, turn, Keeper(host, note))
     finally:
         host.stop()
         for line in host.summary():
@@ -91,34 +93,42 @@ def play(
 
 
 class Keeper:
-    """Keeps the mix of a session in a memory, from time to time.
+    """Has it noted from time to time where a session stands, beside the keys and the screen: a disk may be slow.
 
     Parameters
     ----------
     host
         The session.
-    memory
-        Where to; None: nowhere.
+    note
+        Does it; None: nobody wants to know.
     """
 
-    def __init__(self, host: Host, memory: Memory | None) -> None:
-        self._host, self._memory, self._next_s = host, memory, 0.0
+    def __init__(self, host: Host, note: Note | None) -> None:
+        self._host, self._note, self._next_s = host, note, 0.0
+        self._wishes = Wishes()
 
     def turn(self) -> None:
         """Do it, if it is time."""
-        if time.monotonic() >= self._next_s:
-            self.keep()
+        if self._note is not None and time.monotonic() >= self._next_s:
+            self._next_s = time.monotonic() + KEEP_EVERY_S
+            self._wishes.ask("note", "", partial(self._keep, self._host.now()))
 
-    def keep(self) -> None:
-        """Do it now; that it cannot be done is said once."""
-        self._next_s = time.monotonic() + KEEP_EVERY_S
-        if self._memory is None:
-            return
+    def finish(self) -> None:
+        """Do it once more. What has ended begins anew the next time."""
+        now = self._host.now()
+        self._wishes.close()
+        self._wishes.join()
+        self._keep(now.model_copy(update={"place": None}) if self._host.done else now)
+
+    def _keep(self, standing: Standing) -> str:
+        """Do it; that it cannot be done is said once."""
         try:
-            self._memory.keep(self._host.now())
+            if self._note is not None:
+                self._note(standing)
         except OSError as error:
-            say(f"warning: the mix cannot be kept for the next time: {error}")
-            self._memory = None
+            say(f"warning: where the session stands cannot be kept for the next time: {error}")
+            self._note = None
+        return ""
 
 
 def follow(
@@ -155,7 +165,7 @@ def follow(
         screen.show()
         if keyboard.works:
             fingers.wait(1 / PICTURES_PER_S)
-    keeper.keep()
+    keeper.finish()
 
 
 def write_stats(path: Path, stats: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ import atexit
 import ctypes
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Literal
 
@@ -15,6 +16,8 @@ from rtsep.io.cards import Card, Direction, born_with_it, is_busy, portaudio
 from rtsep.io.watchdog import Watchdog
 
 CLOSE_S = 5.0
+PLAY_OUT_LOOK_S = 0.1  # longer than a card takes from one block to the next
+MOST_PLAY_OUT_S = 1.0
 
 
 class CardDriver:
@@ -73,20 +76,22 @@ class CardDriver:
         device, channels, settings = zip(*used, strict=True) if kind == "duplex" else used[0]
         ffi = sd._ffi
         try:
-            # As rtmixer does: PortAudio calls the compiled function itself, Python is not in between.
-            self._stream = sd._StreamBase(
-                kind=kind,
-                samplerate=sample_rate_hz,
-                blocksize=block_samples,
-                device=device,
-                channels=channels,
-                dtype="float32",
-                latency=latency_s,
-                callback=ffi.cast("PaStreamCallback*", function_address),
-                userdata=ffi.cast("void*", state_address),
-                extra_settings=settings,
-                prime_output_buffers_using_stream_callback=False,
-            )
+            # As rtmixer does: PortAudio calls the compiled function itself, Python is not in between. Threads that are
+            # born already are those of ALSA's pulse plugin, which every block goes through.
+            with realtime.new_natives() as self._born:
+                self._stream = sd._StreamBase(
+                    kind=kind,
+                    samplerate=sample_rate_hz,
+                    blocksize=block_samples,
+                    device=device,
+                    channels=channels,
+                    dtype="float32",
+                    latency=latency_s,
+                    callback=ffi.cast("PaStreamCallback*", function_address),
+                    userdata=ffi.cast("void*", state_address),
+                    extra_settings=settings,
+                    prime_output_buffers_using_stream_callback=False,
+                )
         except (sd.PortAudioError, ValueError) as error:
             names = " and ".join(card.full_name for card, _ in ends if card is not None)
             raise (CardBusyError if is_busy(error) else DeviceError)(
@@ -104,7 +109,7 @@ class CardDriver:
         try:
             with realtime.new_natives() as born:
                 self._stream.start()
-            realtime.system().raise_natives(born_with_it | born)
+            realtime.system().raise_natives(born_with_it | self._born | born)
         except self._sd.PortAudioError as error:
             raise DeviceError(f"the sound card does not start: {error}") from error
         self._is_running = True
@@ -168,10 +173,12 @@ class TwoCardsDriver:
     ----------
     source, sink
         The drivers of the input and of the output.
+    place
+        Gives how far the output has come in what the input has brought.
     """
 
-    def __init__(self, source: CardDriver, sink: CardDriver) -> None:
-        self._drivers = (source, sink)
+    def __init__(self, source: CardDriver, sink: CardDriver, place: Callable[[], int]) -> None:
+        self._drivers, self._place = (source, sink), place
 
     @property
     def latency_parts(self) -> dict[str, int]:
@@ -192,6 +199,16 @@ class TwoCardsDriver:
             driver.start()
 
     def stop(self) -> None:
-        """Stop both; see `CardDriver.stop`."""
-        for driver in reversed(self._drivers):
-            driver.stop()
+        """Stop both; see `CardDriver.stop`. If only the input is lost, what it has brought is played to its end."""
+        source, sink = self._drivers
+        if source.error is not None and sink.error is None:
+            self._play_out()
+        sink.stop()
+        source.stop()
+
+    def _play_out(self) -> None:
+        """Until the output has nothing left to follow, which it tells by standing still; it has faded then."""
+        until_s, before = time.monotonic() + MOST_PLAY_OUT_S, -1
+        while (place := self._place()) != before and time.monotonic() < until_s:
+            before = place
+            time.sleep(PLAY_OUT_LOOK_S)

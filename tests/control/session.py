@@ -9,19 +9,26 @@ from pathlib import Path
 import numpy as np
 
 from rtsep.board import Board
+from rtsep.deck import Deck
 from rtsep.host import Status
 from rtsep.io.files import AudioReader, AudioWriter
-from rtsep.knobs import Looper, mix_controls, scene_controls, transport_controls
+from rtsep.knobs import mix_controls, scene_controls, transport_controls
 from rtsep.mix import MAIN, Bus, Group, Mix, Strip
 from rtsep.mixer import Mixer
 from rtsep.reels import Reels
 from rtsep.scenes import Scenes, SceneStore
 from rtsep.stream import Latency
 from rtsep.transport import Transport
+from rtsep.wishes import Wish
 
 RATE_HZ = 8000
 FILE_S = 20.0
 STEMS = ("vocals", "drums", "bass", "an instrument with a long name")
+
+
+def at_once(what: str, doing: str, wish: Wish) -> None:
+    """In place of `Wishes.ask`."""
+    wish()
 
 
 class StillSession:
@@ -30,16 +37,18 @@ class StillSession:
         RATE_HZ, {"card input": 64, "synthesis window": 743, "lookahead": 0, "fade": 64, "block": 512}
     )
 
-    def __init__(self, folder: Path | None, stems: tuple[str, ...] = STEMS) -> None:
+    def __init__(
+        self, folder: Path | None, stems: tuple[str, ...] = STEMS, buses: tuple[str, ...] = ()
+    ) -> None:
         self.stems = stems
         vocals = frozenset({"vocals"})
         mix = Mix(
             dict.fromkeys(stems, Strip()),
-            {MAIN: Bus((0, 1))},
+            {name: Bus((2 * n, 2 * n + 1)) for n, name in enumerate((MAIN, *buses))},
             groups={"vocals": Group(vocals), "instrumental": Group(vocals, is_all_but=True)},
             sides=("vocals", "instrumental"),
         )
-        self.mix = Mixer(mix, 2)
+        self.mix = Mixer(mix, 2 * len(mix.buses))
         self.heard_samples = 0
         self.transport: Transport | None = None
         levels_dbfs = dict(zip(stems, (-6.0, -0.5, -math.inf, -40.0), strict=False))
@@ -50,10 +59,10 @@ class StillSession:
             reader = AudioReader(folder / "song.wav")
             self.transport = Transport(reader, Reels(1 << 18), RATE_HZ, self.heard, self.heard)
         self.board = Board(together=self.mix.together)
-        scenes = Scenes(self.board, self.mix, SceneStore(None), lambda: stems)
+        scenes = Scenes(self.board, self.mix, SceneStore(None), lambda: stems, at_once)
         controls = (
             mix_controls(self.mix, stems),
-            transport_controls(lambda: self.transport, Looper(lambda: self.transport)),
+            transport_controls(Deck(lambda: self.transport, at_once)),
             scene_controls(scenes),
         )
         self.board.replace(itertools.chain(*controls))

@@ -19,13 +19,15 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 from session import StillSession
 
-from rtsep.control import osc, patterns
-from rtsep.control.osc import OscSurface
-from rtsep.control.patterns import compiled
+from rtsep.control.osc import OscSurface, clients, limits, patterns
+from rtsep.control.osc.clients import Clients
+from rtsep.control.osc.messages import Messages
+from rtsep.control.osc.patterns import compiled
 from rtsep.errors import DeviceError, UsageError
 from rtsep.mix import Matrix
 
 PATIENCE_S = 10.0
+MORE_SCENES = ("drumless", "drums only", "bassless")
 
 
 class Client:
@@ -127,6 +129,23 @@ def test_a_message_moves_what_its_address_names(player: StillSession, client: Cl
     wait_for(lambda: not player.mix.state["vocals"].mute)
 
 
+def test_a_position_that_is_shown_already_moves_nothing(player: StillSession, client: Client) -> None:
+    def sent(position: float) -> float:
+        client.send("/stem/bass/gain_db/position", position)
+        client.send("/bypass")
+        client.wait("/bypass")
+        return player.mix.state["bass"].gain_db
+
+    player.board["/stem/bass/gain_db"] = 24.0
+    client.send("/stem/bass/gain_db/position")
+    assert client.wait("/stem/bass/gain_db/position") == [1.0]
+    assert sent(1.0) == 24.0
+    assert sent(0.75) == 0.0
+    player.board["/stem/bass/gain_db"] = -3.3
+    assert sent(player.board.position("/stem/bass/gain_db")) == -3.3  # though OSC rounds it
+    assert sent(1.0) == 10.0
+
+
 def test_a_pattern_moves_all_that_it_matches(player: StillSession, client: Client) -> None:
     client.send("/stem/{vocals,bass}/mute", 1)
     client.send("/stem/d*/pan", 0.5)
@@ -149,6 +168,11 @@ def test_questions_are_answered_to_whoever_asked(client: Client, other: Client) 
         0.0,
         "the fader of a stem",
     ]
+    client.send("/scene/names")
+    assert client.wait("/scene/names") == ["everything", "karaoke", "acapella", *MORE_SCENES]
+    client.send("/namespace", "/scene/names")
+    *start, default, what = client.wait("/namespace")
+    assert (start[:2], default, what) == (["/scene/names", ""], "", "all scenes")
     assert other.read(0.05) is None
 
 
@@ -232,7 +256,7 @@ def test_bundles_come_in_the_order_of_their_times(
 def test_bundles_that_wait_are_bounded(
     surface: OscSurface, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(osc, "MOST_WAITING", 1)
+    monkeypatch.setattr(limits, "MOST_WAITING", 1)
     client.send_raw(bundle(time.time() + 5, ("/bypass", 1)))
     client.send_raw(bundle(time.time() + 5, ("/bypass", 1)))
     assert client.wait("/error") == ["1 bundles wait already, which is the most"]
@@ -251,6 +275,36 @@ def test_a_pattern_without_a_value_asks_and_presses_nothing(player: StillSession
     assert player.mix.state["vocals"].mute
     client.send("/scene/undo")
     wait_for(lambda: not player.mix.state["vocals"].mute)
+
+
+@given(
+    pattern=st.sampled_from(
+        ["//*", "/scene/*", "/scene/{save,undo}", "/transport/*", "//s*", "/*/[r-u]*", "//undo"]
+    ),
+    value=st.sampled_from([1, 0, True, 0.5, "mine", "karaoke", "acapella"]),
+    by_position=st.booleans(),
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_pattern_presses_a_button_whatever_value_comes_with_it(
+    song: StillSession, pattern: str, value: object, by_position: bool
+) -> None:
+    def stands() -> tuple[object, ...]:
+        names, tape = song.board["/scene/names"], song.transport
+        assert tape is not None
+        return names, song.board["/scene/current"], tape.position_s, tape.loop_s
+
+    song.play_until(10.0)
+    song.board["/scene/recall"] = "karaoke"
+    before, messages = stands(), Messages(lambda: song.board, Clients(lambda: song.board, lambda: None))
+    found = [address for address in song.board.parameters if compiled(pattern)(address)]
+    buttons = [address for address in found if song.board.parameter(address).kind == "momentary"]
+    sent = OscMessage(message(pattern + "/position" * by_position, value))
+    replies = messages.act([sent], ("127.0.0.1", 9))
+    assert stands() == before
+    assert song.board["/stem/vocals/mute"] is True or compiled(pattern)("/stem/vocals/mute")
+    refused = [text for address, text in replies if address == "/error" and "whole address" in text]
+    assert [text.partition(":")[0] for text in refused] == buttons
+    assert buttons
 
 
 def test_one_address_that_refuses_stops_no_other(
@@ -281,13 +335,13 @@ def test_a_port_that_somebody_subscribed_is_told_what_others_do(
         assert "/stem/vocals/mute" not in shown.all_until("/bypass")  # the sender knows
         other.send("/stem/drums/mute", 1)
         assert shown.wait("/stem/drums/mute") == [1]
-        until_s = surface._clients["127.0.0.1", shown.port].until_s
+        until_s = dict(surface._clients.all())["127.0.0.1", shown.port].until_s
         other.send("/bypass")
         other.wait("/bypass")
-        assert surface._clients["127.0.0.1", shown.port].until_s == until_s
+        assert dict(surface._clients.all())["127.0.0.1", shown.port].until_s == until_s
         client.send("/bypass")
         client.wait("/bypass")
-        assert surface._clients["127.0.0.1", shown.port].until_s > until_s
+        assert dict(surface._clients.all())["127.0.0.1", shown.port].until_s > until_s
         other.send("/unsubscribe")
         other.send("/bypass")
         other.wait("/bypass")
@@ -302,7 +356,7 @@ def test_a_port_is_told_once_however_many_subscribe_it(
     client.send("/subscribe", 9)
     wait_for(lambda: len(surface._clients) == 1)
     other.send("/subscribe", 9)
-    wait_for(lambda: [c.sender[1] for c in surface._clients.values()] == [other.port])
+    wait_for(lambda: [c.sender[1] for _, c in surface._clients.all()] == [other.port])
     wait_for(lambda: len(surface._board._feeds) == 1)
 
 
@@ -364,7 +418,7 @@ def test_nothing_in_the_session_ends_a_thread(
         ("/stem/vocals/", (1,), "it begins with /, does not end with it"),
         ("/stem/{vocals,}/mute", (1,), "'{vocals,}' is no choice"),
         ("/stem/[z-a]/mute", (1,), "'[z-a]' is no range of characters"),
-        ("/scene/und?", (), "/scene/und?: a button is pressed by its whole address"),
+        ("/scene/und?", (), "/scene/undo: what does something at once is reached by its whole address only"),
         ("/scene/undo/position", (), "a position is a number from 0 to 1, not 'nothing'"),
         ("/subscribe", (0,), "a port is a number from 1 to 65535"),
     ],
@@ -399,7 +453,7 @@ def test_bundles_in_bundles_without_end_are_malformed(surface: OscSurface, clien
 def test_a_flood_is_dropped_and_counted(
     surface: OscSurface, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(surface, "_budget", osc.Budget(50))
+    monkeypatch.setattr(surface, "_budget", limits.Budget(50))
     for _ in range(500):
         surface._receive(message("/crossfade", 0.5), ("127.0.0.1", 9))
     assert surface.n_dropped >= 400
@@ -411,8 +465,8 @@ def test_a_flood_is_dropped_and_counted(
 def test_clients_are_bounded_and_forgotten(
     surface: OscSurface, client: Client, other: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(osc, "MOST_CLIENTS", 1)
-    monkeypatch.setattr(osc, "SUBSCRIBED_S", 0.2)
+    monkeypatch.setattr(clients, "MOST_CLIENTS", 1)
+    monkeypatch.setattr(clients, "SUBSCRIBED_S", 0.2)
     client.send("/subscribe")
     client.wait("/separation")
     other.send("/subscribe")
@@ -487,7 +541,7 @@ def test_the_worst_that_is_left_takes_few_steps(part: str, monkeypatch: pytest.M
     steps = itertools.count()
     reached = patterns.reached
 
-    def counted(token: osc.Token, name: str, at: int) -> Iterable[int]:
+    def counted(token: patterns.Token, name: str, at: int) -> Iterable[int]:
         next(steps)
         return reached(token, name, at)
 

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import starmap
 from pathlib import Path
 
 import numpy as np
@@ -29,13 +30,40 @@ class Server:
     ----------
     home
         A folder for all that the server, its clients and rtsep keep.
-    process
-        The server.
+    cards
+        The name of each and its channels.
     """
 
-    def __init__(self, home: Path, process: subprocess.Popen[bytes]) -> None:
-        self.process = process
+    def __init__(self, home: Path, cards: Sequence[tuple[str, int]]) -> None:
         self.environment = environment(home)
+        self._words = ["pulseaudio", "-n", "--exit-idle-time=-1", "--daemonize=no", "--use-pid-file=no"]
+        for module in (*starmap(null_sink, cards), "module-native-protocol-unix auth-anonymous=1"):
+            self._words += ["-L", module]
+        self.start()
+
+    def start(self) -> None:
+        """Also again, when it was killed."""
+        quiet = subprocess.DEVNULL
+        self.process = subprocess.Popen(
+            self._words, env=self.environment, stdin=quiet, stdout=quiet, stderr=quiet
+        )
+        try:
+            wait_for(lambda: _answers(self), "PulseAudio to start", START_S)
+        except BaseException:
+            end(self.process)
+            raise
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(5)
+
+    def unplug(self, card: str) -> None:
+        """A sink is gone, as that of a card that is unplugged."""
+        listed = [row.split("\t") for row in self.pactl("list", "short", "modules").splitlines()]
+        self.pactl("unload-module", next(r[0] for r in listed if f"sink_name={card}" in r[2].split()))
+
+    def plug(self, card: str, n_channels: int = 2) -> None:
+        self.pactl("load-module", *null_sink(card, n_channels).split())
 
     def pactl(self, *words: str) -> str:
         done = subprocess.run(
@@ -123,18 +151,15 @@ def run_server(*cards: tuple[str, int]) -> Iterator[Server]:
     with ExitStack() as opened:
         home = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="rtsep-pulse-")))
         (home / "run").mkdir(mode=0o700)
-        sinks = [
-            f"module-null-sink sink_name={name} norewinds=1 format=float32le rate={RATE_HZ} channels={n} "
-            f"channel_map={','.join(channel_map(n))}"
-            for name, n in cards or [("card", 2)]
-        ]
-        words = ["pulseaudio", "-n", "--exit-idle-time=-1", "--daemonize=no", "--use-pid-file=no"]
-        for module in (*sinks, "module-native-protocol-unix auth-anonymous=1"):
-            words += ["-L", module]
-        process = opened.enter_context(running(words, environment(home)))
-        server = Server(home, process)
-        wait_for(lambda: _answers(server), "PulseAudio to start", START_S)
+        server = Server(home, cards or [("card", 2)])
+        opened.callback(lambda: end(server.process))
         yield server
+
+
+def null_sink(name: str, n_channels: int) -> str:
+    """The module of a card that nobody hears."""
+    words = f"sink_name={name} norewinds=1 format=float32le rate={RATE_HZ} channels={n_channels}"
+    return f"module-null-sink {words} channel_map={','.join(channel_map(n_channels))}"
 
 
 def _answers(server: Server) -> bool:
@@ -153,13 +178,17 @@ def running(words: Sequence[str], env: dict[str, str]) -> Iterator[subprocess.Po
     try:
         yield process
     finally:
-        process.send_signal(signal.SIGCONT)
-        process.terminate()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(5)
+        end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGCONT)
+    process.terminate()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(5)
 
 
 def wait_for(is_so: Callable[[], bool], what: str, wait_s: float = WAIT_S) -> None:

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-import pty
 import signal
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from jack_server import RATE_HZ, Desk, end_server, new_name, start_server
+from live_process import BACK, GONE, Live, until
 
 from rtsep.io.files import AudioWriter, read_audio
 
-OUTSIDE = Path(__file__).parents[1] / "outside"
-WAIT_S = 60.0
-GONE, BACK = "The sound card is gone; waiting for it.", "The sound card is back."
 STEP_24_BIT = 2**-23
 
 
@@ -34,93 +26,17 @@ class Server:
         self.name = new_name()
         self.process = start_server(self.name)
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of a program that sees it."""
+        return {**os.environ, "JACK_DEFAULT_SERVER": self.name, "JACK_NO_START_SERVER": "1"}
+
     def kill(self) -> None:
         self.process.kill()
         self.process.wait(5)
 
     def start(self) -> None:
         self.process = start_server(self.name)
-
-
-class Live:
-    """`rtsep live` at a terminal of its own, whose lines on stderr are kept."""
-
-    def __init__(self, server: Server, folder: Path, settings: dict, *options: str) -> None:
-        self.folder, self.stats_path, self._said = folder, folder / "stats.json", folder / "said.txt"
-        config = folder / "live.yaml"
-        config.write_text(yaml.safe_dump({"model": {"name": "midside"}, **settings}))
-        self._ours, theirs = pty.openpty()
-        env = {
-            **os.environ,
-            "JACK_DEFAULT_SERVER": server.name,
-            "JACK_NO_START_SERVER": "1",
-            "PYTHONPATH": os.pathsep.join([str(OUTSIDE), os.environ.get("PYTHONPATH", "")]),
-            "RTSEP_STATE": str(folder / "state"),
-            "TERM": "xterm",
-        }
-        command = [sys.executable, "-m", "rtsep", "live", str(config), "--stats-json", str(self.stats_path)]
-        with self._said.open("wb") as said:
-            self.process = subprocess.Popen(
-                [*command, *options],
-                env=env,
-                cwd=folder,
-                stdin=theirs,
-                stdout=theirs,
-                stderr=said,
-                start_new_session=True,
-            )
-        os.close(theirs)
-        self._reader = threading.Thread(target=self._look_away)
-        self._reader.start()
-
-    def _look_away(self) -> None:
-        """Read the screen, which would block it otherwise, until nobody writes on it any more."""
-        with suppress(OSError):
-            while os.read(self._ours, 65536):
-                pass
-
-    def press(self, keys: str) -> None:
-        os.write(self._ours, keys.encode())
-
-    @property
-    def said(self) -> str:
-        return self._said.read_text()
-
-    def wait_for(self, words: str, n_times: int = 1) -> None:
-        until(lambda: self.said.count(words) >= n_times, f"{words!r} was not said")
-
-    def end(self) -> int:
-        return self.process.wait(30)
-
-    @property
-    def stats(self) -> dict:
-        found: dict = json.loads(self.stats_path.read_text())
-        return found
-
-    def left(self) -> list[str]:
-        """What still runs of all that was started, and files that were to be passed on."""
-        found = [str(path) for path in (self.folder / "state").glob("*")]
-        for path in Path("/proc").glob("[0-9]*/stat"):
-            with suppress(OSError):
-                state, _, _, session, *_ = path.read_text().rpartition(")")[2].split()
-                if int(session) == self.process.pid and state != "Z":
-                    found.append(path.parent.joinpath("cmdline").read_text())
-        return found
-
-    def close(self) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(5)
-        self._reader.join(5)
-        os.close(self._ours)
-
-
-def until(is_so: Callable[[], bool], otherwise: str) -> None:
-    end_s = time.monotonic() + WAIT_S
-    while not is_so():
-        if time.monotonic() > end_s:
-            pytest.fail(otherwise)
-        time.sleep(0.05)
 
 
 def noise(duration_s: float) -> np.ndarray:
@@ -164,7 +80,7 @@ CARD = {"input": {"source": "device:system"}, "output": {"sink": "device:system"
 
 
 def test_a_server_that_is_killed_and_comes_back(server: Server, opened: ExitStack, tmp_path: Path) -> None:
-    live = Live(server, tmp_path, CARD, "--record", "takes")
+    live = Live(server.environment, tmp_path, CARD, "--record", "takes")
     opened.callback(live.close)
     music = noise(60)
     wanted = 10 ** (-6 / 20) * float(np.std(music))
@@ -209,7 +125,7 @@ def test_the_model_is_loaded_while_the_card_is_gone(
 ) -> None:
     log = tmp_path / "log.txt"
     monkeypatch.setenv("OUTSIDE_SLOW", f"0.2 {log}")
-    live = Live(server, tmp_path, {**CARD, "model": {"name": "slow"}})
+    live = Live(server.environment, tmp_path, {**CARD, "model": {"name": "slow"}})
     opened.callback(live.close)
     live.wait_for("Latency")
     n_loaded = log.read_text().count("loaded")
@@ -230,7 +146,7 @@ def test_a_song_goes_on_at_its_sample(server: Server, opened: ExitStack, tmp_pat
     with AudioWriter(tmp_path / "song.wav", RATE_HZ, 2, subtype="PCM_16") as writer:
         writer.write(song)
     settings = {"input": {"source": "song.wav"}, "output": {"sink": "0"}}
-    live = Live(server, tmp_path, settings, "--record", "takes", "--mute", "mid")
+    live = Live(server.environment, tmp_path, settings, "--record", "takes", "--mute", "mid")
     opened.callback(live.close)
     for number in (1, 2):
         live.wait_for("Latency", number)
@@ -268,7 +184,7 @@ def places(part: np.ndarray, whole: np.ndarray) -> Iterator[int]:
 
 
 def test_an_output_file_goes_on_beside_the_first(server: Server, opened: ExitStack, tmp_path: Path) -> None:
-    live = Live(server, tmp_path, {"input": {"source": "device:system"}}, "--output", "out.wav")
+    live = Live(server.environment, tmp_path, {"input": {"source": "device:system"}}, "--output", "out.wav")
     opened.callback(live.close)
     music = noise(60)
     for number in (1, 2):
@@ -294,7 +210,7 @@ def test_an_output_file_goes_on_beside_the_first(server: Server, opened: ExitSta
 def test_whoever_does_not_want_to_wait_leaves(
     server: Server, opened: ExitStack, tmp_path: Path, end: signal.Signals | str
 ) -> None:
-    live = Live(server, tmp_path, CARD, "--record", "takes")
+    live = Live(server.environment, tmp_path, CARD, "--record", "takes")
     opened.callback(live.close)
     live.wait_for("Latency")
     time.sleep(1)
@@ -316,7 +232,7 @@ def test_whoever_does_not_want_to_wait_leaves(
 def test_a_server_that_hangs_for_a_second_is_waited_for(
     server: Server, opened: ExitStack, tmp_path: Path
 ) -> None:
-    live = Live(server, tmp_path, CARD)
+    live = Live(server.environment, tmp_path, CARD)
     opened.callback(live.close)
     live.wait_for("Latency")
     time.sleep(1)
@@ -334,7 +250,7 @@ def test_a_server_that_hangs_for_a_second_is_waited_for(
 def test_a_server_that_hangs_is_lost_and_found_again(
     server: Server, opened: ExitStack, tmp_path: Path
 ) -> None:
-    live = Live(server, tmp_path, CARD, "--record", "takes")
+    live = Live(server.environment, tmp_path, CARD, "--record", "takes")
     opened.callback(live.close)
     live.wait_for("Latency")
     time.sleep(1)
@@ -356,7 +272,7 @@ def test_a_server_that_hangs_for_ever_keeps_nobody(
     server: Server, opened: ExitStack, tmp_path: Path, is_found: bool
 ) -> None:
     """Before the watchdog knows, and after."""
-    live = Live(server, tmp_path, CARD, "--record", "takes")
+    live = Live(server.environment, tmp_path, CARD, "--record", "takes")
     opened.callback(live.close)
     live.wait_for("Latency")
     time.sleep(1)
@@ -374,7 +290,7 @@ def test_without_resume_a_server_that_hangs_is_an_error(
     server: Server, opened: ExitStack, tmp_path: Path
 ) -> None:
     settings = {**CARD, "output": {**CARD["output"], "resume": False}}
-    live = Live(server, tmp_path, settings, "--record", "takes")
+    live = Live(server.environment, tmp_path, settings, "--record", "takes")
     opened.callback(live.close)
     live.wait_for("Latency")
     time.sleep(1)

@@ -198,14 +198,29 @@ def test_its_two_sinks_have_two_clocks_and_the_output_follows(server: Server, tm
     assert thd_n_db(last, TONE_HZ, RATE_HZ) < -40
 
 
+def test_the_threads_that_carry_its_blocks_are_as_urgent_as_the_audio(server: Server) -> None:
+    """ALSA's plugin has threads of its own; as ordinary ones they would wait for any other program."""
+    with live(server) as session:
+        session.wait_until_it_plays()
+        wait_for(lambda: server.default == SINK_NAME, "rtsep to have started")
+        tasks = Path(f"/proc/{session.process.pid}/task").iterdir()
+        found = {task.name: (task / "comm").read_text().strip() for task in tasks}
+        carriers = [int(number) for number, name in found.items() if name == "threaded-ml"]
+        policies = {int(number): os.sched_getscheduler(int(number)) for number in found}
+        session.end("q")
+    urgent = {tid for tid, policy in policies.items() if policy & ~os.SCHED_RESET_ON_FORK}
+    if not urgent:
+        pytest.skip("this system grants no real time here")
+    assert carriers
+    assert set(carriers) <= urgent
+
+
 def test_when_its_sink_is_gone_a_session_never_hears_itself_and_goes_on_on_another(server: Server) -> None:
     """The server moves rtsep to the new default, which is its own sink; PortAudio does not know of that."""
     with server.playing("player"), live(server) as session:
         session.wait_until_it_plays()
         wait_for(lambda: server.places.get("player") == SINK_NAME, "the player to be moved")
-        listed = [row.split("\t") for row in server.pactl("list", "short", "modules").splitlines()]
-        number = next(words[0] for words in listed if "sink_name=card" in words[2].split())
-        server.pactl("unload-module", number)
+        server.unplug("card")
         wait_for(lambda: session.said.count("midside: mid, side. Latency") == 2, "rtsep to go on", LIVE_S)
         assert "The sound card is back" in session.said
         wait_for(lambda: server.places == {"player": SINK_NAME, "rtsep": "other"}, "the other sink", LIVE_S)

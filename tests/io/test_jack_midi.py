@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from jack_pad import Pad
-from jack_server import run_server
+from jack_server import end_server, new_name, run_server, start_server
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "control"))
 from session import StillSession
@@ -102,3 +106,83 @@ def test_without_midi_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "rtsep-none")
     with pytest.raises(DeviceError, match="no MIDI here"):
         Controllers(StillSession(None), ["auto"], print).__enter__()
+
+
+def test_a_porter_that_dies_is_started_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("RTSEP_CONFIG", str(tmp_path))
+    session, said = StillSession(None), list[str]()
+    with run_server(waits=False) as server:  # one that waits for all its clients waits for a dead one, too
+        monkeypatch.setenv("JACK_DEFAULT_SERVER", server)
+        revive(server, session, said)
+
+
+def revive(server: str, session: StillSession, said: list[str]) -> None:
+    with Pad(server, "pad") as pad, Controllers(session, ["pad"], said.append) as controllers:
+        os.kill(controllers.porter_pid, signal.SIGKILL)
+        until(lambda: "it was started again" in " ".join(said))
+        until(lambda: controllers.names == ["pad:knobs"])
+        pad.lit.clear()
+        pad.say(b"\x90\x24\x40")
+        until(lambda: session.board["/stem/vocals/mute"])
+        until(lambda: b"\x90\x24\x00" in pad.lit)
+        assert controllers.n_broken == 0
+
+
+def test_controllers_come_back_with_a_new_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("RTSEP_CONFIG", str(tmp_path))
+    name, session, said = new_name(), StillSession(None), list[str]()
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", name)
+    with ExitStack() as opened:
+        first = start_server(name)
+        controllers = opened.enter_context(Controllers(session, ["pad"], said.append))
+        with Pad(name, "pad"):
+            until(lambda: controllers.names)
+        end_server(name, first)
+        until(lambda: "MIDI: JACK's server is gone" in said)
+        opened.callback(end_server, name, start_server(name))
+        with Pad(name, "pad") as pad:
+            until(lambda: controllers.names, 30)
+            until(lambda: b"\x90\x24\x7f" in pad.lit)  # the cable is in
+            pad.say(b"\x90\x24\x40")
+            until(lambda: session.board["/stem/vocals/mute"])
+
+
+SESSION = """
+import sys
+from pathlib import Path
+sys.path[:0] = sys.argv[1:]
+from session import StillSession
+from rtsep.control.midi.controllers import Controllers
+
+with Controllers(StillSession(None), ["pad"], lambda text: None) as controllers:
+    assert controllers.names == ["pad:knobs"]
+    assert "rtmidi" not in sys.modules
+    print(controllers.porter_pid, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_the_session_never_calls_rtmidi_and_a_porter_ends_with_its_session(server: str) -> None:
+    """What keeps the interpreter while a port is opened must not be in the process of the engine."""
+    control = str(Path(__file__).parents[1] / "control")
+    with Pad(server, "pad"):
+        session = subprocess.Popen(
+            [sys.executable, "-c", SESSION, control],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        with session:
+            assert session.stdout is not None
+            pid = int(session.stdout.readline())
+            os.kill(pid, 0)
+            session.kill()
+        until(lambda: not is_running(pid))
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there, and not only waiting for somebody to take note of its end."""
+    state = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True
+    ).stdout.strip()
+    return state != "" and not state.startswith("Z")

@@ -6,7 +6,6 @@ import gc
 import sys
 import threading
 import time
-import tracemalloc
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import NAMES, make_frames, make_net, whole_window
+from numba.core.runtime import rtsys
+from numba.core.runtime._nrt_python import memsys_disable_stats, memsys_enable_stats
 
 from rtsep.nets.step import MAX_PUSH_FRAMES, wanted_bounds
 from rtsep.nets.streaming import StreamingUNet
@@ -152,17 +153,21 @@ def test_a_step_allocates_nothing_that_grows() -> None:
     unet = StreamingUNet(NETS["compressed"], NAMES, N_BINS, n_threads=2)
     for end in range(10):
         unet.push(FRAMES[:, end : end + 1], 1)
-    held_bytes = []
-    tracemalloc.start()
+    n_blocks, n_held = [], []
+    rtsys.initialize(None)
+    memsys_enable_stats()
     try:
         for _ in range(4):
             for _ in range(1000):
                 unet.push(FRAMES[:, :1], 1)
             gc.collect()
-            held_bytes.append(tracemalloc.get_traced_memory()[0])
+            stats = rtsys.get_allocation_stats()
+            n_blocks.append(sys.getallocatedblocks())
+            n_held.append(stats.mi_alloc - stats.mi_free)
     finally:
-        tracemalloc.stop()
-    assert held_bytes[-1] - held_bytes[1] < 8000  # Python's free lists; four bytes a step would be more
+        memsys_disable_stats()
+    assert n_held[-1] == n_held[1]  # what compiled code holds, exactly
+    assert n_blocks[-1] - n_blocks[1] < 1000  # Python's own; an object a step would be 2000
 
 
 def test_what_the_decoder_needs() -> None:

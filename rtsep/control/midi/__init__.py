@@ -2,7 +2,12 @@
 
 ::
 
-    ports ──▶ Parser ──▶ Assembler ──▶ Surface ──▶ board      one for each controller
-      ▲                                   │
-      └────────────── lights ◀────────────┴──── feed          `midi` owns them, and plugs and unplugs them
+    process of its own       session process
+    ports ◀─▶ porter ──────▶ Parser ──▶ Assembler ──▶ Surface ──▶ board      one for each controller
+                ▲                          │             │
+                └─────────────── lights ───│─────────────┴──── feed          `controllers` plugs and unplugs them
+                                           └──▶ recognise ──▶ learn ──▶ map  a control that is touched while an
+                                                                             address waits
+
+`known` has the maps that there are; `listening` hears ports without a session, for the commands.
 """

@@ -1,6 +1,7 @@
 """All controllers of a session: plugged in and out while it plays, heard, lit, and taught.
 
-Two threads: one takes what comes and looks for new ports, the other sleeps until the board has changed.
+Their ports are held by a process of their own (`rtsep.control.midi.porter`). Two threads, which sleep: one hears what
+comes from there, the other waits until the board has changed.
 """
 
 from __future__ import annotations
@@ -8,31 +9,26 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from rtsep.board import Control
-from rtsep.config import user_folder
-from rtsep.control.midi.learn import Learner, file_of, save, with_line
-from rtsep.control.midi.maps import Line, Map, expression, read_map, told
-from rtsep.control.midi.ports import Input, Output, Ports, steady
+from rtsep.control.midi.known import AUTO, GENERIC, chosen, known_maps
+from rtsep.control.midi.learn import OFF, Learner, Wish, keep, read_wish, teach
+from rtsep.control.midi.maps import Map
+from rtsep.control.midi.ports import steady
 from rtsep.control.midi.surface import Surface
 from rtsep.control.player import Player
-from rtsep.errors import DeviceError, RtsepError, UsageError
+from rtsep.control.process import FAILED, Kept, Process
+from rtsep.control.wire import line
+from rtsep.errors import DeviceError, RtsepError
 from rtsep.parameters import ROWS
 
-ACTIVE_S = 0.001  # between two looks while something is moved ...
-IDLE_S = 0.003  # ... and while nothing was
-ACTIVE_FOR_S = 3.0
-PLUG_S = 1.0  # between two looks for ports
 BLINK_S = 0.25
-AUTO, GENERIC = "auto", "generic"
-FOLDER = "midi"
+MODULE = "rtsep.control.midi.porter"
 
 
 @dataclass
@@ -40,15 +36,8 @@ class Plugged:
     """A controller that is there."""
 
     name: str
-    input: Input
-    output: Output | None
     surface: Surface
-
-    def close(self) -> None:
-        """Let its ports go."""
-        self.input.close()
-        if self.output is not None:
-            self.output.close()
+    has_lights: bool
 
 
 class Controllers:
@@ -82,6 +71,7 @@ class Controllers:
         self._player, self._wanted, self._say, self._virtual = player, wanted, say, virtual
         self._learner, self._learned = Learner(self._learn, self._tell_learned), ""
         self._plugged: dict[str, Plugged] = {}
+        self._asked: set[str] = set()
         self._learnt: dict[str, Map] = {}
         self._over, self._waiting = threading.Event(), set(wanted)
         self.n_broken = 0
@@ -90,18 +80,20 @@ class Controllers:
         self._maps = known_maps()
         for text in self._wanted:
             chosen(text, "", self._maps)
-        self._ports = Ports()
-        if self._virtual is not None:
-            both = self._ports.open_virtual(self._virtual)
-            self._put(self._virtual, *both, self._map_of(self._virtual) or self._maps[GENERIC])
         self._feed = self._player.board.feed()
+        try:
+            self._porter = Kept(self._start, self._hear, self._lose, self._begin, self._say, "MIDI's process")
+        except DeviceError:
+            self._feed.close()
+            raise
+        self._begin()
+        self._await_ports()
         self._player.board.keep(self._controls())
-        self._plug()
         for text in self._waiting - {AUTO}:
             self._say(f"MIDI: {text!r} is not plugged in; it is waited for")
-        self._threads = [threading.Thread(target=run, daemon=True) for run in (self._listen, self._show)]
-        for thread, name in zip(self._threads, ("rtsep-midi", "rtsep-midi-lights"), strict=True):
-            thread.name = name
+        runs = {"rtsep-midi": self._porter.listen, "rtsep-midi-lights": self._show}
+        self._threads = [threading.Thread(target=run, name=name, daemon=True) for name, run in runs.items()]
+        for thread in self._threads:
             thread.start()
         return self
 
@@ -110,47 +102,73 @@ class Controllers:
     ) -> None:
         self._over.set()
         self._feed.changed.set()
+        self._porter.end()
         for thread in self._threads:
             thread.join()
+        self._porter.close()
         self._feed.close()
-        for plugged in self._plugged.values():
-            plugged.close()
-        self._ports.close()
 
     @property
     def names(self) -> list[str]:
         """The controllers that are there."""
         return list(self._plugged)
 
+    @property
+    def porter_pid(self) -> int:
+        """The number of the process that holds the ports."""
+        return self._porter.process.pid
+
     def _controls(self) -> Iterator[Control]:
         yield Control(ROWS["/midi/learn"], lambda: "", lambda value: self._arm(str(value)))
         yield Control(ROWS["/midi/learned"], lambda: self._learned, lambda value: None)
 
-    # --- hearing ---
+    # --- the porter ---
 
-    def _listen(self) -> None:
-        """Take what comes, and look for ports, until the end."""
-        heard_s = plugged_s = time.monotonic()
-        while not self._over.is_set():
-            now_s = time.monotonic()
-            if self._guarded(self._take_all):
-                heard_s = now_s
-            if now_s - plugged_s >= PLUG_S:
-                plugged_s = now_s
-                self._guarded(self._plug)
-            time.sleep(ACTIVE_S if now_s - heard_s < ACTIVE_FOR_S else IDLE_S)
+    def _start(self) -> Process:
+        return Process(MODULE, self._virtual)
 
-    def _take_all(self) -> bool:
-        """Whether anything had come."""
-        is_any = False
-        for name, plugged in list(self._plugged.items()):
-            while (data := plugged.input.take()) is not None:
-                is_any = True
-                if self._learner.is_armed:
-                    self._learner.hear(name, plugged.surface.hear(data, acts=False))
-                else:
-                    plugged.surface.hear(data)
-        return is_any
+    def _begin(self) -> None:
+        """Ask a porter, which has just begun, for the ports that are wanted."""
+        if self._virtual is not None:
+            self._put(self._virtual, self._map_of(self._virtual) or self._maps[GENERIC], has_lights=True)
+        self._plug(*self._porter.process.answer)
+
+    def _await_ports(self) -> None:
+        """Until those are opened that are there at the start."""
+        messages = self._porter.process.messages()
+        while self._asked and (message := next(messages, None)) is not None:
+            self._hear(*message)
+
+    def _lose(self) -> None:
+        """The porter has ended, and with it all ports."""
+        self._plugged.clear()
+        self._asked.clear()
+
+    def _hear(self, kind: str, content: Any) -> None:
+        if kind == "heard":
+            self._guarded(partial(self._take, *content))
+        elif kind == "there":
+            self._guarded(partial(self._plug, *content))
+        elif kind == "opened":
+            name, has_lights = content
+            self._asked.discard(name)
+            if (map_ := self._map_of(name)) is not None:
+                self._put(name, map_, has_lights=has_lights)
+        elif kind == "refused":  # it will be told of again
+            self._asked.discard(content)
+        elif kind == FAILED:
+            self._say(f"MIDI: {content}")
+
+    def _take(self, name: str, messages: Sequence[str]) -> None:
+        """What a controller says."""
+        plugged = self._plugged.get(name)
+        if plugged is None:
+            return
+        for data in map(bytes.fromhex, messages):
+            if self._learner.is_armed:
+                self._learner.hear(name, plugged.surface.hear(data, acts=False))
+            else:
+                plugged.surface.hear(data)
 
     def _guarded(self, act: Callable[[], Any]) -> Any:
         """What it returns; that it broke is told, once for every reason, and ends nothing."""
@@ -166,33 +184,29 @@ class Controllers:
 
     # --- plugging ---
 
-    def _plug(self) -> None:
-        """Open what has come, and close what has gone."""
-        there = self._ports.inputs()
-        for name in [name for name in self._plugged if name not in there and name != self._virtual]:
-            self._plugged.pop(name).close()
+    def _plug(self, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+        """Ask for what has come, and forget what has gone."""
+        for name in [name for name in self._plugged if name not in inputs and name != self._virtual]:
+            del self._plugged[name]
             self._say(f"MIDI: {name} is gone; it is waited for")
-        for name in there:
-            if name not in self._plugged and (found := self._map_of(name)) is not None:
-                with suppress(DeviceError):  # another look in a second
-                    output = self._output_of(name)
-                    self._put(name, self._ports.open_input(name), output, found)
+        for name in inputs:
+            if name not in self._plugged and name not in self._asked and self._map_of(name) is not None:
+                self._asked.add(name)
+                self._porter.send(line("listen", [name, self._lights_of(name, outputs)]))
 
-    def _put(self, name: str, input_: Input, output: Output | None, map_: Map) -> None:
-        surface = Surface(self._player, map_, f"midi:{name}", lambda text: self._say(f"MIDI: {text}"))
-        self._plugged[name] = Plugged(name, input_, output, surface)
+    def _put(self, name: str, map_: Map, *, has_lights: bool) -> None:
+        self._plugged[name] = Plugged(name, self._surface(name, map_), has_lights)
         self._say(f"MIDI: {name} ({map_.name})")
-        if hasattr(self, "_feed"):
-            self._feed.changed.set()
+        self._feed.changed.set()
 
-    def _output_of(self, name: str) -> Output | None:
-        """The port of its lights: of those that the same map is for, the one that is called most alike."""
+    def _surface(self, name: str, map_: Map) -> Surface:
+        return Surface(self._player, map_, f"midi:{name}", lambda text: self._say(f"MIDI: {text}"))
+
+    def _lights_of(self, name: str, outputs: Sequence[str]) -> list[str]:
+        """The ports of its lights: of those that the same map is for, those that are called most alike first."""
         map_ = self._map_of(name)
-        alike = [o for o in self._ports.outputs() if steady(o) == steady(name) or self._map_of(o) == map_]
-        for other in sorted(alike, key=lambda o: -SequenceMatcher(None, o, name).ratio()):
-            with suppress(DeviceError):
-                return self._ports.open_output(other)
-        return None
+        alike = [o for o in outputs if steady(o) == steady(name) or self._map_of(o) == map_]
+        return sorted(alike, key=lambda o: -SequenceMatcher(None, o, name).ratio())
 
     def _map_of(self, port: str) -> Map | None:
         """The map by which a port is wanted; None: it is not."""
@@ -217,76 +231,29 @@ class Controllers:
 
     def _show_all(self, *, is_bright: bool) -> None:
         for plugged in list(self._plugged.values()):
-            if plugged.output is not None:
-                plugged.output.send(plugged.surface.show(is_bright=is_bright))
+            if plugged.has_lights and (lights := plugged.surface.show(is_bright=is_bright)):
+                self._porter.send(line("send", [plugged.name, [light.hex() for light in lights]]))
 
     # --- learning ---
 
-    def _arm(self, address: str) -> None:
-        if address != "off":
-            parameter = self._player.board.parameter(address)
-            if parameter.kind == "told":
-                raise UsageError(f"{address} tells something; no control can move it")
-        self._learner.arm(address)
+    def _arm(self, text: str) -> None:
+        wish = None if text == OFF else read_wish(text)
+        if wish is not None:
+            self._player.board.parameter(wish.address)
+        self._learner.arm(wish)
 
     def _tell_learned(self, text: str) -> None:
         self._learned = text
         self._say(f"MIDI: {text}")
 
-    def _learn(self, address: str, port: str, found: dict[str, Any]) -> None:
+    def _learn(self, wish: Wish, port: str, found: dict[str, Any]) -> None:
         plugged = self._plugged.get(port)
         if plugged is None:
             return
-        line = Line.model_validate({**found, "to": address})
-        map_, conflicts = with_line(plugged.surface.map, line, port)
-        path = user_folder() / FOLDER / file_of(port)
-        save(map_, path)
-        self._learnt[steady(port)] = map_
-        origin = f"midi:{port}"
-        plugged.surface = Surface(self._player, map_, origin, lambda text: self._say(f"MIDI: {text}"))
-        what = next(line.bindings())
-        before = "".join(f"; before, {conflict}" for conflict in conflicts)
-        self._tell_learned(f"{told(what.key)} of {port} moves {address}{before}. Kept in {path}")
-
-
-def known_maps() -> dict[str, Map]:
-    """Name to map: a person's own first, then those that come with rtsep.
-
-    Raises
-    ------
-    ConfigError
-        One of them is no map.
-    """
-    folders = (user_folder() / FOLDER, shipped_folder())
-    files = [path for folder in folders for path in sorted(folder.glob("*.yaml"))]
-    maps: dict[str, Map] = {}
-    for path in files:
-        maps.setdefault(path.stem, read_map(path))
-    return maps
-
-
-def shipped_folder() -> Path:
-    """Where the maps are that come with rtsep: in the package, or in the repository beside it."""
-    package = Path(__file__).resolve().parents[2]
-    inside = package / "configs" / FOLDER
-    return inside if inside.is_dir() else package.parent / "configs" / FOLDER
-
-
-def chosen(text: str, port: str, maps: dict[str, Map]) -> Map | None:
-    """The map that a wish gives to a port; None: the wish is not about it.
-
-    Raises
-    ------
-    UsageError
-        The wish names a map that is not there, or is no name of a port.
-    """
-    fitting = (map_ for map_ in maps.values() if map_.fits(port))
-    if text == AUTO:
-        return next(fitting, None)
-    if text in maps or text.lower().endswith((".yaml", ".yml")):
-        map_ = maps[text] if text in maps else read_map(Path(text))
-        return map_ if map_.match is None or map_.fits(port) else None
-    if not port or expression(text).search(port) is None:
-        expression(text)
-        return None
-    return next(fitting, maps[GENERIC])
+        learnt = teach(self._maps, plugged.surface.map, wish, port, found)
+        self._learnt[steady(port)] = self._maps[learnt.path.stem] = learnt.map
+        plugged.surface = plugged.surface.with_map(learnt.map)
+        try:
+            self._tell_learned(f"{learnt.text}. {keep(learnt)}")
+        except RtsepError as error:
+            self._tell_learned(f"{learnt.text}, until this session ends: {error}")

@@ -2,25 +2,87 @@
 
 from __future__ import annotations
 
-import itertools
+import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rtsep.config import to_yaml
-from rtsep.control.midi.maps import Binding, Key, Line, Map, told
-from rtsep.control.midi.messages import FINE, NRPN_COARSE, NRPN_FINE, PRESSED, Message
+from rtsep.config import to_yaml, user_folder
+from rtsep.control.midi.maps import FOLDER, Binding, Line, Map, is_same, told
+from rtsep.control.midi.messages import Message
 from rtsep.control.midi.ports import steady
+from rtsep.control.midi.recognise import recognise
+from rtsep.errors import RtsepError, UsageError
+from rtsep.parameters import row_of
+from rtsep.scales import Switch, Text, Value
 from rtsep.whole import replacing
 
 QUIET_S = 0.3  # after which a movement is over
 OFF = "off"
-FEW = 3  # messages that a fader sends at least; a button sends two
-_NUMBERING = {NRPN_COARSE, NRPN_FINE}
+MOST_MESSAGES, MOST_MOVEMENTS = 4096, 8  # that are remembered of a port
+GO_ON = "not sure yet: a fader further, a knob without ends slowly to both sides, a button once more"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a control shall do: move an address, or set it to a value."""
+
+    address: str
+    value: Value | None = None
+
+    def __str__(self) -> str:
+        return self.address if self.value is None else f"{self.address}={self.value}"
+
+    @property
+    def is_pressed(self) -> bool:
+        """Whether a button would do it."""
+        row = row_of(self.address)
+        return self.value is not None or row.kind == "momentary" or isinstance(row.scale, Switch)
+
+
+def read_wish(text: str) -> Wish:
+    """A wish from ``ADDRESS`` or ``ADDRESS=VALUE``.
+
+    Raises
+    ------
+    UsageError
+        No control can do that.
+    """
+    address, equals, given = text.partition("=")
+    row = row_of(address)
+    if row.kind == "told":
+        raise UsageError(f"{address} tells something; no control can move it")
+    if not equals:
+        if isinstance(row.scale, Text) and not row.scale.options:
+            raise UsageError(f"{address} is a name; say which one the control shall set: {address}=NAME")
+        return Wish(address)
+    words: dict[str, Value] = {"true": True, "false": False} if isinstance(row.scale, Switch) else {}
+    return Wish(address, row.scale.check(words.get(given.lower(), given)))
+
+
+@dataclass
+class _Heard:
+    """What a port has said since the wish: movements that are over, and the one that is not."""
+
+    over: deque[Sequence[Message]] = field(default_factory=lambda: deque(maxlen=MOST_MOVEMENTS))
+    now: deque[Message] = field(default_factory=lambda: deque(maxlen=MOST_MESSAGES))
+    last_s: float = 0.0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether something was moved, and stands still again."""
+        return bool(self.now) and time.monotonic() - self.last_s >= QUIET_S
+
+    def rest(self) -> list[Sequence[Message]]:
+        """End the movement; all of them."""
+        self.over.append(tuple(self.now))
+        self.now.clear()
+        return list(self.over)
 
 
 @dataclass
@@ -30,103 +92,127 @@ class Learner:
     Parameters
     ----------
     learnt
-        Is given the address, the port and what was recognised.
+        Is given the wish, the port and what was recognised.
     say
         Is told what it waits for.
     """
 
-    learnt: Callable[[str, str, dict[str, Any]], None]
+    learnt: Callable[[Wish, str, dict[str, Any]], None]
     say: Callable[[str], None]
-    _address: str | None = None
-    _heard: dict[str, list[Message]] = field(default_factory=dict)
-    _last_s: float = 0.0
+    _wish: Wish | None = None
+    _heard: dict[str, _Heard] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def is_armed(self) -> bool:
         """Whether it waits."""
-        return self._address is not None
+        return self._wish is not None
 
-    def arm(self, address: str) -> None:
-        """Wait for a control for this address; ``off``: for none."""
+    def arm(self, wish: Wish | None) -> None:
+        """Wait for a control for this; None: for none."""
         with self._lock:
-            self._address, self._heard = None if address == OFF else address, {}
-        how = "move a control; to both sides, if it has no ends"
-        self.say("nothing is learnt" if address == OFF else f"{address}: {how}")
+            self._wish, self._heard = wish, {}
+        if wish is None:
+            self.say("nothing is learnt")
+        elif wish.is_pressed:
+            self.say(f"{wish}: press a button, or move a control")
+        else:
+            self.say(f"{wish}: move a control; to both sides, if it has no ends")
 
     def hear(self, port: str, messages: Sequence[Message]) -> None:
         """What was touched meanwhile."""
         with self._lock:
-            if self._address is not None and messages:
-                self._heard.setdefault(port, []).extend(messages)
-                self._last_s = time.monotonic()
+            if self._wish is not None and messages:
+                heard = self._heard.setdefault(port, _Heard())
+                heard.now.extend(messages)
+                heard.last_s = time.monotonic()
 
     def settle(self) -> None:
-        """Decide, if something was moved and stands still again. The port that said most is meant."""
+        """Decide, if something was moved and stands still again. Of several ports the one that said most is meant."""
         with self._lock:
-            if self._address is None or not self._heard or time.monotonic() - self._last_s < QUIET_S:
+            wish, over = self._wish, {port: heard for port, heard in self._heard.items() if heard.is_over}
+            if wish is None or not over:
                 return
-            port = max(self._heard, key=lambda name: len(self._heard[name]))
-            address, found = self._address, recognise(self._heard[port])
-            if found is None:
-                return
-            self._address, self._heard = None, {}
-        self.learnt(address, port, found)
+            port = max(over, key=lambda name: len(over[name].now))
+            movements = {name: heard.rest() for name, heard in over.items()}[port]
+            found = recognise(movements, is_pressed=wish.is_pressed)
+            if found is not None:
+                self._wish, self._heard = None, {}
+        if found is None:
+            self.say(f"{wish}: {GO_ON}")
+        else:
+            self.learnt(wish, port, found)
 
 
-def recognise(messages: Sequence[Message]) -> dict[str, Any] | None:
-    """What kind of control says this, as the keys of a `Line`; None: that cannot be told yet.
+@dataclass(frozen=True)
+class Learnt:
+    """What was learnt, and what becomes of the map of its port.
 
-    Knobs without ends say how far they were turned, so the same small step again and again, and from both sides of a
-    middle; a fader never says the same twice; a button says on and off.
+    Attributes
+    ----------
+    line
+        The control and what it moves.
+    map
+        With that line in it.
+    path
+        Where it belongs.
+    text
+        What a person should know: which control moves what, and what it moved before.
     """
-    for kind in ("nrpn", "bend", "note", "program"):
-        found = [message for message in messages if message.kind == kind]
-        if found and (kind != "program" or len(found) == len(messages)):
-            return _line(found[0])
-    controls = [m for m in messages if m.kind == "cc" and m.number not in _NUMBERING]
-    if not controls:
-        return None
-    numbers = {message.number for message in controls}
-    coarse = min(numbers)
-    if coarse < FINE and coarse + FINE in numbers:
-        return {"cc14": coarse, "channel": controls[0].channel}
-    moved = [m for m in controls if m.number == controls[-1].number]
-    return _recognise_control(moved)
+
+    line: Line
+    map: Map
+    path: Path
+    text: str
 
 
-def _recognise_control(moved: Sequence[Message]) -> dict[str, Any] | None:
-    values = [message.value for message in moved]
-    line = _line(moved[0])
-    if any(a == b for a, b in itertools.pairwise(values)) or _is_small(values):
-        encoder = _encoding(values)
-        return None if encoder is None else line | {"encoder": encoder}
-    if set(values) <= {0, 127} or len(values) < FEW:
-        return line if min(values) < PRESSED <= max(values) or len(values) >= FEW else None
-    return line
+def teach(maps: Mapping[str, Map], map_: Map, wish: Wish, port: str, found: dict[str, Any]) -> Learnt:
+    """Put what was recognised into a map.
+
+    Parameters
+    ----------
+    maps
+        Those that are known, by name: what is learnt on one that is made for the port shadows it, under its name.
+    map_
+        That of the port.
+    wish, port, found
+        What `Learner` tells.
+    """
+    value = {} if wish.value is None else {"value": wish.value}
+    line = Line.model_validate({**found, "to": wish.address, **value})
+    new, conflicts = with_line(map_, line, port)
+    own = [name for name, known in maps.items() if known is map_ and known.fits(port)]
+    path = user_folder() / FOLDER / (f"{own[0]}.yaml" if own else file_of(port))
+    before = "".join(f"; before, {conflict}" for conflict in conflicts)
+    return Learnt(
+        line, new, path, f"{told(next(line.bindings()).key)}{_how(line)} of {port} moves {wish}{before}"
+    )
 
 
-def _is_small(values: Sequence[int]) -> bool:
-    """Whether all are steps, of which some go one way and some the other."""
-    return len(values) >= FEW and _encoding(values) is not None
+def _how(line: Line) -> str:
+    """What is special about a control."""
+    if line.encoder is not None:
+        return f" (without ends, {line.encoder})"
+    return " (each message a press)" if line.press == "each" else ""
 
 
-def _encoding(values: Sequence[int]) -> str | None:
-    """The encoding in which these are small steps to both sides."""
-    seen = set(values)
-    if seen & set(range(1, 16)) and seen & set(range(113, 128)) and seen <= {*range(1, 16), *range(113, 128)}:
-        return "twos_complement"
-    if seen & set(range(1, 16)) and seen & set(range(65, 80)) and seen <= {*range(1, 16), *range(65, 80)}:
-        return "signed_bit"
-    if min(values) < 64 < max(values) and seen <= set(range(49, 80)):
-        return "binary_offset"
-    return None
+def keep(learnt: Learnt) -> str:
+    """Write what was learnt into its file; where it is kept.
 
-
-def _line(message: Message) -> dict[str, Any]:
-    if message.kind == "bend":
-        return {"bend": True, "channel": message.channel}
-    return {message.kind: message.number, "channel": message.channel}
+    Raises
+    ------
+    RtsepError
+        It cannot be written; what was there is still there.
+    """
+    try:
+        before = save(learnt.map, learnt.path)
+    except OSError as error:
+        line = json.dumps(learnt.line.model_dump(mode="json", exclude_unset=True))  # which is YAML as well
+        raise RtsepError(
+            f"{learnt.path} cannot be written: {error.strerror or error}. RTSEP_CONFIG=FOLDER names another "
+            f"folder for settings; the line for a map is {line}"
+        ) from error
+    return f"Kept in {learnt.path}" + (f"; as it was, with its notes, in {before}" if before else "")
 
 
 def with_line(map_: Map, line: Line, port: str) -> tuple[Map, list[str]]:
@@ -135,23 +221,16 @@ def with_line(map_: Map, line: Line, port: str) -> tuple[Map, list[str]]:
     lines, conflicts = [], []
     for old in map_.bindings:
         bindings = list(old.bindings())
-        lost = [binding for binding in bindings if any(_is_same(binding.key, key) for key in taken)]
+        lost = [binding for binding in bindings if any(is_same(binding.key, key) for key in taken)]
         conflicts += [f"{told(binding.key)} moved {binding.to}" for binding in lost]
         lines += [old] if not lost else [single(binding) for binding in bindings if binding not in lost]
-    match = map_.match if map_.fits(port) else re.escape(steady(port))
-    return map_.model_copy(update={"match": match, "bindings": (*lines, line)}), conflicts
-
-
-def _is_same(one: Key, other: Key) -> bool:
-    """Whether two controls are the same, or one is half of the other."""
-    (kind, channel, number), (other_kind, other_channel, other_number) = one, other
-    if None not in (channel, other_channel) and channel != other_channel:
-        return False
-    return bool(_wires(kind, number) & _wires(other_kind, other_number))
-
-
-def _wires(kind: str, number: int) -> set[tuple[str, int]]:
-    return {("cc", number), ("cc", number + FINE)} if kind == "cc14" else {(kind, number)}
+    changes: dict[str, Any] = {"bindings": (*lines, line)}
+    if not map_.fits(port):
+        changes |= {"name": steady(port), "match": re.escape(steady(port))}
+    if map_.shift is not None and any(is_same(map_.shift.key, key) for key in taken):
+        changes["shift"] = None
+        conflicts.append(f"{told(map_.shift.key)} was the shift button")
+    return map_.model_copy(update=changes), conflicts
 
 
 def single(binding: Binding) -> Line:
@@ -174,18 +253,25 @@ def single(binding: Binding) -> Line:
     return binding.line.model_copy(update={name: changes[name] for name in kept})
 
 
-def save(map_: Map, path: Path) -> None:
-    """Write a map as people would: without what stands at its default. The file is replaced whole or not at all."""
+def save(map_: Map, path: Path) -> Path | None:
+    """Write a map as people would: without what stands at its default. The file is replaced whole or not at all.
+
+    Returns
+    -------
+    Path or None
+        Where the file is as it was, if somebody had written notes into it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    before = None
+    if path.is_file() and b"#" in path.read_bytes():
+        before = path.with_name(f"{path.name}.before")
+        with replacing(before) as file:
+            file.write(path.read_bytes())
     with replacing(path) as file:
-        file.write(to_yaml(map_.model_dump(mode="json", exclude_unset=True)).encode())
+        file.write(to_yaml(map_.model_dump(mode="json", exclude_unset=True), is_dense=True).encode())
+    return before
 
 
 def file_of(port: str) -> str:
     """A name for the file of what a port has learnt."""
     return re.sub(r"[^a-z0-9]+", "_", steady(port).lower()).strip("_") + ".yaml"
-
-
-def notes(map_: Map) -> Iterator[str]:
-    """A map in lines: what moves what."""
-    yield from (f"{told(binding.key)}: {binding.to}" for binding in map_.each())

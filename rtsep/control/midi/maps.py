@@ -13,9 +13,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -37,14 +38,16 @@ Wide = Annotated[int, Field(ge=0, lt=16383)]
 Channel = Annotated[int, Field(ge=1, le=16)]
 Address = Annotated[str, Field(pattern=r"^/")]
 
-#: What a button does: ``toggle`` turns a switch over, ``momentary`` is on while it is down, ``set`` sets a value.
-Press = Literal["toggle", "momentary", "set"]
+#: What a button does: ``toggle`` turns a switch over, ``momentary`` is on while it is down, ``set`` sets a value;
+#: ``each``: every message is a press, of a button that latches or never says that it is let go.
+Press = Literal["toggle", "momentary", "set", "each"]
 #: How an endless knob says how far it was turned.
 Encoder = Literal["twos_complement", "signed_bit", "binary_offset"]
 #: ``slow_start``: fine at the lower end; ``fast_start``: at the upper one.
 Curve = Literal["even", "slow_start", "fast_start"]
 _EXPONENTS = {"even": 1.0, "slow_start": 2.0, "fast_start": 0.5}
 PLAYS = "plays"
+FOLDER = "midi"  # of a person's maps, in that of the settings, and of those that ship
 _SOURCES: tuple[Kind, ...] = ("cc", "cc14", "nrpn", "note", "program", "step")
 
 
@@ -234,10 +237,18 @@ class ShiftButton(Strict):
             raise ValueError("give note or cc")
         return self
 
+    @property
+    def key(self) -> Key:
+        """Which it is."""
+        if self.note is not None:
+            return "note", self.channel, self.note
+        assert self.cc is not None
+        return "cc", self.channel, self.cc
+
     def is_meant(self, message: Message) -> bool:
         """Whether a message is about this button."""
-        kind, number = ("note", self.note) if self.note is not None else ("cc", self.cc)
-        return (message.kind, message.number) == (kind, number) and self.channel in (None, message.channel)
+        kind, channel, number = self.key
+        return (message.kind, message.number) == (kind, number) and channel in (None, message.channel)
 
 
 class Map(Strict):
@@ -260,9 +271,22 @@ class Map(Strict):
         """All bindings, one for each control."""
         return [binding for line in self.bindings for binding in line.bindings()]
 
+    def by_key(self) -> dict[Key, list[Binding]]:
+        """All bindings of each control."""
+        found: dict[Key, list[Binding]] = {}
+        for binding in self.each():
+            found.setdefault(binding.key, []).append(binding)
+        return found
+
     def fits(self, port: str) -> bool:
         """Whether it is made for the controller of this name."""
         return self.match is not None and expression(self.match).search(port) is not None
+
+
+def bound(bindings: Mapping[Key, list[Binding]], message: Message) -> list[Binding]:
+    """Those of `Map.by_key` that a message is for: of its channel, else of any."""
+    kind, channel, number = message.kind, message.channel, message.number
+    return bindings.get((kind, channel, number)) or bindings.get((kind, None, number), [])
 
 
 def read_map(path: Path) -> Map:
@@ -277,24 +301,36 @@ def read_map(path: Path) -> Map:
 
 
 def problems(map_: Map) -> Iterator[str]:
-    """What in a map cannot work as it was meant: controls that are bound twice, or are halves of others."""
-    bindings = map_.each()
-    keys = Counter(binding.key for binding in bindings)
-    for (kind, channel, number), times in keys.items():
+    """What in a map cannot work as it was meant: controls bound twice, halves of others, and what shift hides."""
+    keys = Counter(binding.key for binding in map_.each())
+    for key, times in keys.items():
         if times > 1:
-            yield f"{told((kind, channel, number))} is bound {times} times: all of them move"
-        if channel is not None and (kind, None, number) in keys:
-            yield f"{told((kind, channel, number))} is bound on its channel and on any: the first is taken"
-    for binding in bindings:
-        kind, channel, number = binding.key
-        if kind == "cc14" and (half := _cc(channel, number + FINE)) in keys:
-            yield f"{told(half)} is the fine half of {told(binding.key)}, and bound itself"
+            yield f"{told(key)} is bound {times} times: all of them move"
+    for one, other in itertools.combinations(keys, 2):
+        if not is_same(one, other):
+            continue
+        wide, narrow = (one, other) if one[0] == "cc14" or other[1] is not None else (other, one)
+        if wide[0] == narrow[0]:
+            yield f"{told(narrow)} is bound on its channel and on any: the first is taken"
+        else:
+            yield f"{told(narrow)} is half of {told(wide)}, and bound itself: both move"
+    for binding in map_.each():
         if map_.shift is None and binding.shift is not None:
             yield f"{told(binding.key)} has a meaning with shift, but the map names no shift button"
+        if map_.shift is not None and is_same(binding.key, map_.shift.key):
+            yield f"{told(binding.key)} is the shift button: it cannot move {binding.to}"
 
 
-def _cc(channel: int | None, number: int) -> Key:
-    return "cc", channel, number
+def is_same(one: Key, other: Key) -> bool:
+    """Whether two controls are the same, or one is half of the other."""
+    (kind, channel, number), (other_kind, other_channel, other_number) = one, other
+    if None not in (channel, other_channel) and channel != other_channel:
+        return False
+    return bool(_wires(kind, number) & _wires(other_kind, other_number))
+
+
+def _wires(kind: Kind, number: int) -> set[tuple[Kind, int]]:
+    return {("cc", number), ("cc", number + FINE)} if kind == "cc14" else {(kind, number)}
 
 
 def told(key: Key) -> str:

@@ -27,9 +27,8 @@ TOP: dict[Kind, int] = {
 }
 
 NOTE_OFF, NOTE_ON, CONTROL, PROGRAM, BEND = 0x80, 0x90, 0xB0, 0xC0, 0xE0
-SYSEX, SYSEX_END, REAL_TIME = 0xF0, 0xF7, 0xF8
+REAL_TIME = 0xF8
 _N_DATA = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}
-_N_DATA_OF_SYSTEM = {0xF1: 1, 0xF2: 2, 0xF3: 1}
 
 FINE = 32  # from a coarse controller to its fine one
 DATA, INCREMENT, DECREMENT, NRPN_FINE, NRPN_COARSE, RPN_FINE, RPN_COARSE = 6, 96, 97, 98, 99, 100, 101
@@ -54,10 +53,9 @@ class Message:
     value: int
 
     def __str__(self) -> str:
-        names = {"cc": "CC", "cc14": "CC pair", "nrpn": "NRPN", "bend": "pitch bend", "step": "step"}
-        number = "" if self.kind == "bend" else f" {self.number}"
-        value = "" if self.kind == "program" else f" = {self.value}"
-        return f"channel {self.channel:2}  {names.get(self.kind, self.kind)}{number}{value}"
+        names = {"cc": "CC", "cc14": "CC pair", "nrpn": "NRPN", "bend": "pitch bend"}
+        what = names.get(self.kind, self.kind) + ("" if self.kind == "bend" else f" {self.number}")
+        return f"channel {self.channel:2}  {what:11}{'' if self.kind == 'program' else self.value:>6}"
 
 
 class Parser:
@@ -83,18 +81,14 @@ class Parser:
 
     def _take(self, byte: int) -> Message | None:
         """A data byte."""
-        status = self._status
-        n_data = _N_DATA.get(status & 0xF0) or _N_DATA_OF_SYSTEM.get(status)
-        if n_data is None:  # of a SysEx, or of nothing
+        n_data = _N_DATA.get(self._status & 0xF0)
+        if n_data is None:  # of a SysEx or of what else the system says, or of nothing
             return None
         self._data.append(byte)
         if len(self._data) < n_data:
             return None
         data, self._data = self._data, []
-        if status >= SYSEX:  # these know no running status
-            self._status = 0
-            return None
-        return _message(status & 0xF0, (status & 0x0F) + 1, data)
+        return _message(self._status & 0xF0, (self._status & 0x0F) + 1, data)
 
 
 def _message(status: int, channel: int, data: list[int]) -> Message | None:

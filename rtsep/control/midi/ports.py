@@ -6,7 +6,6 @@ has time for them.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from rtsep.control.midi.jack import ServerWatch, load_library
 from rtsep.errors import DeviceError
 
 CLIENT = "rtsep"
@@ -41,14 +41,21 @@ class Ports:
             raise DeviceError(why)
         self._rtmidi, self._api = rtmidi, api
         self._in, self._out = (self._client(kind, f"{CLIENT} ports") for kind in ("MidiIn", "MidiOut"))
+        self._own = [CLIENT]
+        self._server = ServerWatch(f"{CLIENT} watch") if api == rtmidi.API_UNIX_JACK else None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether ports can still come: not from a server that is gone, even if there is another one since."""
+        return self._server is None or self._server.is_there
 
     def inputs(self) -> list[str]:
         """Names of what can be listened to."""
-        return _foreign(self._in.get_ports())
+        return self._foreign(self._in.get_ports())
 
     def outputs(self) -> list[str]:
         """Names of what can be sent to."""
-        return _foreign(self._out.get_ports())
+        return self._foreign(self._out.get_ports())
 
     def open_input(self, name: str) -> Input:
         """Listen to a port.
@@ -81,9 +88,15 @@ class Ports:
         if sys.platform == "win32":
             raise DeviceError("Windows has no virtual ports; loopMIDI makes some, which --midi can name")
         found = []
+        self._own += [
+            f"{name}:",
+            f"{name}-",
+            f"{name} in",
+            f"{name} out",
+        ]  # JACK numbers a client's second name
         for kind, way in (("MidiIn", "in"), ("MidiOut", "out")):
             client = self._client(kind, name)
-            client.open_virtual_port(way)
+            client.open_virtual_port(f"{name} {way}" if sys.platform == "darwin" else way)
             found.append(client)
         return Input(found[0]), Output(found[1])
 
@@ -91,6 +104,8 @@ class Ports:
         """Look no more."""
         self._in.delete()
         self._out.delete()
+        if self._server is not None:
+            self._server.close()
 
     def _opened(self, kind: str, name: str) -> Any:
         client = self._client(kind, CLIENT)
@@ -100,6 +115,10 @@ class Ports:
             client.delete()
             raise DeviceError(f"the MIDI port {name!r} cannot be opened: {error}") from error
         return client
+
+    def _foreign(self, names: list[str]) -> list[str]:
+        """Those that are not of our own making."""
+        return [name for name in names if not name.startswith(tuple(self._own))]
 
     def _client(self, kind: str, name: str) -> Any:
         try:
@@ -155,7 +174,7 @@ def load() -> ModuleType:
     """
     if sys.platform.startswith("linux") and not SEQUENCER.exists():
         with suppress(OSError):
-            ctypes.CDLL("libjack.so.0", mode=ctypes.RTLD_GLOBAL)
+            load_library()
     import rtmidi as library
 
     found: ModuleType = library
@@ -178,10 +197,6 @@ def _choose(rtmidi: ModuleType) -> tuple[int | None, str]:
             f"no MIDI here: ALSA's sequencer {SEQUENCER} {reason} (`modprobe snd-seq`), and no JACK server runs"
         )
     return rtmidi.API_UNIX_JACK, ""
-
-
-def _foreign(names: list[str]) -> list[str]:
-    return [name for name in names if not name.startswith(CLIENT)]
 
 
 def _end(client: Any) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from rtsep.board import Board
-from rtsep.control.midi.maps import Binding, Key, Map, is_fader
+from rtsep.control.midi.maps import Binding, Key, Map, bound, is_fader
 from rtsep.control.midi.messages import (
     CONTROL,
     NOTE_ON,
@@ -22,10 +22,9 @@ from rtsep.control.midi.messages import (
 from rtsep.control.player import Player
 from rtsep.errors import UsageError
 from rtsep.parameters import Parameter
-from rtsep.scales import Scale, Switch, Text, Value
+from rtsep.scales import SAME, Gain, Scale, Switch, Text, Value, as_names, is_above
 
 NEAR = 1.01 / TOP_7  # a step of a fader: what lies no further away is met
-SAME = 1e-6
 RECALL, NAMES = "/scene/recall", "/scene/names"
 
 
@@ -77,9 +76,7 @@ class Surface:
     def __init__(self, player: Player, map_: Map, origin: str, say: Callable[[str], None]) -> None:
         self.map, self._player, self._origin, self._say = map_, player, origin, say
         self._parser, self._assembler = Parser(), Assembler()
-        self._bindings: dict[Key, list[Binding]] = defaultdict(list)
-        for binding in map_.each():
-            self._bindings[binding.key].append(binding)
+        self._bindings = map_.by_key()
         self._lit = [binding for binding in map_.each() if binding.line.light or binding.line.motor]
         self._holds: dict[tuple[Key, str], Hold] = defaultdict(Hold)
         self._shown: dict[tuple[Key, str], list[bytes]] = {}
@@ -87,6 +84,12 @@ class Surface:
         self._generation = -1
         self._is_shifted = False
         self.n_refused = 0
+
+    def with_map(self, map_: Map) -> Surface:
+        """The same controller with another map: what it has begun to say goes on."""
+        other = Surface(self._player, map_, self._origin, self._say)
+        other._parser, other._assembler = self._parser, self._assembler
+        return other
 
     @property
     def _board(self) -> Board:
@@ -107,8 +110,7 @@ class Surface:
         if shift is not None and shift.is_meant(message):
             self._is_shifted = _is_pressed(message)
             return
-        key: Key = (message.kind, message.channel, message.number)
-        for binding in self._bindings.get(key) or self._bindings.get((key[0], None, key[2]), []):
+        for binding in bound(self._bindings, message):
             try:
                 self._act(binding, message)
             except UsageError as error:
@@ -126,27 +128,33 @@ class Surface:
         elif is_button(binding, parameter):
             self._press(binding, parameter, address, hold, message)
         else:
-            self._turn(binding, parameter, address, hold, message.value / TOP[message.kind])
+            self._turn(binding, parameter, address, hold, message)
 
-    def _turn(self, binding: Binding, parameter: Parameter, address: str, hold: Hold, x: float) -> None:
+    def _turn(
+        self, binding: Binding, parameter: Parameter, address: str, hold: Hold, message: Message
+    ) -> None:
         """A fader or a knob with two ends."""
-        position = binding.position(x, parameter.scale)
+        scale, now = parameter.scale, self._board.position(address)
+        position = binding.position(message.value / TOP[message.kind], scale)
         picks_up = binding.line.pickup if binding.line.pickup is not None else self.map.pickup
-        follows = not (picks_up and is_fader(parameter)) or hold.takes(
-            position, self._board.position(address)
-        )
+        follows = not (picks_up and is_fader(parameter)) or hold.takes(position, now)
         hold.last = position
-        if follows:
+        if not follows:
+            return
+        if not (binding.line.motor and parameter.kind == "held" and _is_echo(binding, message, scale, now)):
             self._board.move(address, position, self._origin)
-            hold.sent = self._board.position(address)
+        hold.sent = self._board.position(address)
 
     def _step(self, binding: Binding, parameter: Parameter, address: str, steps: int) -> None:
         """A knob without ends."""
-        now = self._board.position(address)
-        ends = sorted((binding.position(0.0, parameter.scale), binding.position(1.0, parameter.scale)))
-        moved = now + steps * _per_step(binding, parameter.scale)
+        scale, now, value = parameter.scale, self._board.position(address), self._board[address]
+        way = steps * _per_step(binding, scale)
+        if isinstance(scale, Gain) and is_above(scale, value) and way < 0:
+            self._board.set(address, scale.turned(value, way), self._origin)
+            return
+        ends = sorted((binding.position(0.0, scale), binding.position(1.0, scale)))
         position = min(
-            max(ends[1], now), max(min(ends[0], now), moved)
+            max(ends[1], now), max(min(ends[0], now), now + way)
         )  # what stands outside is not pulled in
         if position != now:
             self._board.move(address, position, self._origin)
@@ -155,13 +163,13 @@ class Surface:
         self, binding: Binding, parameter: Parameter, address: str, hold: Hold, message: Message
     ) -> None:
         """A button."""
-        is_down = _is_pressed(message)
-        if message.kind == "cc" and is_down == hold.is_down:
+        press = binding.line.press
+        is_down = press == "each" or _is_pressed(message)
+        if press != "each" and message.kind == "cc" and is_down == hold.is_down:
             return
         hold.is_down = is_down
-        is_switch = isinstance(parameter.scale, Switch)
-        toggles = is_switch and parameter.kind == "held" and binding.value is None
-        press = binding.line.press or ("toggle" if toggles else "set")
+        if press is None or press == "each":
+            press = "toggle" if _toggles(binding, parameter) else "set"
         if press == "momentary":
             position = binding.position(float(is_down), parameter.scale)
             self._board.move(address, position, self._origin)
@@ -174,7 +182,7 @@ class Surface:
         """What a button sets: of scenes also the n-th."""
         value = binding.value if binding.value is not None else parameter.default
         if parameter.address == RECALL and isinstance(value, str) and value.isdecimal():
-            names = str(self._board.get(NAMES, "")).split(", ")
+            names = as_names(self._board.get(NAMES, ()))
             if value not in names and 0 < int(value) <= len(names):
                 return names[int(value) - 1]
         return value
@@ -270,6 +278,18 @@ def is_button(binding: Binding, parameter: Parameter) -> bool:
 
 def _is_pressed(message: Message) -> bool:
     return message.value > 0 if message.kind in ("note", "program") else message.value >= PRESSED
+
+
+def _toggles(binding: Binding, parameter: Parameter) -> bool:
+    """Whether a press turns a switch over, if nothing else is said."""
+    return isinstance(parameter.scale, Switch) and parameter.kind == "held" and binding.value is None
+
+
+def _is_echo(binding: Binding, message: Message, scale: Scale, now: float) -> bool:
+    """Whether a motor fader says where it was driven to, in its own coarse steps: that is no hand."""
+    top = TOP[message.kind]
+    is_near = abs(binding.position(message.value / top, scale) - now) <= NEAR
+    return is_near and message.value == round(binding.place(now, scale) * top)
 
 
 def _steps(binding: Binding, value: int) -> int:

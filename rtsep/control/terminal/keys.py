@@ -14,11 +14,12 @@ from rtsep.control.terminal.rows import MIXER, SESSION, rows
 from rtsep.control.terminal.steps import stepped
 from rtsep.errors import UsageError
 from rtsep.parameters import Parameter
-from rtsep.scales import Switch, Text, Value
+from rtsep.scales import Switch, Text, Value, as_names, as_number
 
 SEEK_STEP_S = 5.0
 ORIGIN = "keys"
 LEARN = "/midi/learn"
+RECALL = "/scene/recall"
 SEEK = "/transport/seek_s"
 
 Action = Callable[[Hands, Player, str], None]
@@ -81,11 +82,11 @@ def _back(hands: Hands, player: Player, key: str) -> None:
         hands.page = MIXER
 
 
-def _learnt(hands: Hands, player: Player, address: str) -> bool:
-    """Whether a key only says what a controller shall move."""
+def _learnt(hands: Hands, player: Player, address: str, name: str = "") -> bool:
+    """Whether a key only says what a controller shall move, or by which name it shall set it."""
     if not hands.learns:
         return False
-    player.board.set(LEARN, address, ORIGIN)
+    player.board.set(LEARN, f"{address}={name}" if name else address, ORIGIN)
     hands.learns = False
     hands.message = f"{address}: move the knob, or press the button, that shall have it"
     return True
@@ -211,8 +212,9 @@ def _go_to_scene(hands: Hands, player: Player, name: str) -> None:
     names = scene_names(player.board)
     if name.isdecimal() and 0 < int(name) <= len(names):
         name = names[int(name) - 1]
-    player.board.set("/scene/recall", name, ORIGIN)
-    hands.message = f"scene {name}; u takes it back"
+    if not _learnt(hands, player, RECALL, name):
+        player.board.set(RECALL, name, ORIGIN)
+        hands.message = f"scene {name}; u takes it back"
 
 
 def _ask_scene(hands: Hands, player: Player, key: str) -> None:
@@ -279,8 +281,9 @@ def _loop_start(hands: Hands, player: Player, key: str) -> None:
 
 
 def _loop_end(hands: Hands, player: Player, key: str) -> None:
+    start_s = as_number(player.board["/transport/loop_start_s"])
+    end_s = player.transport.position_s if player.transport is not None else start_s
     _do("/transport/loop_end")(hands, player, key)
-    start_s, end_s = (float(player.board[f"/transport/loop_{end}_s"]) for end in ("start", "end"))
     hands.message = hands.message or f"loop of {end_s - start_s:.1f} s; c ends it"
 
 
@@ -365,6 +368,6 @@ def _write(key: str, hands: Hands, prompt: Prompt) -> None:
         prompt.done(prompt.text)
 
 
-def scene_names(board: Board) -> list[str]:
+def scene_names(board: Board) -> tuple[str, ...]:
     """All scenes."""
-    return [name for name in str(board["/scene/names"]).split(", ") if name]
+    return as_names(board["/scene/names"])

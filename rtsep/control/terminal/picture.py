@@ -20,6 +20,7 @@ from rtsep.control.terminal.hands import Hands, View
 from rtsep.control.terminal.keys import BINDINGS, scene_names
 from rtsep.control.terminal.rows import MIXER
 from rtsep.control.terminal.strips import Look, head_line, page_lines, pointed
+from rtsep.scales import as_number
 from rtsep.stream import Latency
 
 N_SCENE_KEYS = 12
@@ -141,7 +142,7 @@ def _transport_line(transport: Transport, board: Board, width: int, marks: Marks
 
 def _loop_marks(board: Board) -> Iterator[tuple[str, float]]:
     """Where the loop begins, or will, and where it ends."""
-    start_s, end_s = (float(board.get(f"/transport/loop_{end}_s", 0.0)) for end in ("start", "end"))
+    start_s, end_s = (as_number(board.get(f"/transport/loop_{end}_s", 0.0)) for end in ("start", "end"))
     if start_s or end_s:
         yield "A", start_s
     if end_s:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from rtsep.scales import Gain, Range, Scale, Text, Value
+from rtsep.scales import Gain, Range, Scale, Text, Value, as_number
 
 GAIN_STEP_DB = 1.0
 LOWEST_GAIN_DB = -60.0  # one step below is silence
@@ -20,9 +20,9 @@ def stepped(scale: Scale, value: Value, n_steps: int) -> Value:
     A switch is off below and on above. A name without options has no neighbours, and stays.
     """
     if isinstance(scale, Gain):
-        return stepped_gain_db(float(value), n_steps * GAIN_STEP_DB, scale.high_db)
+        return stepped_gain_db(as_number(value), n_steps * GAIN_STEP_DB, scale.high_db)
     if isinstance(scale, Range):
-        moved = round(float(value) + n_steps * STEPS[scale.unit], 6)
+        moved = round(as_number(value) + n_steps * STEPS[scale.unit], 6)
         return float(np.clip(moved, scale.low, scale.high))
     if isinstance(scale, Text):
         return _neighbour(scale.options, str(value), n_steps)

@@ -17,6 +17,7 @@ from rtsep.control.terminal.bars import Marks, meter, slider
 from rtsep.control.terminal.hands import Hands, View
 from rtsep.control.terminal.rows import MIXER, SESSION, Row, head, rows
 from rtsep.parameters import Parameter
+from rtsep.scales import as_number
 
 NAME_COLUMNS = 13  # fewer on a narrow screen
 GAIN_COLUMNS = 9
@@ -105,7 +106,7 @@ def _flags(row: Row, board: Board) -> Text:
     for field, letter, style in BUTTONS:
         is_on = bool(board.get(row.beside(field)))
         flags.append(letter if is_on else " ", style=style if is_on else "")
-    if pan := float(board.get(row.beside("pan"), 0.0)):
+    if pan := as_number(board.get(row.beside("pan"), 0.0)):
         flags.append(f" {'L' if pan < 0 else 'R'}{abs(100 * pan):.0f}")
     return flags
 

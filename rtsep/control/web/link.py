@@ -15,20 +15,21 @@ from types import TracebackType
 from typing import Any
 
 from rtsep.board import Feed
+from rtsep.control.crew import Crew, Guard
 from rtsep.control.player import Player
+from rtsep.control.process import Kept, Process
 from rtsep.control.web.invitation import invite, is_loopback, names_of_this_machine
 from rtsep.control.web.picture import draw_status, draw_values, draw_world
-from rtsep.control.web.process import Process
 from rtsep.control.web.spectrum import Spectrum
-from rtsep.control.web.wire import line
+from rtsep.control.wire import line
 from rtsep.errors import DeviceError, UsageError
 
 PICTURE_S = 1 / 32  # a bit more than 30 a second
 LEAST_TURN_S = 0.008  # between two messages, whatever moves
 LOOK_S = 0.5  # at the parameters themselves
-AGAIN_S, MOST_AGAIN_S = 0.5, 30.0  # before a server is started again
 MOST_ERRORS = 64
-BROKEN_S, BROKEN_AT = 0.1, 20  # between pictures that fail; and when that is worth a word
+MODULE, NAME = __package__, "The web mixer"
+BROKEN_S, BROKEN_AT = 0.1, 20  # between pictures that fail; and how many in a row are worth a word
 
 
 class WebSurface:
@@ -47,8 +48,8 @@ class WebSurface:
 
     Attributes
     ----------
-    n_restarts, n_refused : int
-        Servers that ended by themselves, and settings that were refused.
+    n_refused : int
+        Settings that were refused.
 
     Raises
     ------
@@ -64,110 +65,92 @@ class WebSurface:
         if not token and not is_loopback(host):
             raise UsageError(f"the web mixer at {host} is open to others, so it needs a token")
         self._player, self._where, self._token, self._say = player, (host, port), token, say
-        self._over, self._news = threading.Event(), threading.Event()
+        self._guard, self._drawing = (Guard(NAME, say, patience) for patience in (1, BROKEN_AT))
+        self._crew, self._news = Crew(self._guard), threading.Event()
         self._notes = Notes()
         self._n_pages, self._is_new = 0, True
-        self.n_restarts = self.n_refused = self._n_broken = 0
+        self.n_refused = 0
 
     @property
     def port(self) -> int:
         """Where it listens."""
-        return self._process.port
+        return self._where[1]
 
     @property
     def server_pid(self) -> int:
         """The number of the server's process."""
-        return self._process.pid
+        return self._server.process.pid
+
+    @property
+    def n_restarts(self) -> int:
+        """Servers that ended by themselves."""
+        return self._server.n_restarts
 
     def invitation(self) -> list[str]:
         """Lines that say how to come to the page."""
         return list(invite(self._where[0], self.port, self._token))
 
     def __enter__(self) -> WebSurface:
-        self._process = self._start()
-        self._where = (self._where[0], self._process.port)  # the same after a restart
+        self._server = Kept(
+            self._start, self._hear, self._forget_pages, self._begin_anew, self._say, "The web mixer's server"
+        )
         self._feed = self._player.board.feed(wake=self._news.set)
-        runs = {"rtsep-web": self._tell, "rtsep-web-hear": self._hear}
-        self._threads = [threading.Thread(target=run, name=name, daemon=True) for name, run in runs.items()]
-        for thread in self._threads:
-            thread.start()
+        self._crew.start({"rtsep-web": self._tell, "rtsep-web-hear": self._server.listen})
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._over.set()
-        self._news.set()
-        self._process.kill()
-        for thread in self._threads:
-            thread.join()
-        self._process.close()
+        self._crew.end(self._news.set, self._server.end)
+        self._server.close()
         self._feed.close()
 
     def _start(self) -> Process:
-        return Process(*self._where, self._token, names_of_this_machine())
+        process = start_server(*self._where, self._token)
+        self._where = (self._where[0], int(process.answer))  # the same after a restart
+        return process
 
     # --- telling ---
 
     def _tell(self) -> None:
         teller = Teller(self._player, self._feed, self._notes)
         next_s = 0.0
-        while not self._over.wait(LEAST_TURN_S):
+        while not self._crew.over.wait(LEAST_TURN_S):
             now_s = time.monotonic()
             self._news.wait(max(0.0, next_s - now_s) if self._n_pages else LOOK_S)
             self._news.clear()
             is_new, self._is_new = self._is_new, False
-            try:
-                messages = teller.changes(anew=is_new)
+            messages: list[bytes] = []
+            with self._drawing:  # the session may be changing: the next turn sees and tells it whole
+                messages += teller.changes(anew=is_new)
                 if self._n_pages and (now_s := time.monotonic()) >= next_s:
                     next_s = max(next_s + PICTURE_S, now_s)
                     messages += teller.picture()
-            except Exception as error:  # the session is being changed: the next turn sees and tells it whole
-                self._note_broken(error)
+            if self._drawing.n_in_a_row:
+                self._is_new = True
+                self._crew.over.wait(BROKEN_S)
                 continue
-            self._n_broken = 0
             for message in messages:
-                self._process.send(message)
-
-    def _note_broken(self, error: Exception) -> None:
-        self._is_new, self._n_broken = True, self._n_broken + 1
-        if self._n_broken == BROKEN_AT:
-            self._say(f"The web mixer shows nothing any more, which is an error in rtsep: {error!r}")
-        self._over.wait(BROKEN_S)
+                self._server.send(message)
 
     # --- hearing ---
 
-    def _hear(self) -> None:
-        wait_s = AGAIN_S
-        while not self._over.is_set():
-            started_s = time.monotonic()
-            for kind, content in self._process.messages():
-                if kind == "set":
-                    self._set(*content)
-                elif kind == "pages":
-                    self._n_pages = content
-                self._news.set()
-            wait_s = AGAIN_S if time.monotonic() - started_s > MOST_AGAIN_S else min(2 * wait_s, MOST_AGAIN_S)
-            self._start_again(wait_s)
+    def _hear(self, kind: str, content: Any) -> None:
+        with self._guard:  # the next message may be in order
+            if kind == "set":
+                self._set(*content)
+            elif kind == "pages":
+                self._n_pages = content
+        self._news.set()
 
-    def _start_again(self, wait_s: float) -> None:
-        """Have another server, soon; pages find it by themselves."""
+    def _forget_pages(self) -> None:
         self._n_pages = 0
         self._notes.take()  # nobody waits for these any more
-        while not self._over.wait(wait_s):
-            self.n_restarts += 1
-            self._process.close()
-            try:
-                process = self._start()
-            except (DeviceError, OSError) as error:
-                self._say(f"The web mixer's server ended, and cannot start again yet: {error}")
-                wait_s = min(2 * wait_s, MOST_AGAIN_S)
-                continue
-            self._process, self._is_new = process, True
-            self._say("The web mixer's server ended; it was started again.")
-            if self._over.is_set():
-                process.kill()
-            return
+
+    def _begin_anew(self) -> None:
+        """Another server knows nothing yet; pages find it by themselves."""
+        self._is_new = True
+        self._news.set()
 
     def _set(self, page: int, n: int, sets: list[tuple[str, Any]]) -> None:
         board = self._player.board
@@ -183,6 +166,24 @@ class WebSurface:
     def _refuse(self, page: int, n: int, address: str, text: str) -> None:
         self.n_refused += 1
         self._notes.refuse(page, n, address, text)
+
+
+def start_server(host: str, port: int, token: str) -> Process:
+    """A server that listens; its answer is the port.
+
+    Raises
+    ------
+    DeviceError
+        It cannot listen there.
+    """
+    try:
+        names = names_of_this_machine()
+        return Process(MODULE, {"host": host, "port": port, "token": token, "names": names})
+    except DeviceError as error:
+        raise DeviceError(
+            f"the web mixer cannot listen at {host}:{port}: {error}. Give an address of this machine and a port "
+            f"that is free, as in --web 127.0.0.1:8737"
+        ) from None
 
 
 class Notes:

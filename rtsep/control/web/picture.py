@@ -7,9 +7,9 @@ from typing import Any
 
 from rtsep.control.player import Player
 from rtsep.control.web.spectrum import Spectrum
-from rtsep.control.web.wire import plain
+from rtsep.control.wire import plain
 from rtsep.parameters import Parameter
-from rtsep.scales import FADER_LAW, Gain, Range, Scale, Text
+from rtsep.scales import FADER_LAW, Gain, Names, Range, Scale, Text
 
 
 def draw_world(player: Player) -> dict[str, Any]:
@@ -53,6 +53,8 @@ def draw_scale(scale: Scale) -> dict[str, Any]:
         return {"kind": "range", "low": scale.low, "high": scale.high}
     if isinstance(scale, Text):
         return {"kind": "text", "options": scale.options, "longest": scale.longest}
+    if isinstance(scale, Names):
+        return {"kind": "names", "longest": scale.longest}
     return {"kind": "switch"}
 
 

@@ -26,8 +26,8 @@ from websockets.http11 import Request, Response
 from rtsep.control.web import guard
 from rtsep.control.web.files import read_files
 from rtsep.control.web.guard import MalformedError
-from rtsep.control.web.wire import LINE_BYTES, line, read_line
 from rtsep.control.web.world import Page, World
+from rtsep.control.wire import LINE_BYTES, line, read_line
 
 SOCKET_PATH = "/session"
 NICENESS = 5  # a late picture is seen, a late engine is heard

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from rtsep.control.web.wire import to_json
+from rtsep.control.wire import to_json
 
 ERRORS_KEPT = 16
 

@@ -323,8 +323,8 @@ def test_scenes_are_gone_to_by_key_name_and_number_and_taken_back(card: StillSes
     assert card.mix.state["vocals"].mute
     type_keys(card, hands, "KEY_F12")
     assert "there is no scene 12" in hands.message
-    type_keys(card, hands, "w", *"a,b", "KEY_ENTER")
-    assert "has a comma" in hands.message
+    type_keys(card, hands, "w", *"a, b", "KEY_ENTER", "g", *"a, b", "KEY_ENTER")
+    assert card.board["/scene/current"] == "a, b"
 
 
 def test_everything_has_its_key(card: StillSession) -> None:
@@ -371,3 +371,14 @@ def test_settings_are_read_anew_where_there_are_some(card: StillSession) -> None
     hands = Hands(can_reload=True)
     type_keys(card, hands, "r")
     assert hands.reload
+
+
+def test_a_key_after_l_says_what_a_controller_shall_move(card: StillSession) -> None:
+    asked = list[object]()
+    control = Control(ROWS["/midi/learn"], lambda: "", asked.append)
+    card.board.keep([control])
+    hands = Hands()
+    type_keys(card, hands, "l", "m", "l", "KEY_RIGHT", "l", "KEY_F2")
+    assert asked == ["/stem/vocals/mute", "/stem/vocals/gain_db", "/scene/recall=karaoke"]
+    assert card.board["/scene/current"] == ""
+    assert (card.board["/stem/vocals/mute"], card.board["/stem/vocals/gain_db"]) == (False, 0.0)

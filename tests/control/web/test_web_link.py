@@ -12,7 +12,7 @@ from visitors import Visitor, WatchedSession
 
 from rtsep.board import Control
 from rtsep.control.web.link import LOOK_S, Notes, Teller, WebSurface
-from rtsep.control.web.wire import read_line
+from rtsep.control.wire import read_line
 from rtsep.knobs import mix_controls
 from rtsep.parameters import Parameter
 from rtsep.scales import Switch, Value
@@ -179,3 +179,21 @@ def test_without_a_page_nothing_is_drawn(session: WatchedSession) -> None:
         with Visitor(web.port) as visitor:
             visitor.wait_for(lambda message: message.get("status"))
         assert Shy.n_looks > 0
+
+
+def test_pictures_that_fail_are_told_of_once_and_the_next_one_is_seen(
+    session: WatchedSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    with WebSurface(session, "127.0.0.1", 0, say=said.append) as web, Visitor(web.port) as visitor:
+        visitor.world()
+        with monkeypatch.context() as broken:
+            broken.setattr(session, "status", lambda: 1 // 0)
+            until_s = time.monotonic() + 20
+            while not said and time.monotonic() < until_s:
+                time.sleep(0.01)
+            session.board[GAIN] = -5
+        while visitor.value(GAIN) != -5:
+            pass
+    assert len(said) == 1
+    assert said[0].startswith("The web mixer: an error in rtsep: ZeroDivisionError")

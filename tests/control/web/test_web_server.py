@@ -17,9 +17,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from rtsep.control.web import guard
 from rtsep.control.web.files import TABLE
-from rtsep.control.web.link import WebSurface
-from rtsep.control.web.process import Process
-from rtsep.control.web.wire import line
+from rtsep.control.web.link import WebSurface, start_server
+from rtsep.control.wire import line
 from rtsep.errors import DeviceError, UsageError
 
 GAIN = "/stem/vocals/gain_db"
@@ -289,7 +288,7 @@ def test_nobody_else_comes_in_without_a_token(session: WatchedSession) -> None:
 
 
 def test_the_server_ends_with_its_session() -> None:
-    process = Process("127.0.0.1", 0, "", [])
+    process = start_server("127.0.0.1", 0, "")
     try:
         assert process.send(line("status", {}))
         assert process._process.stdin is not None

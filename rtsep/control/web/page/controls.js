@@ -50,7 +50,7 @@ function slide(store, address, made, along, arrows) {
     const moved = (at - start.at) * (event.shiftKey ? FINE : 1);
     start.at = at;
     start.position = Math.min(1, Math.max(0, start.position + moved));
-    store.set(address, scale.valueAt(start.position));
+    store.set(address, scale.moved(store.get(address), start.position));
   });
   const leave = (event) => {
     if (event.pointerId !== start.id) return;
@@ -84,7 +84,7 @@ export function nudge(store, address, event, arrows = UPRIGHT) {
   else if (event.key === "PageUp") step(scale.coarse);
   else if (event.key === "PageDown") step(-scale.coarse);
   else if (event.key === "Home") store.set(address, scale.valueAt(0));
-  else if (event.key === "End") store.set(address, scale.valueAt(1));
+  else if (event.key === "End") store.set(address, scale.moved(value, 1));
   else if (event.key === "Backspace") store.set(address, store.parameters.get(address).default);
   else return false;
   event.preventDefault();

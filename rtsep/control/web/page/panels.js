@@ -150,7 +150,7 @@ export function buildScenes(store, place) {
   if (!store.has("/scene/recall")) return;
   const list = element("div", { class: "chips", role: "group", "aria-label": "recall a scene" });
   const show = () => {
-    const names = (store.get("/scene/names") ?? "").split(", ").filter(Boolean);
+    const names = store.get("/scene/names") ?? [];
     const current = store.get("/scene/current");
     list.replaceChildren(
       ...names.map((name) => {

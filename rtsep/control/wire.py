@@ -1,9 +1,7 @@
-"""What goes through the pipes between session and server: a line of JSON a message, plain ASCII.
+"""What goes through the pipes between the session and a process of its own: a line of JSON a message, plain ASCII.
 
-=========  ==========================================================================================
-to server  ``open`` (once, where to listen), ``world`` (what there is), ``news`` (values), ``status``
-back       ``listening`` or ``failed`` (once), ``pages`` (how many there are), ``set`` (somebody moved something)
-=========  ==========================================================================================
+A message is a kind and a content. The first one, to the process, is ``open``; which others there are stands where each
+process is described: `rtsep.control.web`, `rtsep.control.midi.porter`.
 
 JSON knows no infinity: silence is the text ``-inf``, which the board understands.
 """

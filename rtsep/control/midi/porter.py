@@ -1,0 +1,198 @@
+"""The porter: a process that holds the MIDI ports for a session.
+
+Opening or closing a port keeps the interpreter (`rtmidi` does not let go of it): 15 to 40 ms on JACK, half a second
+beside a client that died. Beside the engine that would be an update that comes late. So the ports are opened, closed,
+polled and sent to in here, and the session gets bytes through a pipe, which wakes it when there is something.
+
+==========  =========================================================================================
+to porter   ``open`` (once: the name of a virtual port, or none), ``listen`` (an input, and outputs for its lights, the
+            best first), ``send`` (an input, and messages for its lights)
+back        ``ready`` (once: the inputs and outputs that there are) or ``failed`` (at any time, why), ``there`` (inputs
+            and outputs, whenever they change), ``opened`` (an input, and whether it has lights), ``refused`` (an
+            input), ``heard`` (an input, and messages)
+==========  =========================================================================================
+
+Messages are texts of hexadecimal digits. A port that goes is closed here; the session sees it go by ``there``.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, BinaryIO
+
+from rtsep.control.midi.ports import Input, Output, Ports
+from rtsep.control.process import FAILED
+from rtsep.control.wire import LINE_BYTES, line, read_line
+from rtsep.errors import DeviceError
+
+ACTIVE_S = 0.001  # between two looks while something is moved ...
+IDLE_S = 0.003  # ... and while nothing was
+ACTIVE_FOR_S = 3.0
+PLUG_S = 1.0  # between two looks for ports
+MOST_AT_ONCE = 256  # messages of one port in one line
+
+
+class Porter:
+    """Does what the session asks, and tells what there is.
+
+    Parameters
+    ----------
+    ports
+        Those of the system.
+    virtual
+        The name of a port for other programs to connect to, or None.
+    out
+        Where messages for the session go.
+    """
+
+    def __init__(self, ports: Ports, virtual: str | None, out: BinaryIO) -> None:
+        self._ports, self._virtual, self._write = ports, virtual, out
+        self._held: dict[str, tuple[Input, Output | None]] = {}
+        self._there: tuple[list[str], list[str]] = [], []
+        if virtual is not None:
+            self._held[virtual] = ports.open_virtual(virtual)
+
+    def run(self, orders: queue.SimpleQueue[bytes]) -> None:
+        """Work until the session says nothing any more."""
+        self._there = self._ports.inputs(), self._ports.outputs()
+        self.tell("ready", self._there)
+        heard_s = looked_s = time.monotonic()
+        while True:
+            with suppress(queue.Empty):
+                while text := orders.get_nowait():
+                    self._obey(*read_line(text))
+                return
+            now_s = time.monotonic()
+            if self._take_all():
+                heard_s = now_s
+            if now_s - looked_s >= PLUG_S:
+                looked_s = now_s
+                self._look()
+            time.sleep(ACTIVE_S if now_s - heard_s < ACTIVE_FOR_S else IDLE_S)
+
+    def tell(self, kind: str, content: object) -> None:
+        """Say something to the session."""
+        self._write.write(line(kind, content))
+        self._write.flush()
+
+    def close(self) -> None:
+        """Let all ports go."""
+        for name in list(self._held):
+            self._leave(name)
+        self._ports.close()
+
+    def _obey(self, kind: str, content: Any) -> None:
+        if kind == "listen":
+            self._listen(*content)
+        elif kind == "send":
+            name, messages = content
+            _, output = self._held.get(name, (None, None))
+            if output is not None:
+                output.send(map(bytes.fromhex, messages))
+
+    def _take_all(self) -> bool:
+        """Whether anything had come."""
+        is_any = False
+        for name, (input_, _) in self._held.items():
+            messages: list[str] = []
+            while len(messages) < MOST_AT_ONCE and (data := input_.take()) is not None:
+                messages.append(data.hex())
+            if messages:
+                self.tell("heard", [name, messages])
+                is_any = True
+        return is_any
+
+    def _look(self) -> None:
+        """Tell which ports there are, if they are others, and close those that have gone.
+
+        Raises
+        ------
+        DeviceError
+            The system's server is gone, and a new one could not be reached from here.
+        """
+        there = self._ports.inputs(), self._ports.outputs()
+        if not self._ports.is_alive:
+            raise DeviceError("JACK's server is gone")
+        if there == self._there:
+            return
+        self._there = there
+        for name in [name for name in self._held if name not in there[0] and name != self._virtual]:
+            self._leave(name)
+        self.tell("there", there)
+
+    def _listen(self, name: str, lights: Sequence[str]) -> None:
+        self._leave(name)
+        try:
+            input_ = self._ports.open_input(name)
+        except DeviceError:
+            self.tell("refused", name)
+            self._there = [], []  # so that it is told of again
+            return
+        output = self._first(lights)
+        self._held[name] = input_, output
+        self.tell("opened", [name, output is not None])
+
+    def _first(self, names: Sequence[str]) -> Output | None:
+        """The first of these ports that opens."""
+        for name in names:
+            with suppress(DeviceError):
+                return self._ports.open_output(name)
+        return None
+
+    def _leave(self, name: str) -> None:
+        for port in self._held.pop(name, ()):
+            if port is not None:
+                port.close()
+
+
+def read_orders(stream: BinaryIO) -> queue.SimpleQueue[bytes]:
+    """Lines of a pipe, read on a thread; the last one is empty."""
+    orders = queue.SimpleQueue[bytes]()
+
+    def read() -> None:
+        text = b"."
+        while text:
+            text = stream.readline(LINE_BYTES)
+            orders.put(text)
+
+    threading.Thread(target=read, daemon=True).start()
+    return orders
+
+
+def _end(number: int, frame: object) -> None:
+    """Asked to end: let the ports go first. A JACK client that is killed holds others up."""
+    raise SystemExit
+
+
+def main() -> None:
+    """Hold ports for the process that started this one; signals of the terminal are its affair."""
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _end)
+    orders, out, porter = read_orders(sys.stdin.buffer), sys.stdout.buffer, None
+    _, virtual = read_line(orders.get())
+    try:
+        porter = Porter(Ports(), virtual, out)
+        porter.run(orders)
+    except DeviceError as error:
+        with suppress(OSError):
+            out.write(line(FAILED, str(error)))
+            out.flush()
+    except OSError:  # nobody listens any more
+        pass
+    finally:
+        if porter is not None:
+            porter.close()
+        os._exit(0)  # without waiting for the thread that reads
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""Who is told of changes over OSC, and for how long."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from rtsep.board import Board, Feed
+from rtsep.errors import UsageError
+
+SUBSCRIBED_S = 60.0
+MOST_CLIENTS = 16
+
+Address = tuple[str, int]
+
+
+@dataclass
+class Client:
+    """Somebody who is told of changes.
+
+    Attributes
+    ----------
+    sender
+        Who subscribed, from which port: what comes from there is not told, and keeps the subscription.
+    feed
+        What is to be sent.
+    until_s
+        When it is forgotten, by `time.monotonic`; those of the settings never are.
+    """
+
+    sender: Address
+    feed: Feed
+    until_s: float
+
+
+class Clients:
+    """Everybody who is told. Its lock is never held while the board's is asked for.
+
+    Parameters
+    ----------
+    board
+        Gives what they follow.
+    wake
+        Called when there is something to send.
+    """
+
+    def __init__(self, board: Callable[[], Board], wake: Callable[[], None]) -> None:
+        self._board, self._wake = board, wake
+        self._lock = threading.Lock()
+        self._clients: dict[Address, Client] = {}
+
+    def __len__(self) -> int:
+        return len(self._clients)
+
+    def keep(self, addresses: Iterable[Address]) -> None:
+        """Tell these until the end, though they never ask."""
+        for address in addresses:
+            feed = self._board().feed(origin_of(address), self._wake)
+            self._clients[address] = Client(address, feed, math.inf)
+
+    def close(self) -> None:
+        """Tell nobody any more."""
+        self._forget(lambda client: True)
+
+    def all(self) -> list[tuple[Address, Client]]:
+        """Where to send, and what."""
+        with self._lock:
+            return list(self._clients.items())
+
+    def subscribe(self, sender: Address, port: object) -> None:
+        """Tell a port of a sender's machine from now on.
+
+        Raises
+        ------
+        UsageError
+            It is none, or there are too many.
+        """
+        if type(port) is not int or not 0 < port < 65536:
+            raise UsageError(f"/subscribe {port!r}: a port is a number from 1 to 65535")
+        to = (sender[0], port)
+        if to not in self._clients and len(self._clients) >= MOST_CLIENTS:
+            raise UsageError(f"{MOST_CLIENTS} clients are subscribed already, which is the most")
+        feed = self._board().feed(origin_of(sender), self._wake, snapshot=True)
+        with self._lock:
+            before = self._clients.get(to)  # whoever asks last for a port is who moves what is shown there
+            until_s = max(before.until_s if before else 0.0, time.monotonic() + SUBSCRIBED_S)
+            self._clients[to] = Client(sender, feed, until_s)
+        if before:
+            before.feed.close()
+
+    def unsubscribe(self, sender: Address) -> None:
+        """Forget what a sender has subscribed."""
+        self._forget(lambda client: client.sender == sender)
+
+    def renew(self, sender: Address) -> None:
+        """A sender has said something: what it has subscribed lasts longer."""
+        with self._lock:
+            for client in self._clients.values():
+                if client.sender == sender:
+                    client.until_s = max(client.until_s, time.monotonic() + SUBSCRIBED_S)
+
+    def forget_silent(self, now_s: float) -> None:
+        """Forget those who have not said anything for too long."""
+        self._forget(lambda client: client.until_s < now_s)
+
+    def _forget(self, is_over: Callable[[Client], bool]) -> None:
+        with self._lock:
+            over = {to: client for to, client in self._clients.items() if is_over(client)}
+            for to in over:
+                del self._clients[to]
+        for client in over.values():
+            client.feed.close()
+
+
+def origin_of(address: Address) -> str:
+    """The name of a client on the board."""
+    return f"osc:{address[0]}:{address[1]}"

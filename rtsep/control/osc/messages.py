@@ -1,0 +1,157 @@
+"""What messages mean: what they set, ask and press on the board, and what is replied."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from rtsep.board import Board
+from rtsep.control.osc.clients import Address, Clients, origin_of
+from rtsep.control.osc.patterns import compiled
+from rtsep.errors import UsageError
+from rtsep.parameters import Parameter
+from rtsep.scales import Gain, Range, Value
+
+POSITION = "/position"
+BY_NAME = "what does something at once is reached by its whole address only, not by a pattern"
+
+Reply = tuple[Any, ...]  # an address of OSC, and the values
+
+
+class Messages:
+    """Does what messages say.
+
+    Parameters
+    ----------
+    board
+        Gives what they move.
+    clients
+        Whom they subscribe to.
+    """
+
+    def __init__(self, board: Callable[[], Board], clients: Clients) -> None:
+        self._get_board, self._clients = board, clients
+
+    @property
+    def _board(self) -> Board:
+        return self._get_board()
+
+    def act(self, messages: Sequence[Any], sender: Address) -> list[Reply]:
+        """Do what they say, at one instant; what is to be answered, when no lock is held any more."""
+        replies: list[Reply] = []
+        try:
+            with self._board.together():
+                for message in messages:
+                    replies.extend(self._replies(message, sender))
+        except Exception as error:
+            replies.append(complaint(error))
+        return replies
+
+    def _replies(self, message: Any, sender: Address) -> Iterator[Reply]:
+        try:
+            yield from self._do(str(message.address), list(message.params), sender)
+        except Exception as error:  # no message may stop the others of its bundle
+            yield complaint(error)
+
+    def _do(self, address: str, values: list[Any], sender: Address) -> Iterator[Reply]:
+        if address == "/subscribe":
+            self._clients.subscribe(sender, values[0] if values else sender[1])
+        elif address == "/unsubscribe":
+            self._clients.unsubscribe(sender)
+        elif address == "/namespace":
+            for found in self._matching(str(values[0]) if values else "//*"):
+                yield ("/namespace", *described(self._board.parameter(found)))
+        else:
+            yield from self._set_or_ask(address, values, origin_of(sender))
+
+    def _set_or_ask(self, pattern: str, values: list[Any], origin: str) -> Iterator[Reply]:
+        by_position, pattern = pattern.endswith(POSITION), pattern.removesuffix(POSITION)
+        is_exact, addresses = pattern in self._board, self._matching(pattern)
+        buttons = [] if is_exact else [address for address in addresses if self._is_button(address)]
+        if values or len(buttons) == len(addresses):  # who only asks all that there is wants no button
+            yield from (complaint(UsageError(f"{one}: {BY_NAME}")) for one in buttons)
+        for address in [one for one in addresses if one not in buttons]:
+            try:
+                if not values and not self._is_button(address):
+                    yield from stand(self._board, address, self._board[address])
+                elif by_position:
+                    self._board.move(address, as_position(values), origin)
+                else:
+                    value = values[0] if values else self._board.parameter(address).default
+                    self._board.set(address, value, origin)
+            except Exception as error:  # the others of the pattern can
+                yield complaint(error)
+
+    def _is_button(self, address: str) -> bool:
+        """Whether setting it does something, once: nothing that a pattern may do by the way."""
+        return self._board.parameter(address).kind == "momentary"
+
+    def _matching(self, pattern: str) -> list[str]:
+        """The addresses that a pattern means.
+
+        Raises
+        ------
+        UsageError
+            None.
+        """
+        if pattern in self._board:
+            return [pattern]
+        matches = compiled(pattern)
+        found = [address for address in self._board.parameters if matches(address)]
+        if not found:
+            self._board.parameter(pattern)  # which says what is near
+        return found
+
+
+def stand(board: Board, address: str, value: Value) -> Iterator[Reply]:
+    """Where a parameter stands, as it is told; of a fader also as a position."""
+    yield (address, *as_values(value))
+    parameter = board.parameters.get(address)
+    if parameter is not None and isinstance(parameter.scale, (Gain, Range)):
+        yield (address + POSITION, parameter.scale.position(value))
+
+
+def as_values(value: Value) -> Sequence[float | str]:
+    """A value as OSC has it: a switch is 1 or 0, a list several values."""
+    if isinstance(value, tuple):
+        return value
+    return (int(value) if isinstance(value, bool) else value,)
+
+
+def complaint(error: Exception) -> Reply:
+    """What is answered when something cannot be done."""
+    return ("/error", str(error) if isinstance(error, UsageError) else f"an error in rtsep: {error!r}")
+
+
+def described(parameter: Parameter) -> Iterator[Any]:
+    """A parameter in a reply: address, unit, lowest, highest, default, and what it does.
+
+    Highest is what is allowed: 24 dB for a gain, though its fader ends at 10 dB, which is position 1.
+    """
+    scale, default = parameter.scale, parameter.default
+    yield from (parameter.address, scale.unit)
+    match scale:
+        case Gain():
+            yield from (-math.inf, scale.high_db)
+        case Range():
+            yield from (scale.low, scale.high)
+        case _:
+            yield from ("", scale.allowed)
+    yield from as_values(default) or ("",)
+    yield parameter.what
+
+
+def as_position(values: Sequence[Any]) -> float:
+    """The position in a message.
+
+    Raises
+    ------
+    UsageError
+        There is none.
+    """
+    if values and isinstance(values[0], (int, float)) and 0 <= values[0] <= 1:
+        return float(values[0])
+    raise UsageError(
+        f"{POSITION}: a position is a number from 0 to 1, not {values[0] if values else 'nothing'!r}"
+    )

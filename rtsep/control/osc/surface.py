@@ -1,0 +1,207 @@
+"""The surface: a socket, the thread that listens to it, and the one that tells what is new."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Any
+
+from pythonosc.osc_message_builder import OscMessageBuilder
+from pythonosc.osc_packet import OscPacket
+
+from rtsep.board import Board
+from rtsep.control.osc import limits
+from rtsep.control.osc.clients import Address, Clients
+from rtsep.control.osc.limits import Budget, Later
+from rtsep.control.osc.messages import Messages, Reply, stand
+from rtsep.control.player import Player
+from rtsep.errors import DeviceError
+
+METERS_HZ = 20.0
+DATAGRAM_BYTES = 65535
+
+
+class OscSurface:
+    """Listens for messages, and tells of changes, while it is entered.
+
+    Parameters
+    ----------
+    player
+        The session.
+    host, port
+        Where to listen; port 0: any that is free.
+    clients
+        Those who are told of every change from the start.
+
+    Attributes
+    ----------
+    n_malformed, n_refused, n_dropped, n_failed : int
+        Datagrams that are no OSC, errors that were answered, messages that were too many, and what failed in rtsep
+        itself where nobody could be answered.
+
+    Raises
+    ------
+    DeviceError
+        On entering: the port is taken, or the host is none of this machine.
+    """
+
+    def __init__(self, player: Player, host: str, port: int, clients: Sequence[Address] = ()) -> None:
+        self._player, self._where = player, (host, port)
+        self._fixed = tuple(clients)
+        self._news, self._over = threading.Event(), threading.Event()
+        self._clients = Clients(lambda: self._board, self._news.set)
+        self._messages = Messages(lambda: self._board, self._clients)
+        self._budget = Budget(limits.MOST_MESSAGES_PER_S)
+        self._later = Later()
+        self._next_meters_s = 0.0
+        self.n_malformed = self.n_refused = self.n_dropped = self.n_failed = 0
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self._socket.getsockname()[1])
+
+    @property
+    def _board(self) -> Board:
+        return self._player.board
+
+    def __enter__(self) -> OscSurface:
+        family = socket.AF_INET6 if ":" in self._where[0] else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            self._socket.bind(self._where)
+        except OSError as error:
+            self._socket.close()
+            host, port = self._where
+            raise DeviceError(
+                f"OSC cannot listen at {host}:{port}: {error.strerror or error}. Give a port that is free and an "
+                f"address of this machine: --osc 127.0.0.1:9000"
+            ) from error
+        self._clients.keep(self._fixed)
+        self._threads = [threading.Thread(target=run, daemon=True) for run in (self._listen, self._tell)]
+        for thread, name in zip(self._threads, ("rtsep-osc", "rtsep-osc-tell"), strict=True):
+            thread.name = name
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._news.set()
+        with contextlib.suppress(OSError):  # wakes the listener, where closing alone does not
+            self._socket.sendto(b"", self._socket.getsockname())
+        self._threads[1].join()
+        self._socket.close()
+        self._threads[0].join()
+        self._clients.close()
+
+    @contextlib.contextmanager
+    def _going_on(self) -> Iterator[None]:
+        """Whatever fails in this block is counted, and ends no thread."""
+        try:
+            yield
+        except Exception:
+            self.n_failed += 1
+
+    # --- listening ---
+
+    def _listen(self) -> None:
+        while not self._over.is_set():
+            with self._going_on():
+                try:
+                    datagram, sender = self._socket.recvfrom(DATAGRAM_BYTES)
+                except OSError:  # an answer that nobody took, or the end
+                    self._over.wait(0.001)
+                    continue
+                if not self._over.is_set():
+                    self._receive(datagram, (sender[0], sender[1]))
+
+    def _receive(self, datagram: bytes, sender: Address) -> None:
+        try:
+            messages = OscPacket(datagram).messages  # sorted by time
+        except Exception:  # the parser trusts what it reads: anything can happen in it
+            self.n_malformed += 1
+            return
+        if not self._budget.take(len(messages)):
+            self.n_dropped += len(messages)
+            return
+        now_s = time.time()
+        for at_s, bundle in itertools.groupby(messages, lambda timed: max(timed.time, now_s)):
+            parts = [timed.message for timed in bundle]
+            if at_s > now_s:
+                self._act_later(parts, sender, at_s)
+            else:
+                self._act(parts, sender)
+
+    def _act_later(self, messages: list[Any], sender: Address, at_s: float) -> None:
+        if at_s - time.time() > limits.MOST_WAIT_S:
+            text = f"a bundle is for {limits.MOST_WAIT_S:g} s ahead at most, please"
+            self._answer(sender, [("/error", text)])
+        elif self._later.put(at_s, messages, sender):
+            self._news.set()  # the teller sees to it in time
+        else:
+            text = f"{limits.MOST_WAITING} bundles wait already, which is the most"
+            self._answer(sender, [("/error", text)])
+
+    def _act(self, messages: Sequence[Any], sender: Address) -> None:
+        replies = self._messages.act(messages, sender)
+        self._clients.renew(sender)
+        self._answer(sender, replies)
+
+    # --- telling ---
+
+    def _tell(self) -> None:
+        """Send what is new, and the meters, and see to the bundles that have waited, until the end."""
+        while not self._over.is_set():
+            self._news.wait(min(1 / METERS_HZ, self._later.wait_s))
+            self._news.clear()
+            with self._going_on():
+                for messages, sender in self._later.take():
+                    self._act(messages, sender)
+                now_s = time.monotonic()
+                self._clients.forget_silent(now_s)
+                self._tell_changes()
+                self._tell_meters(now_s)
+
+    def _tell_changes(self) -> None:
+        for to, client in self._clients.all():
+            for changed, value in client.feed.take().items():
+                with self._going_on():
+                    for reply in stand(self._board, changed, value):
+                        self._send(to, *reply)
+
+    def _tell_meters(self, now_s: float) -> None:
+        if not self._clients or now_s < self._next_meters_s:
+            return
+        self._next_meters_s = now_s + 1 / METERS_HZ
+        status = self._player.status()
+        for to, _ in self._clients.all():
+            for stem, peak_dbfs in status.peak_dbfs.items():
+                self._send(to, f"/meter/{stem}", peak_dbfs, status.rms_dbfs[stem])
+            self._send(to, "/meter/main", status.main_dbfs)
+            self._send(to, "/status", status.load, status.n_late_blocks, status.n_xruns)
+
+    def _answer(self, sender: Address, replies: Iterable[Reply]) -> None:
+        for reply in replies:
+            self.n_refused += reply[0] == "/error"
+            self._send(sender, *reply)
+
+    def _send(self, to: Address, address: str, *values: Any) -> None:
+        with self._going_on():
+            builder = OscMessageBuilder(encodable(address))
+            for value in values:
+                builder.add_arg(encodable(value) if isinstance(value, str) else value)
+            datagram = builder.build().dgram
+            with contextlib.suppress(OSError):  # nobody there, or the net is down: UDP is told and forgotten
+                self._socket.sendto(datagram, to)
+
+
+def encodable(text: str) -> str:
+    """A text that UTF-8 can write: names of files may hold half characters, which become question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8")
