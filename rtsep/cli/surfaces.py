@@ -30,7 +30,7 @@ def surfaces(host: Host) -> Iterator[None]:
             from rtsep.control.osc import OscSurface
 
             where, clients = read_place(control.osc.listen), map(read_place, control.osc.clients)
-            opened.enter_context(OscSurface(host, *where, list(clients)))
+            opened.enter_context(OscSurface(host, *where, list(clients), say))
             say(f"OSC: {control.osc.listen} (UDP)")
         if control.midi is not None:
             from rtsep.control.midi.controllers import Controllers

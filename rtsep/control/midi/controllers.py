@@ -6,16 +6,15 @@ comes from there, the other waits until the board has changed.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from functools import partial
 from types import TracebackType
 from typing import Any
 
 from rtsep.board import Control
+from rtsep.control.crew import Crew, Guard
 from rtsep.control.midi.known import AUTO, GENERIC, chosen, known_maps
 from rtsep.control.midi.learn import OFF, Learner, Wish, keep, read_wish, teach
 from rtsep.control.midi.maps import Map
@@ -54,11 +53,6 @@ class Controllers:
     virtual
         A port of this name for other programs to connect to; None: none.
 
-    Attributes
-    ----------
-    n_broken : int
-        How often something failed in here that should not have.
-
     Raises
     ------
     RtsepError
@@ -73,8 +67,8 @@ class Controllers:
         self._plugged: dict[str, Plugged] = {}
         self._asked: set[str] = set()
         self._learnt: dict[str, Map] = {}
-        self._over, self._waiting = threading.Event(), set(wanted)
-        self.n_broken = 0
+        self._guard, self._waiting = Guard("MIDI", say), set(wanted)
+        self._crew = Crew(self._guard)
 
     def __enter__(self) -> Controllers:
         self._maps = known_maps()
@@ -91,22 +85,20 @@ class Controllers:
         self._player.board.keep(self._controls())
         for text in self._waiting - {AUTO}:
             self._say(f"MIDI: {text!r} is not plugged in; it is waited for")
-        runs = {"rtsep-midi": self._porter.listen, "rtsep-midi-lights": self._show}
-        self._threads = [threading.Thread(target=run, name=name, daemon=True) for name, run in runs.items()]
-        for thread in self._threads:
-            thread.start()
+        self._crew.start({"rtsep-midi": self._porter.listen, "rtsep-midi-lights": self._show})
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._over.set()
-        self._feed.changed.set()
-        self._porter.end()
-        for thread in self._threads:
-            thread.join()
+        self._crew.end(self._feed.changed.set, self._porter.end)
         self._porter.close()
         self._feed.close()
+
+    @property
+    def n_broken(self) -> int:
+        """How often something failed in here that should not have."""
+        return self._guard.n_failed
 
     @property
     def names(self) -> list[str]:
@@ -145,19 +137,20 @@ class Controllers:
         self._asked.clear()
 
     def _hear(self, kind: str, content: Any) -> None:
-        if kind == "heard":
-            self._guarded(partial(self._take, *content))
-        elif kind == "there":
-            self._guarded(partial(self._plug, *content))
-        elif kind == "opened":
-            name, has_lights = content
-            self._asked.discard(name)
-            if (map_ := self._map_of(name)) is not None:
-                self._put(name, map_, has_lights=has_lights)
-        elif kind == "refused":  # it will be told of again
-            self._asked.discard(content)
-        elif kind == FAILED:
-            self._say(f"MIDI: {content}")
+        with self._guard:  # the next message may be in order
+            if kind == "heard":
+                self._take(*content)
+            elif kind == "there":
+                self._plug(*content)
+            elif kind == "opened":
+                name, has_lights = content
+                self._asked.discard(name)
+                if (map_ := self._map_of(name)) is not None:
+                    self._put(name, map_, has_lights=has_lights)
+            elif kind == "refused":  # it will be told of again
+                self._asked.discard(content)
+            elif kind == FAILED:
+                self._say(f"MIDI: {content}")
 
     def _take(self, name: str, messages: Sequence[str]) -> None:
         """What a controller says."""
@@ -169,18 +162,6 @@ class Controllers:
                 self._learner.hear(name, plugged.surface.hear(data, acts=False))
             else:
                 plugged.surface.hear(data)
-
-    def _guarded(self, act: Callable[[], Any]) -> Any:
-        """What it returns; that it broke is told, once for every reason, and ends nothing."""
-        try:
-            return act()
-        except Exception as error:  # a surface must not end unseen with its thread
-            self.n_broken += 1
-            if self.n_broken < 5:
-                self._say(
-                    f"MIDI: {error if isinstance(error, RtsepError) else f'an error in rtsep: {error!r}'}"
-                )
-            return None
 
     # --- plugging ---
 
@@ -220,13 +201,15 @@ class Controllers:
 
     def _show(self) -> None:
         """Light what has changed, until the end."""
-        while not self._over.is_set():
+        while not self._crew.over.is_set():
             self._feed.changed.wait(BLINK_S)
             self._feed.take()
             is_bright = int(time.monotonic() / BLINK_S) % 2 == 0
-            self._guarded(partial(self._show_all, is_bright=is_bright))
-            self._guarded(self._learner.settle)
-            if not self._over.is_set():
+            with self._guard:
+                self._show_all(is_bright=is_bright)
+            with self._guard:
+                self._learner.settle()
+            if not self._crew.over.is_set():
                 time.sleep(0.01)  # a hand on a fader makes many changes, and a light needs one
 
     def _show_all(self, *, is_bright: bool) -> None:

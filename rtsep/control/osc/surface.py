@@ -7,7 +7,7 @@ import itertools
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -15,6 +15,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.osc_packet import OscPacket
 
 from rtsep.board import Board
+from rtsep.control.crew import Crew, Guard
 from rtsep.control.osc import limits
 from rtsep.control.osc.clients import Address, Clients
 from rtsep.control.osc.limits import Budget, Later
@@ -37,6 +38,8 @@ class OscSurface:
         Where to listen; port 0: any that is free.
     clients
         Those who are told of every change from the start.
+    say
+        Tells a person something.
 
     Attributes
     ----------
@@ -50,21 +53,34 @@ class OscSurface:
         On entering: the port is taken, or the host is none of this machine.
     """
 
-    def __init__(self, player: Player, host: str, port: int, clients: Sequence[Address] = ()) -> None:
+    def __init__(
+        self,
+        player: Player,
+        host: str,
+        port: int,
+        clients: Sequence[Address] = (),
+        say: Callable[[str], None] = print,
+    ) -> None:
         self._player, self._where = player, (host, port)
         self._fixed = tuple(clients)
-        self._news, self._over = threading.Event(), threading.Event()
+        self._guard, self._news = Guard("OSC", say), threading.Event()
+        self._crew = Crew(self._guard)
         self._clients = Clients(lambda: self._board, self._news.set)
         self._messages = Messages(lambda: self._board, self._clients)
         self._budget = Budget(limits.MOST_MESSAGES_PER_S)
         self._later = Later()
         self._next_meters_s = 0.0
-        self.n_malformed = self.n_refused = self.n_dropped = self.n_failed = 0
+        self.n_malformed = self.n_refused = self.n_dropped = 0
 
     @property
     def port(self) -> int:
         """Where it listens."""
         return int(self._socket.getsockname()[1])
+
+    @property
+    def n_failed(self) -> int:
+        """See above."""
+        return self._guard.n_failed
 
     @property
     def _board(self) -> Board:
@@ -83,43 +99,31 @@ class OscSurface:
                 f"address of this machine: --osc 127.0.0.1:9000"
             ) from error
         self._clients.keep(self._fixed)
-        self._threads = [threading.Thread(target=run, daemon=True) for run in (self._listen, self._tell)]
-        for thread, name in zip(self._threads, ("rtsep-osc", "rtsep-osc-tell"), strict=True):
-            thread.name = name
-            thread.start()
+        self._crew.start({"rtsep-osc": self._listen, "rtsep-osc-tell": self._tell})
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._over.set()
-        self._news.set()
-        with contextlib.suppress(OSError):  # wakes the listener, where closing alone does not
-            self._socket.sendto(b"", self._socket.getsockname())
-        self._threads[1].join()
-        self._socket.close()
-        self._threads[0].join()
+        self._crew.end(self._news.set, self._hang_up)
         self._clients.close()
 
-    @contextlib.contextmanager
-    def _going_on(self) -> Iterator[None]:
-        """Whatever fails in this block is counted, and ends no thread."""
-        try:
-            yield
-        except Exception:
-            self.n_failed += 1
+    def _hang_up(self) -> None:
+        with contextlib.suppress(OSError):  # wakes the listener, where closing alone does not
+            self._socket.sendto(b"", self._socket.getsockname())
+        self._socket.close()
 
     # --- listening ---
 
     def _listen(self) -> None:
-        while not self._over.is_set():
-            with self._going_on():
+        while not self._crew.over.is_set():
+            with self._guard:
                 try:
                     datagram, sender = self._socket.recvfrom(DATAGRAM_BYTES)
                 except OSError:  # an answer that nobody took, or the end
-                    self._over.wait(0.001)
+                    self._crew.over.wait(0.001)
                     continue
-                if not self._over.is_set():
+                if not self._crew.over.is_set():
                     self._receive(datagram, (sender[0], sender[1]))
 
     def _receive(self, datagram: bytes, sender: Address) -> None:
@@ -158,10 +162,10 @@ class OscSurface:
 
     def _tell(self) -> None:
         """Send what is new, and the meters, and see to the bundles that have waited, until the end."""
-        while not self._over.is_set():
+        while not self._crew.over.is_set():
             self._news.wait(min(1 / METERS_HZ, self._later.wait_s))
             self._news.clear()
-            with self._going_on():
+            with self._guard:
                 for messages, sender in self._later.take():
                     self._act(messages, sender)
                 now_s = time.monotonic()
@@ -172,7 +176,7 @@ class OscSurface:
     def _tell_changes(self) -> None:
         for to, client in self._clients.all():
             for changed, value in client.feed.take().items():
-                with self._going_on():
+                with self._guard:
                     for reply in stand(self._board, changed, value):
                         self._send(to, *reply)
 
@@ -193,7 +197,7 @@ class OscSurface:
             self._send(sender, *reply)
 
     def _send(self, to: Address, address: str, *values: Any) -> None:
-        with self._going_on():
+        with self._guard:
             builder = OscMessageBuilder(encodable(address))
             for value in values:
                 builder.add_arg(encodable(value) if isinstance(value, str) else value)
