@@ -75,7 +75,10 @@ class Terminal:
         while not is_so(self.seen):
             assert time.monotonic() < until_s, self.seen[-3000:]
             if select.select([self.number], [], [], 0.1)[0]:
-                self.seen += os.read(self.number, 1 << 16).decode(errors="replace")
+                try:
+                    self.seen += os.read(self.number, 1 << 16).decode(errors="replace")
+                except OSError:  # Linux says the end of the program by an error
+                    pytest.fail(f"the program ended: {self.seen[-3000:]}")
         return self.seen
 
 

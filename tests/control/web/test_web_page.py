@@ -298,6 +298,15 @@ def test_what_the_session_does_is_shown(host: Host, open_page: Opener) -> None:
     page.locator(".place").click()
     until(lambda: host.transport is not None and host.transport.position_s > SONG_S / 3, page)
     until(lambda: not page.locator(".time").inner_text().startswith("0:0"), page)
+    marks = page.locator(".place .loop")
+    assert not marks.is_visible()
+    host.board["/transport/loop_start"] = True  # by whoever else there is
+    until(lambda: "open" in (marks.get_attribute("class") or "") and not marks.get_attribute("hidden"), page)
+    time.sleep(0.5)
+    host.board["/transport/loop_end"] = True
+    until(lambda: marks.is_visible() and (marks.bounding_box() or {"width": 0})["width"] > 5, page)
+    host.board["/transport/loop_off"] = True
+    until(lambda: not marks.is_visible(), page)
 
 
 def test_it_fits_a_phone_and_many_fingers(host: Host, open_page: Opener) -> None:

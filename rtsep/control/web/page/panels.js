@@ -34,7 +34,7 @@ export function buildTransport(store, place) {
   if (store.has("/transport/play")) {
     const play = button(store, "/transport/play", "", "play", "play");
     const bar = element("div", { class: "place", role: "slider", tabindex: "0", "aria-label": "place in the song" });
-    bar.append(element("b"));
+    bar.append(element("b"), loopMark(store, duration));
     bar.addEventListener("pointerdown", (event) => {
       const box = bar.getBoundingClientRect();
       const at = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
@@ -68,6 +68,21 @@ export function buildTransport(store, place) {
     bar?.setAttribute("aria-valuenow", String(Math.round(status.place_s)));
     bar?.setAttribute("aria-valuetext", text);
   };
+}
+
+// Where the loop is, whoever has set it: from A to B, or A alone while it has no end.
+function loopMark(store, duration) {
+  const mark = element("i", { class: "loop", title: "the loop" });
+  const show = () => {
+    const [start_s, end_s] = ["start", "end"].map((end) => store.get(`/transport/loop_${end}_s`) || 0);
+    mark.hidden = !duration || !(start_s || end_s);
+    mark.classList.toggle("open", end_s <= start_s);
+    mark.style.setProperty("--from", duration ? start_s / duration : 0);
+    mark.style.setProperty("--to", duration ? Math.max(start_s, end_s) / duration : 0);
+  };
+  for (const end of ["start", "end"]) store.watch(`/transport/loop_${end}_s`, show);
+  show();
+  return mark;
 }
 
 export function buildVitals(store, place) {
