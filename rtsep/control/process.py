@@ -12,14 +12,16 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from rtsep.control.wire import LINE_BYTES, line, read_line
 from rtsep.errors import DeviceError, RtsepError
 
 NEW_GROUP = 0x200  # of Windows: CREATE_NEW_PROCESS_GROUP
+START_S = 10.0  # the longest that a process may take to say that it is ready
 PATIENCE_S = 2.0  # with a process that was asked to end
+LOOK_S = 0.05
 AGAIN_S, MOST_AGAIN_S = 0.5, 5.0  # before one that has ended is started again
 FAILED = "failed"  # the kind of the first message of a process that cannot do what it is for
 
@@ -33,6 +35,8 @@ class Process:
         What runs in it, as ``python -m`` takes it.
     opening
         What it needs to know, as plain values.
+    over
+        Set when nobody waits for it any more.
 
     Attributes
     ----------
@@ -45,7 +49,7 @@ class Process:
         It cannot do what it is for; the message is its reason. Nothing is left then.
     """
 
-    def __init__(self, module: str, opening: object) -> None:
+    def __init__(self, module: str, opening: object, over: threading.Event) -> None:
         # Ctrl-C of the terminal is for the session: a group of its own, by whichever name the system has for it.
         own: dict[str, Any] = (
             {"start_new_session": True} if os.name == "posix" else {"creationflags": NEW_GROUP}
@@ -61,7 +65,8 @@ class Process:
         )
         self.send(line("open", opening))
         self.answer: Any
-        kind, self.answer = next(self.messages(), (FAILED, ""))
+        with self._hurried(over):
+            kind, self.answer = next(self.messages(), (FAILED, ""))
         if kind == FAILED:
             said = self.answer or self._last_words()
             self.close()
@@ -105,11 +110,30 @@ class Process:
                 if pipe is not None:
                     pipe.close()
 
+    @contextmanager
+    def _hurried(self, over: threading.Event) -> Iterator[None]:
+        """End it if it has not answered in time: it may hang in a sound server that hangs."""
+        answered, until_s = threading.Event(), time.monotonic() + START_S
+
+        def watch() -> None:
+            while not answered.wait(LOOK_S):
+                if over.is_set() or time.monotonic() > until_s:
+                    self._process.kill()
+                    return
+
+        thread = threading.Thread(target=watch, name="rtsep-start", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            answered.set()
+            thread.join()
+
     def _last_words(self) -> str:
         self._process.wait()
         self._errors.seek(0)
         words = self._errors.read().decode(errors="replace").strip().splitlines()
-        return words[-1] if words else "it ended without a word"
+        return words[-1] if words else f"it ended without a word, or did not answer in {START_S:g} s"
 
 
 class Kept:
@@ -118,7 +142,7 @@ class Kept:
     Parameters
     ----------
     start
-        Starts one; may raise what `Process` does.
+        Starts one, until an event is set; may raise what `Process` does.
     hear
         Gets every message of it, on the thread that calls `listen`.
     lost, begun
@@ -138,7 +162,7 @@ class Kept:
 
     def __init__(
         self,
-        start: Callable[[], Process],
+        start: Callable[[threading.Event], Process],
         hear: Callable[[str, Any], None],
         lost: Callable[[], None],
         begun: Callable[[], None],
@@ -149,7 +173,7 @@ class Kept:
         self._say, self._name = say, name
         self._over = threading.Event()
         self.n_restarts = 0
-        self.process = start()
+        self.process = start(self._over)
 
     def send(self, text: bytes) -> None:
         """Say something to it; into one that has ended it goes nowhere."""
@@ -183,7 +207,7 @@ class Kept:
             self.n_restarts += 1
             self.process.close()
             try:
-                process = self._start()
+                process = self._start(self._over)
             except (RtsepError, OSError) as error:
                 if str(error) != reason:
                     self._say(f"{self._name} ended, and cannot start again yet: {error}")

@@ -463,6 +463,18 @@ def test_a_flood_is_dropped_and_counted(
     assert client.wait("/separation") == [1.0]
 
 
+def test_answers_count_as_well(surface: OscSurface, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surface, "_budget", limits.Budget(50))
+    sent = []
+    monkeypatch.setattr(surface, "_send", lambda to, address, *values: sent.append(address))
+    for _ in range(500):
+        surface._receive(message("/namespace"), ("127.0.0.1", 9))
+    n_parameters = len(surface._board.parameters)
+    assert n_parameters > 25  # or one question would not use the budget up
+    assert len(sent) <= 50 + 2 * n_parameters
+    assert surface.n_dropped >= 490
+
+
 def test_clients_are_bounded_and_forgotten(
     surface: OscSurface, client: Client, other: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

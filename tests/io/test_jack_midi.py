@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -13,11 +14,12 @@ from pathlib import Path
 
 import pytest
 from jack_pad import Pad
-from jack_server import end_server, new_name, run_server, start_server
+from jack_server import end_server, jack_module, new_name, run_server, start_server
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "control"))
 from session import StillSession
 
+from rtsep.control import process
 from rtsep.control.midi.controllers import Controllers
 from rtsep.control.midi.ports import SEQUENCER
 from rtsep.errors import DeviceError
@@ -126,6 +128,39 @@ def revive(server: str, session: StillSession, said: list[str]) -> None:
         until(lambda: session.board["/stem/vocals/mute"])
         until(lambda: b"\x90\x24\x00" in pad.lit)
         assert controllers.n_broken == 0
+
+
+def test_a_loose_cable_is_put_in_again(server: str) -> None:
+    """So is one of a controller that was away for a moment only: its port has the old name, and no cable."""
+    session, said = StillSession(None), list[str]()
+    with Pad(server, "pad") as pad, Controllers(session, ["pad"], said.append) as controllers:
+        until(lambda: pad.lit)
+        client = jack_module().Client("hand", servername=server, no_start_server=True)
+        n_lit = pad.lit.count(b"\x90\x24\x7f")
+        (ours,) = client.get_all_connections("pad:knobs")
+        client.disconnect("pad:knobs", ours)
+        client.close()
+        until(lambda: pad.lit.count(b"\x90\x24\x7f") > n_lit)  # all is shown again
+        assert any("is gone" in text for text in said)
+        assert controllers.names == ["pad:knobs"]
+        pad.say(b"\x90\x24\x40")
+        until(lambda: session.board["/stem/vocals/mute"])
+
+
+def test_a_server_that_hangs_keeps_nobody(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    session, said = StillSession(None), list[str]()
+    monkeypatch.setattr(process, "START_S", 1.0)
+    jackd = int(subprocess.check_output(["pgrep", "-f", f"jackd.*{server}"]).split()[0])
+    with Controllers(session, ["pad"], said.append) as controllers:
+        os.kill(jackd, signal.SIGSTOP)
+        try:
+            os.kill(controllers.porter_pid, signal.SIGKILL)
+            until(lambda: any("did not answer" in text for text in said), 20)
+            with pytest.raises(DeviceError, match="did not answer"):
+                Controllers(session, ["pad"], said.append).__enter__()
+        finally:
+            os.kill(jackd, signal.SIGCONT)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("rtsep-midi")]
 
 
 def test_controllers_come_back_with_a_new_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

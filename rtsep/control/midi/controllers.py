@@ -6,8 +6,10 @@ comes from there, the other waits until the board has changed.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from types import TracebackType
@@ -23,10 +25,11 @@ from rtsep.control.midi.surface import Surface
 from rtsep.control.player import Player
 from rtsep.control.process import FAILED, Kept, Process
 from rtsep.control.wire import line
-from rtsep.errors import DeviceError, RtsepError
+from rtsep.errors import RtsepError
 from rtsep.parameters import ROWS
 
 BLINK_S = 0.25
+PORTS_S = 5.0  # that the ports which are there may take to open, before the session begins without them
 MODULE = "rtsep.control.midi.porter"
 
 
@@ -66,6 +69,7 @@ class Controllers:
         self._learner, self._learned = Learner(self._learn, self._tell_learned), ""
         self._plugged: dict[str, Plugged] = {}
         self._asked: set[str] = set()
+        self._settled = threading.Event()
         self._learnt: dict[str, Map] = {}
         self._guard, self._waiting = Guard("MIDI", say), set(wanted)
         self._crew = Crew(self._guard)
@@ -74,26 +78,25 @@ class Controllers:
         self._maps = known_maps()
         for text in self._wanted:
             chosen(text, "", self._maps)
-        self._feed = self._player.board.feed()
-        try:
+        with ExitStack() as opened:
+            self._feed = self._player.board.feed()
+            opened.callback(self._feed.close)
             self._porter = Kept(self._start, self._hear, self._lose, self._begin, self._say, "MIDI's process")
-        except DeviceError:
-            self._feed.close()
-            raise
-        self._begin()
-        self._await_ports()
-        self._player.board.keep(self._controls())
-        for text in self._waiting - {AUTO}:
-            self._say(f"MIDI: {text!r} is not plugged in; it is waited for")
-        self._crew.start({"rtsep-midi": self._porter.listen, "rtsep-midi-lights": self._show})
+            opened.callback(self._porter.close)
+            opened.callback(self._crew.end, self._feed.changed.set, self._porter.end)
+            self._begin()
+            self._player.board.keep(self._controls())
+            self._crew.start({"rtsep-midi": self._porter.listen, "rtsep-midi-lights": self._show})
+            self._settled.wait(PORTS_S)
+            for text in self._waiting - {AUTO}:
+                self._say(f"MIDI: {text!r} is not plugged in; it is waited for")
+            self._opened = opened.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._crew.end(self._feed.changed.set, self._porter.end)
-        self._porter.close()
-        self._feed.close()
+        self._opened.close()
 
     @property
     def n_broken(self) -> int:
@@ -116,20 +119,15 @@ class Controllers:
 
     # --- the porter ---
 
-    def _start(self) -> Process:
-        return Process(MODULE, self._virtual)
+    def _start(self, over: threading.Event) -> Process:
+        return Process(MODULE, self._virtual, over)
 
     def _begin(self) -> None:
         """Ask a porter, which has just begun, for the ports that are wanted."""
         if self._virtual is not None:
             self._put(self._virtual, self._map_of(self._virtual) or self._maps[GENERIC], has_lights=True)
         self._plug(*self._porter.process.answer)
-
-    def _await_ports(self) -> None:
-        """Until those are opened that are there at the start."""
-        messages = self._porter.process.messages()
-        while self._asked and (message := next(messages, None)) is not None:
-            self._hear(*message)
+        self._note_settled()
 
     def _lose(self) -> None:
         """The porter has ended, and with it all ports."""
@@ -137,7 +135,7 @@ class Controllers:
         self._asked.clear()
 
     def _hear(self, kind: str, content: Any) -> None:
-        with self._guard:  # the next message may be in order
+        with self._guard:
             if kind == "heard":
                 self._take(*content)
             elif kind == "there":
@@ -151,6 +149,11 @@ class Controllers:
                 self._asked.discard(content)
             elif kind == FAILED:
                 self._say(f"MIDI: {content}")
+            self._note_settled()
+
+    def _note_settled(self) -> None:
+        if not self._asked:  # all ports that are there are open, or refuse
+            self._settled.set()
 
     def _take(self, name: str, messages: Sequence[str]) -> None:
         """What a controller says."""
@@ -158,10 +161,11 @@ class Controllers:
         if plugged is None:
             return
         for data in map(bytes.fromhex, messages):
-            if self._learner.is_armed:
-                self._learner.hear(name, plugged.surface.hear(data, acts=False))
-            else:
-                plugged.surface.hear(data)
+            with self._guard:  # the next one may be in order
+                if self._learner.is_armed:
+                    self._learner.hear(name, plugged.surface.hear(data, acts=False))
+                else:
+                    plugged.surface.hear(data)
 
     # --- plugging ---
 

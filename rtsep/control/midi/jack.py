@@ -7,6 +7,7 @@ there is a client here for nothing else. It has no ports, and is never part of a
 from __future__ import annotations
 
 import ctypes
+import itertools
 import threading
 
 from rtsep.errors import DeviceError
@@ -55,6 +56,11 @@ class ServerWatch:
         self._library.jack_client_open.argtypes = ctypes.c_char_p, ctypes.c_int, ctypes.c_void_p
         self._library.jack_on_shutdown.argtypes = ctypes.c_void_p, _SHUTDOWN, ctypes.c_void_p
         self._library.jack_client_close.argtypes = (ctypes.c_void_p,)
+        self._library.jack_port_by_name.restype = ctypes.c_void_p
+        self._library.jack_port_by_name.argtypes = ctypes.c_void_p, ctypes.c_char_p
+        self._library.jack_port_get_all_connections.restype = ctypes.POINTER(ctypes.c_char_p)
+        self._library.jack_port_get_all_connections.argtypes = ctypes.c_void_p, ctypes.c_void_p
+        self._library.jack_free.argtypes = (ctypes.c_void_p,)
         self._gone = threading.Event()
         self._callback = _SHUTDOWN(lambda _: self._gone.set())  # kept: JACK holds only its address
         self._client = self._library.jack_client_open(name.encode(), NO_START_SERVER, None)
@@ -66,6 +72,17 @@ class ServerWatch:
     def is_there(self) -> bool:
         """Whether it is still there: another one that came since is not it."""
         return not self._gone.is_set()
+
+    def is_heard(self, port: str, client: str) -> bool:
+        """Whether a port is connected to a client whose name begins so."""
+        found = self._library.jack_port_by_name(self._client, port.encode())
+        names = self._library.jack_port_get_all_connections(self._client, found) if found else None
+        if not names:
+            return False
+        try:
+            return any(name.startswith(client.encode()) for name in itertools.takewhile(bool, names))
+        finally:
+            self._library.jack_free(names)
 
     def close(self) -> None:
         """Watch no more."""

@@ -14,7 +14,7 @@ from rtsep.control.midi.ports import Input, Ports
 from rtsep.errors import DeviceError
 
 LOOK_S = 0.005
-PLUG_S = 1.0  # between two looks for ports
+PLUG_S = 0.5  # between two looks for ports
 
 
 @dataclass
@@ -102,7 +102,7 @@ class Listening:
         if not self._ports.is_alive:
             raise DeviceError("JACK's server is gone; start it, and this command, again")
         there = [name for name in self._ports.inputs() if self._fits.search(name)]
-        gone = [name for name in self._ears if name not in there]
+        gone = [name for name in self._ears if name not in there or self._ports.has_lost(name)]
         for name in gone:
             self._ears.pop(name).input.close()
         come = [name for name in there if name not in self._ears]
@@ -122,6 +122,6 @@ class Listening:
         there = self._ports.inputs()
         if fitting := [name for name in there if self._fits.search(name)]:
             return f"{', '.join(fitting)} cannot be opened; has another program taken it?"
-        if self._wanted is None:
+        if self._wanted is None or not there:
             return "no MIDI controller is plugged in"
         return f"there is no MIDI port {self._wanted!r}; there are: {', '.join(there) or 'none'}"

@@ -35,7 +35,7 @@ from rtsep.errors import DeviceError
 ACTIVE_S = 0.001  # between two looks while something is moved ...
 IDLE_S = 0.003  # ... and while nothing was
 ACTIVE_FOR_S = 3.0
-PLUG_S = 1.0  # between two looks for ports
+PLUG_S = 0.2  # between two looks for ports
 MOST_AT_ONCE = 256  # messages of one port in one line
 
 
@@ -59,12 +59,12 @@ class Porter:
         if virtual is not None:
             self._held[virtual] = ports.open_virtual(virtual)
 
-    def run(self, orders: queue.SimpleQueue[bytes]) -> None:
-        """Work until the session says nothing any more."""
+    def run(self, orders: queue.SimpleQueue[bytes], is_over: threading.Event) -> None:
+        """Work until the session says nothing any more, or until it is over."""
         self._there = self._ports.inputs(), self._ports.outputs()
         self.tell("ready", self._there)
         heard_s = looked_s = time.monotonic()
-        while True:
+        while not is_over.is_set():
             with suppress(queue.Empty):
                 while text := orders.get_nowait():
                     self._obey(*read_line(text))
@@ -120,10 +120,15 @@ class Porter:
         there = self._ports.inputs(), self._ports.outputs()
         if not self._ports.is_alive:
             raise DeviceError("JACK's server is gone")
+        held = [name for name in self._held if name != self._virtual]
+        for name in [name for name in held if name in there[0] and self._ports.has_lost(name)]:
+            self._leave(name)  # it was gone for a moment: what is there now has never been opened
+            self.tell("there", ([other for other in there[0] if other != name], there[1]))
+            self._there = [], []
         if there == self._there:
             return
         self._there = there
-        for name in [name for name in self._held if name not in there[0] and name != self._virtual]:
+        for name in [name for name in held if name not in there[0]]:
             self._leave(name)
         self.tell("there", there)
 
@@ -166,22 +171,18 @@ def read_orders(stream: BinaryIO) -> queue.SimpleQueue[bytes]:
     return orders
 
 
-def _end(number: int, frame: object) -> None:
-    """Asked to end: let the ports go first. A JACK client that is killed holds others up."""
-    raise SystemExit
-
-
 def main() -> None:
     """Hold ports for the process that started this one; signals of the terminal are its affair."""
     for name in ("SIGINT", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _end)
+    is_over = threading.Event()  # the ports are let go first: a JACK client that is killed holds others up
+    signal.signal(signal.SIGTERM, lambda number, frame: is_over.set())
     orders, out, porter = read_orders(sys.stdin.buffer), sys.stdout.buffer, None
     _, virtual = read_line(orders.get())
     try:
         porter = Porter(Ports(), virtual, out)
-        porter.run(orders)
+        porter.run(orders, is_over)
     except DeviceError as error:
         with suppress(OSError):
             out.write(line(FAILED, str(error)))

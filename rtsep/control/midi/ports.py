@@ -49,6 +49,13 @@ class Ports:
         """Whether ports can still come: not from a server that is gone, even if there is another one since."""
         return self._server is None or self._server.is_there
 
+    def has_lost(self, name: str) -> bool:
+        """Whether an input that is open is not connected any more, though a port of its name is there.
+
+        Only JACK tells; elsewhere a port that went and came between two looks has another number, if we are lucky.
+        """
+        return self._server is not None and not self._server.is_heard(name, CLIENT)
+
     def inputs(self) -> list[str]:
         """Names of what can be listened to."""
         return self._foreign(self._in.get_ports())

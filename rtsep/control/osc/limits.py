@@ -18,7 +18,7 @@ MOST_WAITING = 1000  # bundles
 
 
 class Budget:
-    """Messages that may be dealt with: so many a second, and a second's worth at once."""
+    """Messages that may be dealt with, and answered: so many a second, and a second's worth at once."""
 
     def __init__(self, per_s: float) -> None:
         self._per_s, self._left, self._at_s = per_s, per_s, time.monotonic()
@@ -32,6 +32,10 @@ class Budget:
             return False
         self._left -= n_messages
         return True
+
+    def charge(self, n_messages: int) -> None:
+        """Have what is done count as well, after it was: until that is paid off nothing is left."""
+        self._left -= n_messages
 
 
 class Later:

@@ -155,6 +155,9 @@ class OscSurface:
 
     def _act(self, messages: Sequence[Any], sender: Address) -> None:
         replies = self._messages.act(messages, sender)
+        self._budget.charge(
+            len(replies)
+        )  # one question may have hundreds of answers, and its sender be forged
         self._clients.renew(sender)
         self._answer(sender, replies)
 

@@ -105,8 +105,8 @@ class WebSurface:
         self._server.close()
         self._feed.close()
 
-    def _start(self) -> Process:
-        process = start_server(*self._where, self._token)
+    def _start(self, over: threading.Event) -> Process:
+        process = start_server(*self._where, self._token, over)
         self._where = (self._where[0], int(process.answer))  # the same after a restart
         return process
 
@@ -168,7 +168,7 @@ class WebSurface:
         self._notes.refuse(page, n, address, text)
 
 
-def start_server(host: str, port: int, token: str) -> Process:
+def start_server(host: str, port: int, token: str, over: threading.Event) -> Process:
     """A server that listens; its answer is the port.
 
     Raises
@@ -178,7 +178,7 @@ def start_server(host: str, port: int, token: str) -> Process:
     """
     try:
         names = names_of_this_machine()
-        return Process(MODULE, {"host": host, "port": port, "token": token, "names": names})
+        return Process(MODULE, {"host": host, "port": port, "token": token, "names": names}, over)
     except DeviceError as error:
         raise DeviceError(
             f"the web mixer cannot listen at {host}:{port}: {error}. Give an address of this machine and a port "

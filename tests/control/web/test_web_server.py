@@ -7,6 +7,7 @@ import json
 import re
 import socket
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -288,7 +289,7 @@ def test_nobody_else_comes_in_without_a_token(session: WatchedSession) -> None:
 
 
 def test_the_server_ends_with_its_session() -> None:
-    process = start_server("127.0.0.1", 0, "")
+    process = start_server("127.0.0.1", 0, "", threading.Event())
     try:
         assert process.send(line("status", {}))
         assert process._process.stdin is not None
