@@ -29,7 +29,9 @@ from typing import IO
 import numpy as np
 from parts.jack import has_server, server
 from parts.report import is_quick, show
+from pythonosc.udp_client import SimpleUDPClient
 from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from rtsep.demo.song import SAMPLE_RATE_HZ
 from rtsep.host import Host
@@ -241,47 +243,57 @@ def drain(terminal: int) -> None:
             pass
 
 
-def moves(opened: ExitStack, name: str, terminal: int, osc: int, web: int) -> Iterator[tuple[str, Move]]:
-    """Every surface, and how a hand moves the master fader there."""
-    from pythonosc.udp_client import SimpleUDPClient
-    from websockets.sync.client import connect
+def by_key(terminal: int) -> Move:
+    os.write(terminal, b"\x1b[B" * 2)  # the master is the third row
 
-    def typed(is_down: bool) -> float:
+    def move(is_down: bool) -> float:
         said_s = time.monotonic()
         os.write(terminal, b"-" if is_down else b"+")
         return said_s
 
+    return move
+
+
+def by_midi(opened: ExitStack, name: str) -> Move:
     hand = child(HAND, name)
     opened.callback(end, hand)
-    time.sleep(3)  # until it is found, and lit
+    time.sleep(3)  # until it is found
+    assert hand.stdin is not None
+    assert hand.stdout is not None
+    buttons, answers = hand.stdin, hand.stdout
 
-    def played(is_down: bool) -> float:
-        assert hand.stdin is not None
-        assert hand.stdout is not None
-        hand.stdin.write("903c40\n" if is_down else "903d40\n")
-        hand.stdin.flush()
-        return float(hand.stdout.readline())
+    def move(is_down: bool) -> float:
+        buttons.write("903c40\n" if is_down else "903d40\n")
+        buttons.flush()
+        return float(answers.readline())
 
-    client = opened.enter_context(SimpleUDPClient("127.0.0.1", osc))
+    return move
 
-    def sent(is_down: bool) -> float:
+
+def by_osc(opened: ExitStack, port: int) -> Move:
+    client = opened.enter_context(SimpleUDPClient("127.0.0.1", port))
+
+    def move(is_down: bool) -> float:
         said_s = time.monotonic()
         client.send_message(MASTER, -1.0 if is_down else 0.0)
         return said_s
 
-    wait_for_port(web)
-    page = opened.enter_context(connect(f"ws://127.0.0.1:{web}/session", origin=f"http://127.0.0.1:{web}"))
+    return move
+
+
+def by_page(opened: ExitStack, port: int) -> Move:
+    wait_for_port(port)
+    page = opened.enter_context(connect(f"ws://127.0.0.1:{port}/session", origin=f"http://127.0.0.1:{port}"))
     page.send('{"token": ""}')
     threading.Thread(target=read_all, args=(page,), daemon=True).start()
-    numbers = iter(range(1, 1 << 30))
+    numbers = itertools.count(1)
 
-    def dragged(is_down: bool) -> float:
+    def move(is_down: bool) -> float:
         said_s = time.monotonic()
         page.send(json.dumps({"n": next(numbers), "set": [[MASTER, -1.0 if is_down else 0.0]]}))
         return said_s
 
-    os.write(terminal, b"\x1b[B" * 2)  # the master is the third row
-    yield from (("keys", typed), ("MIDI", played), ("OSC", sent), ("web", dragged))
+    return move
 
 
 def main() -> None:
@@ -301,7 +313,13 @@ def main() -> None:
         with ExitStack() as session_opened:
             terminal = session_opened.enter_context(session(song, folder, osc, web))
             ears.wait_for_session()
-            for surface, move in moves(session_opened, name, terminal, osc, web):
+            surfaces = {
+                "keys": by_key(terminal),
+                "MIDI": by_midi(session_opened, name),
+                "OSC": by_osc(session_opened, osc),
+                "web": by_page(session_opened, web),
+            }
+            for surface, move in surfaces.items():
                 found[surface] = measure(ears, surface, move, n_moves)
         for surface, (took_ms, n_unheard) in found.items():
             p50, p99 = np.percentile(took_ms, (50, 99))
