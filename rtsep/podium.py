@@ -109,7 +109,12 @@ class Podium:
 
     def _watch(self) -> None:
         while not self._is_over.wait(REFRESH_S):
-            self.board.refresh()
+            try:
+                self.board.refresh()
+            except (
+                Exception
+            ) as error:  # it must not end unseen with its thread: the next look may be in order
+                self._say(f"an error in rtsep, which should be reported: {error!r}")
 
     def close(self) -> None:
         """Begin nothing more, but for scenes that are still to be written."""

@@ -7,6 +7,8 @@ before it where that is something else than it was then: an edited file, or an o
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -57,7 +59,14 @@ class Remembered(Strict):
         settings = self._mixed(asked, written)
         if self.asked.control.scene_fade_s == asked.control.scene_fade_s != self._fade_s:
             settings = settings.fading_scenes_in(self._fade_s)
-        return Standing(settings=settings, written=written, scene=self.standing.scene)
+        scene = self.standing.scene if self._is_whole(settings, written) else ""
+        return Standing(settings=settings, written=written, scene=scene)
+
+    def _is_whole(self, settings: LiveSettings, written: LiveSettings) -> bool:
+        """Whether these settings have the mix as it was left, and nothing else."""
+        then = self.standing
+        is_same_model = written.model.name == then.written.model.name
+        return is_same_model and _touched(make_mix(settings)) == _touched(make_mix(then.settings))
 
     @property
     def _fade_s(self) -> float:
@@ -109,11 +118,19 @@ class Memory:
         """
         return read_yaml(self.path, Remembered)
 
-    def recall(self, asked: LiveSettings) -> Standing:
-        """Where a session begins that is asked for now; with that alone, if nothing is known."""
+    def recall(self, asked: LiveSettings, tell: Callable[[str], None] = lambda text: None) -> Standing:
+        """Where a session begins that is asked for now; with that alone, if nothing is known.
+
+        What cannot be read is told, and put beside.
+        """
         try:
             return self.read().over(asked)
-        except ConfigError:
+        except ConfigError as error:
+            if self.path.exists():
+                beside = self.path.with_name(f"{self.path.name}.before")
+                with suppress(OSError):
+                    self.path.replace(beside)
+                tell(f"The last session cannot be remembered: {error} That file is {beside} now.")
             return Standing(settings=asked, written=asked)
 
     def keep(self, now: Remembered) -> None:

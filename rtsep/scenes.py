@@ -53,7 +53,8 @@ class SceneStore:
     @property
     def unwritten(self) -> tuple[str, ...]:
         """The scenes of which the file does not know yet what became of them."""
-        return tuple(self._unwritten)
+        with self._lock:
+            return tuple(self._unwritten)
 
     def _own(self) -> dict[str, Scene]:
         with self._lock:

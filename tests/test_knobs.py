@@ -14,6 +14,7 @@ from rtsep.deck import Deck as Buttons
 from rtsep.errors import UsageError
 from rtsep.knobs import transport_controls
 from rtsep.transport import Transport
+from rtsep.wishes import Wish
 
 START, END = "/transport/loop_start_s", "/transport/loop_end_s"
 
@@ -77,3 +78,25 @@ def test_the_end_of_a_loop_that_came_with_a_session_moves_and_its_start_stays(de
     deck.song.play(8000)
     deck.board["/transport/loop_end"] = True
     assert deck.loop_s == (2.0, 3.0)
+
+
+def test_a_tape_machine_that_goes_leaves_nothing_pressed(deck: Deck) -> None:
+    wishes = list[Wish]()
+    board = Board(
+        transport_controls(Buttons(lambda: deck.now, lambda what, doing, wish: wishes.append(wish)))
+    )
+    board["/transport/play"] = False
+    board["/transport/seek_s"] = 3.0
+    assert not board["/transport/play"]  # as asked, until it is so
+    deck.now = None
+    for wish in wishes:
+        with pytest.raises(UsageError):
+            wish()
+    wishes.clear()
+    assert not board["/transport/play"]  # nothing plays
+    deck.now = deck.other.transport
+    assert board["/transport/play"]
+    board["/transport/seek_s"] = 1.0
+    wishes.pop()()
+    deck.other.play(4000)
+    assert deck.other.transport.position_s < 2.0  # one jump, not both

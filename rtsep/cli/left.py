@@ -28,7 +28,7 @@ def begun(config: Path | None, options: Mapping[str, Any], *, fresh: bool) -> Se
     memory = memory_of(config)
     if fresh:
         memory.forget()
-    standing = memory.recall(asked)
+    standing = memory.recall(asked, say)
     if left := ", ".join(choices(standing, asked)):
         say(f"As you left it: {left}. --fresh begins with what is written.")
     return Session.begin(asked, config, options, standing)

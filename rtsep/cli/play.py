@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -17,7 +18,7 @@ from rtsep.control.terminal.fingers import Fingers
 from rtsep.control.terminal.hands import Hands
 from rtsep.control.terminal.keyboard import Keyboard
 from rtsep.control.terminal.screen import Screen
-from rtsep.errors import AudioFileError
+from rtsep.errors import AudioFileError, RtsepError
 from rtsep.whole import replacing
 from rtsep.wishes import Wishes
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from rtsep.settings import LiveSettings
 
 PICTURES_PER_S = 15
+KEEP_S = 3.0  # for the last note, when all else is done
 KEEP_EVERY_S = 5.0  # of a mix, and of a song, that a crash could lose
 
 Turn = Callable[[Hands], None]
@@ -71,6 +73,7 @@ def play(
     if host.notice is not None:
         say(host.notice)
     host.start()
+    keeper = Keeper(host, note)
     try:
         say(f"{host.model_name}: {', '.join(host.stems)}. Latency {host.latency}.")
         with (
@@ -83,9 +86,11 @@ def play(
             hands.can_press = keyboard.works
             if not keyboard.works:
                 say("Ctrl-C ends it.")
-            follow(host, hands, read_settings, keyboard, fingers, screen, turn, Keeper(host, note))
+            follow(host, hands, read_settings, keyboard, fingers, screen, turn, keeper)
     finally:
+        keeper.look()
         host.stop()
+        keeper.finish()
         for line in host.summary():
             say(line)
         if stats_json is not None:
@@ -106,28 +111,43 @@ class Keeper:
     def __init__(self, host: Host, note: Note | None) -> None:
         self._host, self._note, self._next_s = host, note, 0.0
         self._wishes = Wishes()
+        self._last: Standing | None = None
+        self._is_kept = threading.Event()
+        self._is_kept.set()
 
     def turn(self) -> None:
         """Do it, if it is time."""
         if self._note is not None and time.monotonic() >= self._next_s:
+            self.look()
+
+    def look(self) -> None:
+        """Have it done of where the session stands now. What has ended begins anew the next time."""
+        if self._note is not None:
             self._next_s = time.monotonic() + KEEP_EVERY_S
-            self._wishes.ask("note", "", partial(self._keep, self._host.now()))
+            now = self._host.now()
+            self._last = now.model_copy(update={"place": None}) if self._host.done else now
+            self._is_kept.clear()
+            self._wishes.ask("note", "", partial(self._keep, self._last))
 
     def finish(self) -> None:
-        """Do it once more. What has ended begins anew the next time."""
-        now = self._host.now()
-        self._wishes.close()
-        self._wishes.join()
-        self._keep(now.model_copy(update={"place": None}) if self._host.done else now)
+        """Wait until it is done, but for no disk that hangs: the session has ended."""
+        self._wishes.seal()
+        if not self._is_kept.wait(KEEP_S):
+            say(
+                f"warning: where the session stood was not kept for the next time: the disk took over {KEEP_S:g} s"
+            )
 
     def _keep(self, standing: Standing) -> str:
         """Do it; that it cannot be done is said once."""
         try:
             if self._note is not None:
                 self._note(standing)
-        except OSError as error:
-            say(f"warning: where the session stands cannot be kept for the next time: {error}")
+        except Exception as error:  # whatever it is, the music goes on
+            reason = error if isinstance(error, (OSError, RtsepError)) else repr(error)
+            say(f"warning: where the session stands cannot be kept for the next time: {reason}")
             self._note = None
+        if standing is self._last:
+            self._is_kept.set()
         return ""
 
 
@@ -165,7 +185,6 @@ def follow(
         screen.show()
         if keyboard.works:
             fingers.wait(1 / PICTURES_PER_S)
-    keeper.finish()
 
 
 def write_stats(path: Path, stats: Mapping[str, Any]) -> None:

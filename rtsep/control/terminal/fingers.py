@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from types import TracebackType
 
+from rtsep.control.crew import Guard
 from rtsep.control.player import Player
 from rtsep.control.terminal.hands import Hands
 from rtsep.control.terminal.keyboard import Keyboard
@@ -31,7 +33,7 @@ class Fingers:
     def __init__(self, keyboard: Keyboard, hands: Hands, player: Player) -> None:
         self._keyboard, self._hands, self._player = keyboard, hands, player
         self._has_pressed, self._is_over = threading.Event(), threading.Event()
-        self._error: Exception | None = None
+        self._guard = Guard("keys", partial(setattr, hands, "message"))
         self._thread = threading.Thread(target=self._run, name="rtsep-keys", daemon=True)
 
     def __enter__(self) -> Fingers:
@@ -47,25 +49,13 @@ class Fingers:
             self._thread.join()
 
     def wait(self, timeout_s: float) -> None:
-        """Until a key was pressed since the last time, for at most so long.
-
-        Raises
-        ------
-        Exception
-            A key broke something that nobody thought of.
-        """
+        """Until a key was pressed since the last time, for at most so long."""
         self._has_pressed.wait(timeout_s)
         self._has_pressed.clear()
-        if self._error is not None:
-            raise self._error
 
     def _run(self) -> None:
-        try:
-            while not self._is_over.is_set() and not self._hands.quit and self._turn():
-                pass
-        except Exception as error:  # it must not end unseen with its thread
-            self._error = error
-            self._has_pressed.set()
+        while not self._is_over.is_set() and not self._hands.quit and self._turn():
+            pass
 
     def _turn(self) -> bool:
         """Press the next key, if there is one; False without a terminal: a signal ends us, if that is wished."""
@@ -74,6 +64,7 @@ class Fingers:
         except OSError:
             return False
         if key is not None:
-            press(key, self._hands, self._player)
+            with self._guard:
+                press(key, self._hands, self._player)
             self._has_pressed.set()
         return True
