@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -20,7 +21,7 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 from typer.testing import CliRunner, Result
 
-from rtsep.cli import app
+from rtsep.cli import app, play
 from rtsep.cli.left import Notebook, begun, choices, last_session
 from rtsep.io.files import AudioWriter, read_audio
 from rtsep.resume import Standing
@@ -251,3 +252,50 @@ def test_a_folder_that_is_gone_and_settings_that_are_gone_are_named(
     monkeypatch.chdir(tmp_path)
     home.rename(tmp_path / "moved")
     assert "the last session cannot go on: " in rtsep("live", "--resume").stderr
+
+
+class Ended:
+    """What is left of a session for whoever notes where it stood."""
+
+    done = False
+
+    def now(self) -> Standing:
+        return Standing(settings=LiveSettings(), written=LiveSettings())
+
+
+def test_a_disk_that_hangs_keeps_no_session_from_ending(monkeypatch: pytest.MonkeyPatch) -> None:
+    said, answers = list[str](), threading.Event()
+    monkeypatch.setattr(play, "KEEP_S", 0.2)
+    monkeypatch.setattr(play, "say", said.append)
+    keeper = play.Keeper(Ended(), lambda standing: void(answers.wait()))  # type: ignore[arg-type]
+    keeper.look()
+    keeper.finish()
+    assert "the disk took over 0.2 s" in said[0]
+    answers.set()
+
+
+def test_the_last_note_is_waited_for_and_what_breaks_in_one_is_said_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said, kept = list[str](), list[Standing]()
+    monkeypatch.setattr(play, "say", said.append)
+    keeper = play.Keeper(Ended(), lambda standing: void(time.sleep(0.1), kept.append(standing)))  # type: ignore[arg-type]
+    keeper.look()
+    keeper.look()
+    keeper.finish()
+    assert kept
+    assert not said
+
+    def fail(standing: Standing) -> None:
+        raise ZeroDivisionError("nobody thought of that")
+
+    keeper = play.Keeper(Ended(), fail)  # type: ignore[arg-type]
+    keeper.look()
+    keeper.look()
+    keeper.finish()
+    assert len(said) == 1
+    assert "nobody thought of that" in said[0]
+
+
+def void(*anything: object) -> None:
+    """Nothing."""

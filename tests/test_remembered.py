@@ -142,7 +142,12 @@ def test_another_model_and_a_broken_file_begin_with_what_is_written(
     play_once(memory, written, {"/stem/side/mute": True})
     other = written.with_overrides({"model": {"name": "demo-2stems"}})
     assert recalled(memory, other) is other
+    assert memory.recall(other).scene == ""  # its mix is not there
     memory.path.write_text("{")
+    told = list[str]()
+    assert memory.recall(written, told.append).settings is written
+    assert "live.yaml" in told[0] or memory.path.name in told[0]
+    assert memory.path.with_name(f"{memory.path.name}.before").read_text() == "{"
     assert recalled(memory, written) is written
 
 

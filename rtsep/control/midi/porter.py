@@ -32,8 +32,8 @@ from rtsep.control.process import FAILED
 from rtsep.control.wire import LINE_BYTES, line, read_line
 from rtsep.errors import DeviceError
 
-ACTIVE_S = 0.001  # between two looks while something is moved ...
-IDLE_S = 0.003  # ... and while nothing was
+ACTIVE_S = 0.0005  # between two looks while something is moved ...
+IDLE_S = 0.001  # ... and while nothing was
 ACTIVE_FOR_S = 3.0
 PLUG_S = 0.2  # between two looks for ports
 MOST_AT_ONCE = 256  # messages of one port in one line
