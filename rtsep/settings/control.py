@@ -25,7 +25,7 @@ def read_place(text: str) -> tuple[str, int]:
     """
     host, _, port = text.rpartition(":")
     if host.strip("[]") and port.isdecimal() and not 0 < int(port) < 65536:
-        raise ValueError(f"{text!r}: ports are 1 to 65535")
+        raise ValueError(f"{text!r} is no HOST:PORT: ports are 1 to 65535")
     if not host.strip("[]") or not port.isdecimal():
         raise ValueError(f"{text!r} is no HOST:PORT, such as 192.168.1.20:9000")
     return host.strip("[]"), int(port)

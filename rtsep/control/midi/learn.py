@@ -218,16 +218,11 @@ def keep(learnt: Learnt) -> str:
 def with_line(map_: Map, line: Line, port: str) -> tuple[Map, list[str]]:
     """The map with one line more, made for a port; and what the same controls moved before, which they do no more."""
     taken = {binding.key for binding in line.bindings()}
-    same = {(binding.to, binding.value) for binding in line.bindings()}
     lines, conflicts = [], []
     for old in map_.bindings:
         bindings = list(old.bindings())
         lost = [binding for binding in bindings if any(is_same(binding.key, key) for key in taken)]
-        conflicts += [
-            f"{told(binding.key)} moved {binding.to}"
-            for binding in lost
-            if (binding.to, binding.value) not in same
-        ]
+        conflicts += [f"{told(binding.key)} moved {binding.to}" for binding in lost]
         lines += [old] if not lost else [single(binding) for binding in bindings if binding not in lost]
     changes: dict[str, Any] = {"bindings": (*lines, line)}
     if not map_.fits(port):

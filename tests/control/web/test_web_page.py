@@ -304,7 +304,7 @@ def test_what_the_session_does_is_shown(host: Host, open_page: Opener) -> None:
     until(lambda: "open" in (marks.get_attribute("class") or "") and not marks.get_attribute("hidden"), page)
     time.sleep(0.5)
     host.board["/transport/loop_end"] = True
-    until(lambda: marks.is_visible() and (marks.bounding_box() or {"width": 0})["width"] > 5, page)
+    until(lambda: marks.is_visible() and "open" not in (marks.get_attribute("class") or ""), page)
     host.board["/transport/loop_off"] = True
     until(lambda: not marks.is_visible(), page)
 
