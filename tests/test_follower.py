@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from two_clocks import EVERY, Heard, World, play, thd_n_db, warming
 
-from rtsep.follower import FADE_SAMPLES, least_offset_samples
+from rtsep.follower import FADE_SAMPLES, JITTER_S, least_offset_samples
 
 LOCKED_S = 0.5  # from here on it plays where it should
 KNOWN_S = 15.0  # from here on a sine of 1 kHz is clean: the rates are known
@@ -85,19 +85,24 @@ def test_two_rates_and_two_clocks(nominal_hz: tuple[int, int], blocks: tuple[int
     assert worst_thd_n_db(heard, world, 30.0, 25) < -95
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     seed=st.integers(0, 2**31),
     deviations=st.tuples(*[st.floats(-300e-6, 300e-6)] * 2),
     blocks=st.tuples(*[st.sampled_from([64, 256, 441, 480, 512, 1024])] * 2),
+    wake_s=st.floats(0.0, JITTER_S),
     wake_share=st.sampled_from([0.0, 0.01, 0.05]),
 )
+@example(seed=0, deviations=(0.0, 0.0), blocks=(64, 256), wake_s=0.003, wake_share=0.05)
+@example(seed=0, deviations=(0.0, 0.0), blocks=(64, 64), wake_s=JITTER_S, wake_share=0.05)
 def test_whatever_the_jitter(
-    seed: int, deviations: tuple[float, float], blocks: tuple[int, int], wake_share: float
+    seed: int, deviations: tuple[float, float], blocks: tuple[int, int], wake_s: float, wake_share: float
 ) -> None:
+    """Up to what the offset is made for, which calls that are late for two reasons would exceed now and then."""
     rates_hz = (44100 * (1 + deviations[0]), 44100 * (1 + deviations[1]))
     offset_samples = sum(least_offset_samples(44100, 44100, *blocks).values())
-    world = World(rates_hz, blocks=blocks, wake_share=wake_share, offset_samples=offset_samples)
+    late = {"wake_s": wake_s, "wake_share": wake_share, "most_late_s": JITTER_S}
+    world = World(rates_hz, blocks=blocks, offset_samples=offset_samples, **late)
     heard = play(world, 20, seed)
     assert heard.follower.n_jumps == heard.follower.states[0]["n_silent_samples"] == 0
     assert errors_ms(heard, world, 1.0).max() < 1

@@ -23,6 +23,7 @@ SIDE = np.dtype(
         ("noise_s", np.float64),  # normal, as of a driver that guesses
         ("wake_s", np.float64),  # and now and then as late as this
         ("wake_share", np.float64),
+        ("most_s", np.float64),  # never later than this
     ]
 )
 # At a time: a side (0 input, 1 output) gets another rate, and loses so much time.
@@ -36,7 +37,7 @@ _compiled = njit(error_model="numpy", cache=True)
 @_compiled
 def _late(side, rng):
     wake = side.wake_s if rng.random() < side.wake_share else 0.0
-    return rng.exponential(side.jitter_s) + rng.normal(0.0, side.noise_s) + wake
+    return min(side.most_s, rng.exponential(side.jitter_s) + rng.normal(0.0, side.noise_s) + wake)
 
 
 @_compiled
@@ -116,6 +117,7 @@ class World:
     noise_s: float = 0.0
     wake_s: float = 0.003
     wake_share: float = 0.01
+    most_late_s: float = np.inf
     frequency_hz: float = 1000.0
     offset_samples: int = 1500
     events: Sequence[Event] = field(default_factory=tuple)
@@ -153,6 +155,7 @@ def play(world: World, duration_s: float, seed: int = 0, *, most_deviation: floa
     sides["block"], sides["jitter_s"] = world.blocks, world.jitter_s
     sides["noise_s"] = world.noise_s
     sides["wake_s"], sides["wake_share"] = world.wake_s, world.wake_share
+    sides["most_s"] = world.most_late_s
     n_out = round(duration_s * world.rates_hz[1])
     out = np.zeros((1, n_out), np.float32)
     looks = n_out // EVERY + 1
