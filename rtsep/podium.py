@@ -93,7 +93,9 @@ class Podium:
         self.board = Board(together=session.mix.together)
         self.message, self._is_over = "", threading.Event()
         # A take need not wait for a model that is being loaded, nor a jump for a scene that is being written.
-        self._changes, self._takes, self._jumps, self._writes = (Wishes(self._say) for _ in range(4))
+        # What plays can be changed as soon as it does.
+        self._changes, self._takes, self._jumps = (Wishes(self._say, is_held=True) for _ in range(3))
+        self._writes = Wishes(self._say)
         self._deck = Deck(lambda: session.transport, self._jumps.ask)
         self._store = scenes
         fade_s = session.settings.control.scene_fade_s
@@ -104,7 +106,9 @@ class Podium:
         self.message = message
 
     def open(self) -> None:
-        """Find what changes by itself, until it is closed: settings that are read anew, a take that ended."""
+        """It plays: do what was asked for, and find what changes by itself, as an ended take, until it is closed."""
+        for wishes in (self._changes, self._takes, self._jumps):
+            wishes.begin()
         threading.Thread(target=self._watch, name="rtsep-board", daemon=True).start()
 
     def _watch(self) -> None:

@@ -22,6 +22,8 @@ class Wishes:
     ----------
     tell
         Gets every message.
+    is_held
+        Whether nothing is done before `begin`.
 
     Attributes
     ----------
@@ -29,8 +31,8 @@ class Wishes:
         How far the last one is, or what went wrong; the music goes on in any case.
     """
 
-    def __init__(self, tell: Callable[[str], None] = lambda message: None) -> None:
-        self._tell = tell
+    def __init__(self, tell: Callable[[str], None] = lambda message: None, *, is_held: bool = False) -> None:
+        self._tell, self._is_held = tell, is_held
         self._lock = threading.Lock()
         self._wishes: dict[str, Wish] = {}
         self._thread: threading.Thread | None = None
@@ -60,9 +62,18 @@ class Wishes:
             self._wishes.pop(what, None)
             self._wishes[what] = wish
             self._say(doing)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="rtsep-wishes", daemon=True)
-                self._thread.start()
+            self._wake()
+
+    def begin(self) -> None:
+        """Do what was asked for until now, and what will be."""
+        with self._lock:
+            self._is_held = False
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._wishes and self._thread is None and not self._is_held:
+            self._thread = threading.Thread(target=self._run, name="rtsep-wishes", daemon=True)
+            self._thread.start()
 
     def seal(self) -> None:
         """Take no wish any more; those that were asked for are done."""

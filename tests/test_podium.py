@@ -123,6 +123,23 @@ def test_the_latency_changes_beside_the_hand_that_asked_for_it(playing: LiveSett
         wait_for(lambda: feed.take().get("/model/latency") == "low")
 
 
+def test_what_is_asked_for_before_the_start_is_done_after_it(
+    tmp_path: Path, playing: LiveSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Surfaces are there before the sound is."""
+    monkeypatch.chdir(tmp_path)  # where takes go
+    host = Host(playing)
+    for address, value in {"/transport/position_s": 10.0, "/model/latency": "low", "/record": True}.items():
+        host.board[address] = value
+    time.sleep(0.1)
+    assert not host.is_recording
+    host.start()
+    wait_for(lambda: host.transport is not None and host.transport.position_s >= 10.0)
+    wait_for(lambda: host.board["/model/latency"] == "low")
+    wait_for(lambda: host.is_recording)
+    host.stop()
+
+
 def test_what_is_no_choice_cannot_be_opened_from_a_surface(tmp_path: Path, playing: LiveSettings) -> None:
     with Host(playing) as host:
         for address in ("/input/source", "/model/name"):

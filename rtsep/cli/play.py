@@ -6,7 +6,8 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,29 +73,49 @@ def play(
     hands = Hands(can_reload=read_settings is not None)
     if host.notice is not None:
         say(host.notice)
-    host.start()
     keeper = Keeper(host, note)
-    try:
-        say(f"{host.model_name}: {', '.join(host.stems)}. Latency {host.latency}.")
-        with (
-            interruptible(partial(setattr, hands, "quit", True)),
-            Keyboard(keys) as keyboard,
-            surfaces(host),
-            Screen(out, host, hands) as screen,
-            Fingers(keyboard, hands, host) as fingers,
-        ):
-            hands.can_press = keyboard.works
-            if not keyboard.works:
-                say("Ctrl-C ends it.")
-            follow(host, hands, read_settings, keyboard, fingers, screen, turn, keeper)
-    finally:
-        keeper.look()
-        host.stop()
-        keeper.finish()
-        for line in host.summary():
-            say(line)
-        if stats_json is not None:
-            write_stats(stats_json, account(host.stats()))
+    with started(host) as let_go:
+        try:
+            say(f"{host.model_name}: {', '.join(host.stems)}. Latency {host.latency}.")
+            with (
+                interruptible(partial(setattr, hands, "quit", True)),
+                Keyboard(keys) as keyboard,
+                Screen(out, host, hands) as screen,
+                Fingers(keyboard, hands, host) as fingers,
+            ):
+                hands.can_press = keyboard.works
+                if not keyboard.works:
+                    say("Ctrl-C ends it.")
+                follow(host, hands, read_settings, keyboard, fingers, screen, turn, keeper)
+        finally:
+            let_go()
+            keeper.look()
+            host.stop()
+            keeper.finish()
+            for line in host.summary():
+                say(line)
+            if stats_json is not None:
+                write_stats(stats_json, account(host.stats()))
+
+
+@contextmanager
+def started(host: Host) -> Iterator[Callable[[], None]]:
+    """A session with its surfaces; what is wrong with one of these is said before there is any sound.
+
+    Yields
+    ------
+    callable
+        Closes the surfaces: nobody moves a session that stops.
+    """
+    with ExitStack() as opened:
+        try:
+            opened.enter_context(surfaces(host))
+            host.start()
+        except BaseException:
+            opened.close()
+            host.stop()
+            raise
+        yield opened.close
 
 
 class Keeper:

@@ -75,7 +75,7 @@ class Live:
         return self._said.read_text()
 
     def wait_for(self, words: str, n_times: int = 1) -> None:
-        until(lambda: self.said.count(words) >= n_times, f"{words!r} was not said")
+        until(lambda: self.said.count(words) >= n_times, lambda: f"{words!r} was not said, but: {self.said}")
 
     def end(self) -> int:
         return self.process.wait(30)
@@ -103,9 +103,9 @@ class Live:
         os.close(self._ours)
 
 
-def until(is_so: Callable[[], bool], otherwise: str) -> None:
+def until(is_so: Callable[[], bool], otherwise: Callable[[], str]) -> None:
     end_s = time.monotonic() + WAIT_S
     while not is_so():
         if time.monotonic() > end_s:
-            pytest.fail(otherwise)
+            pytest.fail(otherwise())
         time.sleep(0.05)
