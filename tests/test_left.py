@@ -22,7 +22,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from typer.testing import CliRunner, Result
 
 from rtsep.cli import app, play
-from rtsep.cli.left import Notebook, begun, choices, last_session
+from rtsep.cli.left import Notebook, begun, choices, from_here, last_session
 from rtsep.io.files import AudioWriter, read_audio
 from rtsep.resume import Standing
 from rtsep.settings import LiveSettings
@@ -178,6 +178,32 @@ def test_what_is_given_beside_goes_before_what_was_left(
     assert (strips["mid"].gain_db, strips["side"].gain_db) == (-20.0, -9.0)
     assert session.standing.place is not None
     assert last_session({"input": {"source": "device:0"}}).standing.place is None
+
+
+def test_paths_beside_resume_are_of_the_folder_where_it_is_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "map.yaml").touch()
+    options = {
+        "input": {"source": "other.wav"},
+        "output": {"sink": "file:mix", "record": "takes"},
+        "model": {"name": "model", "latency": "low"},
+        "control": {"stats_json": "stats.json", "midi": {"use": ["map.yaml", "nanoKONTROL2"]}},
+    }
+    assert from_here(options) == {
+        "input": {"source": f"file:{tmp_path / 'other.wav'}"},
+        "output": {"sink": f"file:{tmp_path / 'mix'}", "record": str(tmp_path / "takes")},
+        "model": {"name": str(tmp_path / "model"), "latency": "low"},
+        "control": {
+            "stats_json": str(tmp_path / "stats.json"),
+            "midi": {"use": [str(tmp_path / "map.yaml"), "nanoKONTROL2"]},
+        },
+    }
+    names = {"input": {"source": "desktop"}, "output": {"sink": "USB"}, "model": {"name": "2stems"}}
+    assert from_here(names) == names
+    assert from_here({}) == {}
 
 
 def test_a_file_that_was_read_anew_is_what_hands_are_compared_with_from_then_on(home: Path) -> None:

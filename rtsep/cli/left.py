@@ -12,7 +12,7 @@ from rtsep.cli.reading import read_settings
 from rtsep.control.terminal.bars import clock
 from rtsep.errors import ConfigError, UsageError
 from rtsep.resume import Session, Standing, into_another_file
-from rtsep.settings import LiveSettings, overlay
+from rtsep.settings import Endpoint, LiveSettings, overlay
 
 if TYPE_CHECKING:
     from rtsep.remembered import Remembered
@@ -65,6 +65,7 @@ def last_session(options: Mapping[str, Any]) -> Session:
         )
     try:
         known = memory.read()
+        options = from_here(options)
         os.chdir(known.folder)  # its paths count from there
         options = overlay(known.options, options)
         asked = read_settings(known.config, options)
@@ -75,6 +76,35 @@ def last_session(options: Mapping[str, Any]) -> Session:
     standing = _where_it_stood(known, asked)
     say(where_it_goes_on(standing))
     return Session.begin(asked, known.config, options, standing)
+
+
+def from_here(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The same options, as another folder must be told of them: with whole paths."""
+
+    def end(text: str) -> str:
+        endpoint = Endpoint.read(text)
+        return f"file:{endpoint.path.absolute()}" if endpoint.is_file else text
+
+    def found(text: str) -> str:
+        return str(Path(text).absolute()) if Path(text).exists() else text
+
+    def whole(text: str) -> str:
+        return str(Path(text).absolute())
+
+    tree = {group: dict(values) for group, values in options.items()}
+    readings = {
+        ("input", "source"): end,
+        ("output", "sink"): end,
+        ("output", "record"): whole,
+        ("model", "name"): found,
+        ("control", "stats_json"): whole,
+    }
+    for (group, key), read in readings.items():
+        if key in tree.get(group, {}):
+            tree[group][key] = read(tree[group][key])
+    if (midi := tree.get("control", {}).get("midi")) is not None:
+        tree["control"]["midi"] = {**midi, "use": [found(text) for text in midi["use"]]}
+    return tree
 
 
 def _where_it_stood(known: Remembered, asked: LiveSettings) -> Standing:

@@ -197,7 +197,7 @@ ResumeOption = Annotated[
     typer.Option(
         "--resume",
         help="Go on with the last session, whatever it was: its input, model, latency and mix, and the place in the "
-        "song. Other options go before what it had. Paths count from the folder where it was begun.",
+        "song. Other options go before what it had.",
     ),
 ]
 GoOnOption = Annotated[Path | None, typer.Option(hidden=True)]  # for `rtsep.cli.again`

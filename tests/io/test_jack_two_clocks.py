@@ -15,6 +15,7 @@ from two_clocks import thd_n_db
 
 TONE_HZ, PEAK = 440.0, 0.5
 SILENCE_S = 1.0  # both clocks must have been watched for a while
+ATTEMPTS = 4
 
 
 def tone(duration_s: float, rate_hz: int) -> np.ndarray:
@@ -23,10 +24,8 @@ def tone(duration_s: float, rate_hz: int) -> np.ndarray:
     return np.pad(sound, ((0, 0), (round(SILENCE_S * rate_hz), 0))).astype(np.float32)
 
 
-@pytest.mark.parametrize(("rate_hz", "period_samples"), [(44100, 256), (48000, 512)])
-def test_what_follows_on_a_second_stream_is_whole_and_as_late_as_declared(
-    rate_hz: int, period_samples: int
-) -> None:
+def play(rate_hz: int, period_samples: int) -> tuple[np.ndarray, dict]:
+    """What is heard of six seconds, and the account."""
     settings = {
         "input": {"source": "device:system", "own_clock": True},
         "model": {"name": "midside"},
@@ -41,12 +40,21 @@ def test_what_follows_on_a_second_stream_is_whole_and_as_late_as_declared(
             session.say("stats")  # it plays by now
             desk.play_for(6.0)
             stats = session.say("stop")
-        heard = desk.recording()
+        return desk.recording(), stats
+
+
+@pytest.mark.parametrize(("rate_hz", "period_samples"), [(44100, 256), (48000, 512)])
+def test_what_follows_on_a_second_stream_is_whole_and_as_late_as_declared(
+    rate_hz: int, period_samples: int
+) -> None:
+    for _ in range(ATTEMPTS):
+        heard, stats = play(rate_hz, period_samples)
+        if stats["n_clock_jumps"] == 0:  # a machine that is busy may stall the server, which is no clock then
+            break
+    assert stats["n_clock_jumps"] == 0
     assert stats["latency_ms"]["two clocks"] > 0
-    assert stats["n_clock_jumps"] <= 1  # a machine that is busy may stall it
-    if stats["n_clock_jumps"] == 0:
-        onset = int(np.argmax(np.abs(heard[1]) > 0.9 * PEAK)) - round(SILENCE_S * rate_hz)
-        assert onset == pytest.approx(stats["latency_samples"], abs=0.003 * rate_hz)
+    onset = int(np.argmax(np.abs(heard[1]) > 0.9 * PEAK)) - round(SILENCE_S * rate_hz)
+    assert onset == pytest.approx(stats["latency_samples"], abs=0.003 * rate_hz)
     end = np.flatnonzero(np.abs(heard[0]) > 0.9 * PEAK)[-1] - rate_hz // 10
     last = heard[0, end - rate_hz : end]
     assert np.abs(np.diff(last)).max() < 1.05 * PEAK * 2 * np.pi * TONE_HZ / rate_hz
