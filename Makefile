@@ -8,8 +8,8 @@
 # The first run builds .venv: about 350 MB to download on Linux, 250 MB on macOS. With an NVIDIA card on Linux it is
 # PyTorch's default build, which brings NVIDIA's libraries: about 2.5 GB more. TORCH_INDEX=URL takes another index of
 # PyTorch's builds, TORCH_INDEX= the default one.
-# SYSTEM=no installs nothing outside of .venv. WORKERS=1 runs one test after the other; those that play to a sound
-# server (tests/io) always run so, for what is late there is heard.
+# SYSTEM=no installs nothing outside of .venv. WORKERS=1 runs one test after the other. Those that play to a sound
+# server (tests/io) come after all that compute: what is late there is heard.
 
 PYTHON ?= python3
 SONG ?=
@@ -33,7 +33,7 @@ demo: $(VENV)/.runs
 
 test: lint
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --ignore=tests/io
-	$(BIN)/python -m pytest tests/io
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/io
 
 lint: $(VENV)/.tests
 	$(BIN)/ruff check .
