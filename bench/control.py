@@ -27,6 +27,7 @@ from rtsep.succession import SWITCH_S
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "io"), str(ROOT / "tests" / "control")]
 
+LAST_S = 2.0  # for the last message to arrive
 HAND = """
 import sys, time, jack
 client = jack.Client("hand", servername=sys.argv[1], no_start_server=True)
@@ -208,6 +209,9 @@ def measure_midi(server: str, n_messages: int) -> list[float]:
             hand.stdin.write("go\n")
             hand.stdin.flush()
             said_s = [float(text) for text in hand.stdout.readline().split()]
+            until_s = time.monotonic() + LAST_S
+            while len(changed_s) < len(said_s) and time.monotonic() < until_s:
+                time.sleep(0.01)
         hand.stdin.write("end\n")
         hand.stdin.flush()
     return milliseconds(said_s, changed_s)

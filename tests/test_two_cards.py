@@ -124,8 +124,10 @@ def _longest_step(word: int, end: int, n_tries: int, ready: int) -> int:
 
 def test_what_a_long_jump_leaves_silent_is_published_bit_by_bit() -> None:
     """A reader trusts all of a tape but a guard; so it must never grow by more at once."""
-    steps = []
-    for _ in range(20):  # whoever looks may be held up
+    steps = list[int]()
+    while not steps or (
+        min(steps[1::2]) > GUARD_SAMPLES and len(steps) < 400
+    ):  # whoever looks may be held up
         desk = make_desk((44100, 44100))
         _, playback = (c_function(address) for address in desk.half_addresses)
         assert desk.follower is not None
@@ -134,13 +136,13 @@ def test_what_a_long_jump_leaves_silent_is_published_bit_by_bit() -> None:
         store_word(desk.input_tape.written_address, 500_000)
         desk.input_tape.samples[:] = 0.25
         for position in (20_000, 320_000):
-            note_and_publish(clocks, time.monotonic_ns(), position)
             ready = np.zeros(1, np.int64)
             with ThreadPoolExecutor(1) as pool:
                 ends = desk.sink_tape.written_address, position - 5000, 300_000_000, ready.ctypes.data
                 looked = pool.submit(_longest_step, *ends)
                 while not ready[0]:
                     time.sleep(0.0001)
+                note_and_publish(clocks, time.monotonic_ns(), position)
                 playback(None, block.ctypes.data, BLOCK, None, 0, desk.state_address)
                 steps.append(looked.result())
         kept = desk.sink_tape.read(100_000, 200_000)

@@ -74,11 +74,10 @@ def play(
     if host.notice is not None:
         say(host.notice)
     keeper = Keeper(host, note)
-    with started(host) as let_go:
+    with interruptible(partial(setattr, hands, "quit", True)), started(host) as let_go:
         try:
             say(f"{host.model_name}: {', '.join(host.stems)}. Latency {host.latency}.")
             with (
-                interruptible(partial(setattr, hands, "quit", True)),
                 Keyboard(keys) as keyboard,
                 Screen(out, host, hands) as screen,
                 Fingers(keyboard, hands, host) as fingers,
