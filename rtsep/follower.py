@@ -55,9 +55,8 @@ KNOWN = 2e-6
 LARGE_S = 1e-4  # from here on an error makes w wider,
 MOST_WIDER = 25.0  # but never by more: 2 ms are caught up with by 300 ppm at most
 FADE_SAMPLES = 64
-TAIL_SAMPLES = (
-    FADE_SAMPLES // 2
-)  # of what played before a jump: the kernel has half of its taps of it in store
+STORED_SAMPLES = FADE_SAMPLES // 2  # the converter can play on: the kernel has half of its taps in store
+TAIL_SAMPLES = STORED_SAMPLES  # of what played before a jump
 JITTER_S = 0.005  # callbacks that are late by less than this leave no gap
 AWAY_SHARE = 0.5  # of that, where it is more: a call that is off by so much tells no time
 
@@ -83,6 +82,7 @@ FOLLOWER = np.dtype(
         ("delivered", np.int64),
         ("is_playing", np.int64),
         ("fade", np.float64),
+        ("fade_step", np.float64),  # of a sample: up while it plays, down when it does not
         ("n_in", np.int64),
         ("n_missing", np.int64),
         ("tails", np.int64),  # (channels, TAIL_SAMPLES) of before a jump, faded
@@ -156,6 +156,7 @@ def _jump(state: Any, position: int, beyond: float, rates: float) -> None:
     state.is_narrow = 0
     state.since = state.delivered
     state.is_playing = 1
+    state.fade_step = 1 / FADE_SAMPLES
     _set_ratio(state)
 
 
@@ -190,8 +191,9 @@ def begin(state: Any, n: int) -> int:
         return 0
     needed = n_needed(state.converter, n)
     there = max(0, load_acquire(state.written) - state.converter.pushed)
-    if needed > there:  # it fades out on what it has
-        state.is_playing = 0
+    if needed > there:
+        if state.is_playing != 0:
+            _fall_silent(state, there)
         if state.fade == 0:
             return 0
     elif state.fade == 0:
@@ -199,6 +201,13 @@ def begin(state: Any, n: int) -> int:
     state.n_in = min(needed, there)
     state.n_missing = needed - state.n_in
     return state.n_in  # type: ignore[no-any-return]
+
+
+@_inline
+def _fall_silent(state: Any, there: int) -> None:
+    """Fade out on what is there, and what the converter has in store: what comes behind is a cut."""
+    state.is_playing = 0
+    state.fade_step = -state.fade / min(FADE_SAMPLES, STORED_SAMPLES + there / state.ratio)
 
 
 @_inline
@@ -223,9 +232,8 @@ def finish(state: Any, mixed: Any, out: Any, first: int, n: int) -> None:
 @_inline
 def _fade(state: Any, out: Any, first: int, n: int) -> None:
     """In while it plays, out when it does not."""
-    step = (1.0 if state.is_playing != 0 else -1.0) / FADE_SAMPLES
     for i in range(n):
-        state.fade = min(1.0, max(0.0, state.fade + step))
+        state.fade = min(1.0, max(0.0, state.fade + state.fade_step))
         if state.fade < 1:
             for c in range(state.converter.n_channels):
                 out[c, first + i] *= np.float32(state.fade)

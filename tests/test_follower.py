@@ -162,8 +162,17 @@ def level_around(heard: Heard, start_s: float, end_s: float) -> np.ndarray:
     return np.sqrt((rows**2).mean(axis=1)) / (0.5 / np.sqrt(2))
 
 
-def test_an_input_that_has_stopped_leaves_silence() -> None:
-    world = World(events=[(5.0, 0, 44100.0, 1e6)])
+@settings(max_examples=50, deadline=None)
+@given(
+    blocks=st.tuples(*[st.sampled_from([16, 64, 95, 256, 480])] * 2),
+    offset_samples=st.integers(1500, 1500 + 512),
+)
+@example(blocks=(64, 64), offset_samples=1545)  # hardly a sample is there then
+def test_an_input_that_has_stopped_leaves_silence(blocks: tuple[int, int], offset_samples: int) -> None:
+    """However much of it there is when the output comes to its end."""
+    world = World(
+        blocks=blocks, offset_samples=offset_samples, frequency_hz=300.0, events=[(5.0, 0, 44100.0, 1e6)]
+    )
     heard = play(world, 10)
     rate_hz = int(heard.rate_hz)
     assert not heard.out[6 * rate_hz :].any()
