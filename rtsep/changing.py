@@ -15,7 +15,7 @@ from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 from rtsep.errors import UsageError
-from rtsep.mix import Bus, Group, Mix, Strip
+from rtsep.mix import CUE, Bus, Group, Mix, Strip
 from rtsep.mixer import Mixer
 from rtsep.recording import Recording
 from rtsep.rig import Rig, make_mixer
@@ -84,6 +84,7 @@ def _mixed(old: Mix, new: Mix, now: Mix, n_outputs: int) -> Mix:
     for name in {**now.all_strips, **new.all_strips}:
         first, then, there = (one.all_strips.get(name, Strip()) for one in (old, new, now))
         strip = _moved(first, then, there)
+        strip = replace(strip, cue=strip.cue and CUE in buses)
         strips[name] = strip if _fits(strip, buses, n_outputs) else then
     directs = {name: strips.pop(name) for name in new.directs}
     groups = {

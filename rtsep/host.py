@@ -167,7 +167,9 @@ class Host:
         """From input to output: the offset's parts and the card's own."""
         return self._run.latency
 
-    def ask(self, what: str, doing: str, settings: Callable[[], LiveSettings], done: str = "") -> None:
+    def ask(
+        self, what: str, doing: str, settings: Callable[[], LiveSettings], done: Callable[[], str] = str
+    ) -> None:
         """Have the session play by other settings soon; `message` tells what became of it.
 
         Parameters
@@ -179,7 +181,7 @@ class Host:
         settings
             Gives the settings, when it is their turn.
         done
-            What the message begins with afterwards.
+            Is called when it plays by them; what the message begins with.
         """
         self._podium.ask(what, doing, settings, done)
 

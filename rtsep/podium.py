@@ -144,9 +144,16 @@ class Podium:
         """Have on the board all that can be moved with what plays now."""
         self.board.replace(self._controls())
 
-    def ask(self, what: str, doing: str, settings: Callable[[], LiveSettings], done: str = "") -> None:
+    def ask(
+        self, what: str, doing: str, settings: Callable[[], LiveSettings], done: Callable[[], str] = str
+    ) -> None:
         """See `Host.ask`."""
-        self._ask(self._changes, what, doing, lambda: done + self._change(settings()))
+
+        def change() -> str:
+            said = self._change(settings())
+            return done() + said
+
+        self._ask(self._changes, what, doing, change)
 
     def _ask(self, wishes: Wishes, what: str, doing: str, wish: Callable[[], str]) -> None:
         def do() -> str:

@@ -71,6 +71,15 @@ def test_what_is_not_there_any_more_is_not_gone_to() -> None:
     found.matrix(STEMS)
 
 
+def test_a_button_of_a_bus_that_is_not_there_any_more_is_up_and_all_else_stays() -> None:
+    stems = {"stems": {"mid": {"gain_db": -3.0}}}
+    before, after = settings(), LiveSettings().with_overrides({"mixer": stems})
+    mixer = make_mixer(before)
+    mixer.set_strip("mid", Strip(-1.0, mute=True, cue=True))
+    assert mixed(mixer, before, after).state["mid"] == Strip(-1.0, mute=True)
+    assert mixed(mixer, before, before).state["mid"].cue
+
+
 @pytest.mark.parametrize(
     ("groups", "is_needed"),
     [

@@ -14,6 +14,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -309,7 +310,8 @@ def test_another_model_repairs_what_broke(
         hands.reload = host.settings is broken and host.error is not None
         hands.quit = hands.quit or (host.settings is not broken and "read anew" in hands.message)
 
-    play_on_screen(host, keys=False, turn=turn, read_settings=lambda: whole)
+    written = SimpleNamespace(read=lambda: whole, accept=lambda: None)
+    play_on_screen(host, keys=False, turn=turn, written=written)
     said = capsys.readouterr()
     assert (said.out + said.err).count("warning: ") == 1
     assert host.error is None
@@ -797,12 +799,11 @@ def test_settings_are_read_anew_beside_whoever_watches(tmp_path: Path, model: st
     before = session(song, tmp_path / "out.wav", "midside", "real")
     host = Host(before)
     with host:
-        host.ask(
-            "a", "reading ...", lambda: session(song, tmp_path / "out.wav", model, "real"), "Read anew; "
-        )
+        asked = session(song, tmp_path / "out.wav", model, "real")
+        host.ask("a", "reading ...", lambda: asked, lambda: f"{host.settings is asked}: read anew; ")
         assert host.message == "reading ..."
         host._podium.join()
-        assert host.message.startswith("Read anew; tiny plays; latency ")
+        assert host.message.startswith("True: read anew; tiny plays; latency ")
         assert "ms were repeated." in host.message
         host.ask("b", "...", lambda: before.with_overrides({"output": {"clock": "free"}}))
         host._podium.join()

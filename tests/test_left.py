@@ -23,6 +23,7 @@ from typer.testing import CliRunner, Result
 
 from rtsep.cli import app, play
 from rtsep.cli.left import Notebook, begun, choices, from_here, last_session
+from rtsep.errors import ConfigError
 from rtsep.io.files import AudioWriter, read_audio
 from rtsep.resume import Standing
 from rtsep.settings import LiveSettings
@@ -216,8 +217,9 @@ def test_a_file_that_was_read_anew_is_what_hands_are_compared_with_from_then_on(
     written(-3)
     notebook = Notebook(begun(Path("live.yaml"), {}, fresh=False))
     written(-9)
-    asked = notebook.read_anew()
+    asked = notebook.read()
     assert gain_db(asked) == -9
+    notebook.accept()
     by_hand = asked.with_overrides({"mixer": {"stems": {"mid": {"gain_db": -20}}}})
     notebook.note(Standing(settings=by_hand, written=asked))
     assert gain_db(begun(Path("live.yaml"), {}, fresh=False).settings) == -20
@@ -226,6 +228,18 @@ def test_a_file_that_was_read_anew_is_what_hands_are_compared_with_from_then_on(
     written(-9)
     assert gain_db(begun(Path("live.yaml"), {}, fresh=True).settings) == -9
     assert gain_db(begun(Path("live.yaml"), {}, fresh=False).settings) == -9
+
+
+def test_a_file_that_was_read_anew_in_vain_goes_before_the_next_time(home: Path) -> None:
+    Path("live.yaml").write_text("model: {name: first}\n")
+    notebook = Notebook(begun(Path("live.yaml"), {}, fresh=False))
+    playing_now = LiveSettings().with_overrides({"model": {"name": "first"}})
+    Path("live.yaml").write_text("model: {name: second}\nmixer: {stems: {mid: {gain_db: -6}}}\n")
+    notebook.read()  # and there is no such model here, so it was not accepted
+    notebook.note(Standing(settings=playing_now, written=playing_now))
+    settings = begun(Path("live.yaml"), {}, fresh=False).settings
+    assert settings.model.name == "second"
+    assert settings.mixer.stems["mid"].gain_db == -6
 
 
 def test_what_was_left_is_said_in_words() -> None:
@@ -321,6 +335,21 @@ def test_the_last_note_is_waited_for_and_what_breaks_in_one_is_said_once(
     keeper.finish()
     assert len(said) == 1
     assert "nobody thought of that" in said[0]
+
+
+def test_a_session_that_cannot_say_where_it_stands_plays_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Lost(Ended):
+        def now(self) -> Standing:
+            raise ConfigError("vocals has cue: true, but there is no bus called cue")
+
+    said = list[str]()
+    monkeypatch.setattr(play, "say", said.append)
+    keeper = play.Keeper(Lost(), lambda standing: None)  # type: ignore[arg-type]
+    keeper.turn()
+    keeper.look()
+    keeper.finish()
+    assert len(said) == 1
+    assert "there is no bus called cue" in said[0]
 
 
 def void(*anything: object) -> None:

@@ -145,13 +145,18 @@ class Notebook:
         from rtsep.remembered import last_memory, memory_of
 
         self._session, self._asked, self._folder = session, session.asked, Path.cwd()
+        self._read = session.asked
         self._last = last_memory()
         self._own = memory_of(session.config) if session.config is not None else None
 
-    def read_anew(self) -> LiveSettings:
-        """The settings as file and options have them now: what hands choose from now on is compared with these."""
-        self._asked = read_settings(self._session.config, self._session.options)
-        return self._asked
+    def read(self) -> LiveSettings:
+        """The settings as file and options have them now."""
+        self._read = read_settings(self._session.config, self._session.options)
+        return self._read
+
+    def accept(self) -> None:
+        """It plays by what was read last: what hands choose from now on is compared with that."""
+        self._asked = self._read
 
     def note(self, standing: Standing) -> None:
         """Keep where it stands.

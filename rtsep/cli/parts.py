@@ -56,7 +56,7 @@ def play_part(session: Session, model: Model | None = None) -> Session | None:
             host,
             keys=control.keys,
             stats_json=control.stats_json,
-            read_settings=notebook.read_anew if session.config else None,
+            written=notebook if session.config else None,
             account=lambda stats: session.account(stats, host.started_s),
             note=None if is_free else notebook.note,  # nobody plays on what runs as fast as it can
         )

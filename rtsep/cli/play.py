@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rtsep.cli.console import out, say
 from rtsep.cli.interrupts import interruptible
@@ -37,13 +37,23 @@ Account = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 Note = Callable[["Standing"], None]
 
 
+class Written(Protocol):
+    """Settings that a person writes while they are played by."""
+
+    def read(self) -> LiveSettings:
+        """As they are now."""
+
+    def accept(self) -> None:
+        """It plays by what was read last."""
+
+
 def play(
     host: Host,
     *,
     keys: bool,
     turn: Turn = lambda hands: None,
     stats_json: Path | None = None,
-    read_settings: Callable[[], LiveSettings] | None = None,
+    written: Written | None = None,
     account: Account = dict,
     note: Note | None = None,
 ) -> None:
@@ -61,8 +71,8 @@ def play(
         Called before every picture; ends the session by ``hands.quit = True``.
     stats_json
         A file for the account, besides the lines on the screen.
-    read_settings
-        Gives the settings as they stand now, for a key that has them read anew; None: no such key.
+    written
+        Settings that a key has read anew; None: no such key.
     account
         Makes what is written there of what the session counted.
     note
@@ -70,7 +80,7 @@ def play(
 
     What broke while the music went on is left for the caller to ask for, with ``host.check()``.
     """
-    hands = Hands(can_reload=read_settings is not None)
+    hands = Hands(can_reload=written is not None)
     if host.notice is not None:
         say(host.notice)
     keeper = Keeper(host, note)
@@ -85,7 +95,7 @@ def play(
                 hands.can_press = keyboard.works
                 if not keyboard.works:
                     say("Ctrl-C ends it.")
-                follow(host, hands, read_settings, keyboard, fingers, screen, turn, keeper)
+                follow(host, hands, written, keyboard, fingers, screen, turn, keeper)
         finally:
             let_go()
             keeper.look()
@@ -106,15 +116,13 @@ def started(host: Host) -> Iterator[Callable[[], None]]:
     callable
         Closes the surfaces: nobody moves a session that stops.
     """
-    with ExitStack() as opened:
-        try:
+    try:
+        with ExitStack() as opened:
             opened.enter_context(surfaces(host))
             host.start()
-        except BaseException:
-            opened.close()
-            host.stop()
-            raise
-        yield opened.close
+            yield opened.close
+    finally:  # whatever it was
+        host.stop()
 
 
 class Keeper:
@@ -142,12 +150,17 @@ class Keeper:
 
     def look(self) -> None:
         """Have it done of where the session stands now. What has ended begins anew the next time."""
-        if self._note is not None:
-            self._next_s = time.monotonic() + KEEP_EVERY_S
+        if self._note is None:
+            return
+        self._next_s = time.monotonic() + KEEP_EVERY_S
+        try:
             now = self._host.now()
-            self._last = now.model_copy(update={"place": None}) if self._host.done else now
-            self._is_kept.clear()
-            self._wishes.ask("note", "", partial(self._keep, self._last))
+        except Exception as error:
+            self._give_up(error)
+            return
+        self._last = now.model_copy(update={"place": None}) if self._host.done else now
+        self._is_kept.clear()
+        self._wishes.ask("note", "", partial(self._keep, self._last))
 
     def finish(self) -> None:
         """Wait until it is done, but for no disk that hangs: the session has ended."""
@@ -162,19 +175,23 @@ class Keeper:
         try:
             if self._note is not None:
                 self._note(standing)
-        except Exception as error:  # whatever it is, the music goes on
-            reason = error if isinstance(error, (OSError, RtsepError)) else repr(error)
-            say(f"warning: where the session stands cannot be kept for the next time: {reason}")
-            self._note = None
+        except Exception as error:
+            self._give_up(error)
         if standing is self._last:
             self._is_kept.set()
         return ""
+
+    def _give_up(self, error: Exception) -> None:
+        """Whatever it is, the music goes on."""
+        reason = error if isinstance(error, (OSError, RtsepError)) else repr(error)
+        say(f"warning: where the session stands cannot be kept for the next time: {reason}")
+        self._note = None
 
 
 def follow(
     host: Host,
     hands: Hands,
-    read_settings: Callable[[], LiveSettings] | None,
+    written: Written | None,
     keyboard: Keyboard,
     fingers: Fingers,
     screen: Screen,
@@ -185,11 +202,9 @@ def follow(
     shown, known = host.message, None
     while not hands.quit and not host.wait(0.0 if keyboard.works else 1 / PICTURES_PER_S):
         turn(hands)
-        if hands.reload and read_settings is not None:
+        if hands.reload and written is not None:
             hands.reload = False
-            host.ask(
-                "settings", "reading the settings anew ...", read_settings, "The settings are read anew; "
-            )
+            reload(host, written)
         if (message := host.message) is not shown:
             hands.message = shown = message
         if (error := host.error) is not known:
@@ -205,6 +220,16 @@ def follow(
         screen.show()
         if keyboard.works:
             fingers.wait(1 / PICTURES_PER_S)
+
+
+def reload(host: Host, written: Written) -> None:
+    """Have it play by the settings as they are written now."""
+
+    def accepted() -> str:
+        written.accept()
+        return "The settings are read anew; "
+
+    host.ask("settings", "reading the settings anew ...", written.read, accepted)
 
 
 def write_stats(path: Path, stats: Mapping[str, Any]) -> None:

@@ -46,11 +46,17 @@ class Hold:
     sent: float | None = None
     is_down: bool = False
 
-    def takes(self, position: float, now: float) -> bool:
-        """Whether the parameter, which stands at `now`, follows: it is where it was left, or met, or passed by."""
-        if (self.sent is not None and abs(self.sent - now) < SAME) or abs(position - now) <= NEAR:
+    def takes(self, position: float, now: float, ends: tuple[float, float]) -> bool:
+        """Whether the parameter, which stands at `now`, follows: it is where it was left, or met, or passed by.
+
+        Beyond the `ends` of what the control reaches it is met at the nearer one.
+        """
+        if self.sent is not None and abs(self.sent - now) < SAME:
             return True
-        return self.last is not None and (self.last - now) * (position - now) < 0
+        meets = min(max(now, min(ends)), max(ends))
+        if abs(position - meets) <= NEAR:
+            return True
+        return self.last is not None and (self.last - meets) * (position - meets) < 0
 
 
 class Surface:
@@ -137,7 +143,8 @@ class Surface:
         scale, now = parameter.scale, self._board.position(address)
         position = binding.position(message.value / TOP[message.kind], scale)
         picks_up = binding.line.pickup if binding.line.pickup is not None else self.map.pickup
-        follows = not (picks_up and is_fader(parameter)) or hold.takes(position, now)
+        ends = binding.position(0.0, scale), binding.position(1.0, scale)
+        follows = not (picks_up and is_fader(parameter)) or hold.takes(position, now, ends)
         hold.last = position
         if not follows:
             return

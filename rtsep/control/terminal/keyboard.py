@@ -24,6 +24,18 @@ with suppress(ImportError):  # on Windows
     GONE = (OSError, error)
 
 
+class _Terminal(blessed.Terminal):
+    """Blessed's, to which a byte that is no text, as of a terminal that is set to Latin-1, is a key like another."""
+
+    def getch(self, decode_latin1: bool = False) -> str:
+        """See there."""
+        try:
+            return str(super().getch(decode_latin1))
+        except UnicodeDecodeError as error:
+            self._keyboard_decoder.reset()  # which keeps the byte, and would fail at every key from now on
+            return bytes(error.object).decode(error.encoding, "replace")
+
+
 class Keyboard:
     """Single keys from the terminal, without Enter; outside of a terminal there are none.
 
@@ -51,7 +63,7 @@ class Keyboard:
         self._terminal: blessed.Terminal | None = None
         if wanted and sys.stdin.isatty() and shown is not None:
             # Without styling blessed does not ask the terminal what it can, and wait for its answer: seconds, on some.
-            self._terminal = blessed.Terminal(stream=shown, force_styling=None)
+            self._terminal = _Terminal(stream=shown, force_styling=None)
         self._stack = ExitStack()
         self.was_away = False
 
@@ -106,5 +118,8 @@ class Keyboard:
         """
         if self._terminal is None:
             return None
-        stroke = self._terminal.inkey(timeout=timeout_s, esc_delay=ESCAPE_S)
+        try:
+            stroke = self._terminal.inkey(timeout=timeout_s, esc_delay=ESCAPE_S)
+        except EOFError as error:
+            raise OSError("the terminal has no more keys") from error
         return (stroke.name if stroke.is_sequence else str(stroke)) or None

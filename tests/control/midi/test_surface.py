@@ -50,6 +50,15 @@ def test_a_fader_moves_from_end_to_end() -> None:
     assert bench.board.position(GAIN) == pytest.approx(64 / 127)
 
 
+def test_a_parameter_beyond_what_a_fader_reaches_is_met_at_its_end() -> None:
+    bench = Bench({"cc": 1, "to": GAIN, "range": [-30, 0]})
+    bench.board[GAIN] = 3.0
+    assert bench.say("cc", 1, 60, 100) == [3.0, 3.0]
+    assert bench.say("cc", 1, 127, 120) == pytest.approx([0.0, -1.1], abs=0.1)
+    bench.board[GAIN] = -40.0
+    assert bench.say("cc", 1, 60, 0) == pytest.approx([-40.0, -30.0])
+
+
 @pytest.mark.parametrize("kind", ["cc14", "nrpn", "bend"])
 def test_fourteen_bits_are_all_used(kind: str) -> None:
     source: dict[str, Any] = {"bend": True} if kind == "bend" else {kind: 5}

@@ -31,6 +31,18 @@ def test_keys_come_from_a_terminal_without_enter(keys_of_a_terminal: tuple[int, 
         assert not keyboard.works
 
 
+@pytest.mark.parametrize("noise", ["ä".encode("latin1"), b"\xff", b"\x80\xfe"])
+def test_a_byte_that_is_no_text_takes_no_key_with_it(
+    noise: bytes, keys_of_a_terminal: tuple[int, int]
+) -> None:
+    with Keyboard() as keyboard:
+        os.write(keys_of_a_terminal[0], noise + b"ms\xc3\xa4q")
+        keys = []
+        while (key := keyboard.read(0.5)) is not None:
+            keys.append(key)
+        assert [key for key in keys if key != "\ufffd"] == ["m", "s", "ä", "q"]
+
+
 def test_keys_come_while_one_output_is_redirected(
     keys_of_a_terminal: tuple[int, int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
