@@ -132,10 +132,11 @@ class Recorder:
         self._attempt(self._finish)
 
     def abort(self) -> None:
-        """Leave no files."""
-        for writer in self._writers.values():
-            writer.abort()
-        if self._notes is not None:
+        """Leave no files but those that have their names, or are kept for whoever recovers them."""
+        growing, self._growing = self._growing, ()
+        for file in growing:
+            file.writer.abort()
+        if self._notes is not None and self.error is None:
             self._notes.abort()
 
     def _attempt(self, work: Callable[[], None]) -> None:

@@ -377,7 +377,21 @@ def _open_two_cards(rig: Rig, latency_s: float | Literal["low"] = "low") -> TwoC
     source = CardDriver(
         ends.inputs, None, n_inputs, 0, rates_hz[0], block, capture, state, n_captured, longest, latency_s
     )
-    sink = CardDriver(
-        None, ends.outputs, 0, n_outputs, rates_hz[1], block, playback, state, n_played, longest, latency_s
-    )
+    try:
+        sink = CardDriver(
+            None,
+            ends.outputs,
+            0,
+            n_outputs,
+            rates_hz[1],
+            block,
+            playback,
+            state,
+            n_played,
+            longest,
+            latency_s,
+        )
+    except BaseException:
+        source.stop()  # or nobody has that card any more, ourselves included
+        raise
     return TwoCardsDriver(source, sink, lambda: desk.position)

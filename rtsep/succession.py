@@ -68,7 +68,7 @@ class Succession:
         self._lost: CardLostError | None = None  # by a change that could not be taken back
         self._broken: Exception | None = None  # what ended the files of a run that does not play any more
         self._news: list[str] = []
-        self._sinks = {settings.output.endpoint.name}
+        self._sinks = {str(settings.output.endpoint.path)}
 
     @property
     def rig(self) -> Rig:
@@ -183,7 +183,7 @@ class Succession:
                     self._lost = error
                     raise
                 unused.pop_all()
-                self._sinks.add(own.output.endpoint.name)
+                self._sinks.add(str(own.output.endpoint.path))
                 self._take_turns(run, following, settings)
 
     def _take_turns(self, run: Run, following: Run, settings: LiveSettings) -> None:
@@ -241,7 +241,7 @@ class Succession:
         """See `Host.take_over`."""
         self.run.written, place, transport = standing.written, standing.place, self.rig.transport
         self.mixer.turn(bypass=standing.bypass)
-        self._sinks.add(standing.written.output.endpoint.name)
+        self._sinks.add(str(standing.written.output.endpoint.path))
         if place is not None and transport is not None:
             transport.begin_at(place.position_s, paused=place.paused, loop_s=place.loop_s)
 

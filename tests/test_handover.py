@@ -117,6 +117,21 @@ def test_the_song_goes_on_at_its_sample_and_the_takes_join(tmp_path: Path, group
     assert not list(Path("takes").rglob(".rtsep*"))
 
 
+@pytest.mark.parametrize("sink", ["./out.wav", "file:out.wav"])
+def test_however_a_file_is_written_the_first_part_of_it_stays(sink: str, tmp_path: Path) -> None:
+    write_noise(tmp_path / "song.wav")
+    write_noise(tmp_path / "other.wav", seed=6)
+    before = settings(output={"sink": sink})
+    with Host(before) as host:
+        time.sleep(0.3)
+        host.change(before.with_overrides({"input": {"source": "file:other.wav"}}))
+        time.sleep(0.3)
+    files = host.stats()["files"]
+    assert {"out.wav", "out-2.wav"} <= set(files)
+    assert Path("out.wav").exists()
+    assert Path("out-2.wav").exists()
+
+
 def test_another_song_begins_at_its_first_sample(tmp_path: Path) -> None:
     write_noise(tmp_path / "song.wav")
     other = write_noise(tmp_path / "other.wav", seed=6)

@@ -389,6 +389,7 @@ def test_files_that_cannot_get_their_names_are_left_to_be_recovered(tmp_path: Pa
     made.recorder.close()
     assert "cannot be renamed" in str(made.recorder.error)
     assert made.recorder.files == ()
+    made.recorder.abort()  # as at the end of every session
     assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == ["r.wav"]
     (done,) = recover(tmp_path)
     assert {path.name for path in done.files} == {"mixture.wav", "l.wav", "r-recovered.wav"}
