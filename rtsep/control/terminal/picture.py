@@ -27,6 +27,7 @@ N_SCENE_KEYS = 12
 MOST_ANSWER_LINES = 4
 N_ABOUT_LINES = 2
 LEAST_ROWS = 3  # that help leaves
+LEAST_COLUMNS = 8  # a narrower terminal has the left part of a picture
 ALL_ROWS = math.inf
 
 
@@ -54,6 +55,7 @@ def draw(player: Player, hands: Hands, width: int, marks: Marks = UNICODE, heigh
     height
         Lines of the terminal.
     """
+    width = max(width, LEAST_COLUMNS)
     look, view = Look(player.board, player.status(), width, marks), hands.look(player.board)
     lines = page_lines(look, hands, view)
     top = [] if view.page == MIXER else [head_line(look, view.page)]

@@ -70,6 +70,18 @@ def test_a_picture_fits_the_terminal_and_has_the_selected_row_and_the_answer(
         assert max(map(len, lines)) <= width
 
 
+@pytest.mark.parametrize("keys", ["", "KEY_TAB", "KEY_UP KEY_TAB", "? ?", ":"])
+@pytest.mark.parametrize("width", [0, 1, 2, 3, 5, 9])
+def test_a_terminal_too_small_for_a_picture_has_some_of_it(keys: str, width: int, song: StillSession) -> None:
+    hands = Hands()
+    for key in keys.split():
+        press(key, hands, song)
+    if hands.prompt is not None:
+        hands.prompt.hint = "what can be written here"
+    for height in (0, 1, 2, 24):
+        assert draw(song, hands, width, height=height).plain
+
+
 def test_all_rows_of_a_page_come_by(song: StillSession) -> None:
     hands = Hands()
     for key in ("KEY_UP", "KEY_TAB"):
