@@ -239,7 +239,10 @@ class Transport:
     def _turn_to(self, sample: int, at: int | None = None) -> None:
         """Play on from another sample, on another reel; from a position on, or as soon as it is there."""
         self._file_ended, self.end = False, None
-        self._go_to(sample)
+        if self._paused:  # nothing is read before it goes on, and some formats are slow to seek in
+            self._at = sample
+        else:
+            self._go_to(sample)
         self._begun, at = sample, self._soon() if at is None else at
         reel = self._reels.free()
         reel.restart(at)

@@ -224,6 +224,21 @@ def test_a_loop_must_have_a_length(machine: Machine) -> None:
         machine.transport.loop(1.0, 1.05)
 
 
+def test_a_file_that_stands_still_is_left_alone(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.play(1000)
+    with monkeypatch.context() as patch:
+        for name in ("seek", "read"):
+            patch.delattr(AudioReader, name)
+        machine.transport.pause(True)
+        machine.play(1000)
+        machine.transport.seek_to(2.0)
+        machine.transport.loop(1.0, 3.0)
+        machine.play(500)
+    machine.transport.pause(False)
+    machine.play(1000)
+    assert machine.played[0, -500] == ramp()[0, 2 * RATE_HZ + 500 - SOON]
+
+
 def test_pause_is_silence_and_loses_nothing(machine: Machine) -> None:
     machine.play(RATE_HZ)
     machine.transport.pause(True)
