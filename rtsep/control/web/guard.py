@@ -15,6 +15,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import json
+import math
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -26,7 +27,8 @@ MESSAGES_PER_S, MESSAGES_AT_ONCE = 120.0, 120.0  # a page sends one a picture
 PAGES = 16
 CONNECTIONS = 48  # pages, those that have not said their token yet, and those that fetch files
 TOKEN_WAIT_S = 5.0
-NUMBER_MOST = 2**53  # beyond, a page and Python mean different numbers
+NUMBER_MOST = 2**53  # of whole ones: beyond, a page and Python mean different numbers
+ADDRESS_LONGEST = 256  # a refusal repeats it, and many of them have to fit into a line between the processes
 
 #: On every answer.
 HEADERS = {
@@ -144,10 +146,16 @@ def _read_set(one: object) -> tuple[str, Any]:
     if not (isinstance(one, list) and len(one) == 2 and isinstance(one[0], str)):
         raise MalformedError("what is set is an address and a value")
     address, value = one
+    if len(address) > ADDRESS_LONGEST:
+        raise MalformedError(f"what is set has an address of at most {ADDRESS_LONGEST} characters")
     if not isinstance(value, (bool, int, float, str)):
         raise MalformedError("a value is a number, true, false or text")
     if type(value) is int and abs(value) > NUMBER_MOST:
-        raise MalformedError(f"a number is at most {NUMBER_MOST}")
+        raise MalformedError(f"a whole number is at most {NUMBER_MOST}")
+    if isinstance(value, float) and not math.isfinite(
+        value
+    ):  # 1e999 is infinite to Python, and JSON knows none
+        raise MalformedError('a number is finite; silence is "-inf", in quotes')
     return address, value
 
 

@@ -186,12 +186,16 @@ def test_malformed_messages_are_answered_and_the_page_goes_on(
             (GAIN, True),
             ("/scene/recall", "\ud800"),
             ("", ""),
+            ("/\ud800\udfff\x00\x7f", "\udfff"),
+            (GAIN, "9" * 3900),
+            (GAIN, "nan"),
+            ("/scene/save", "\x00"),
         ]
         for address, value in [
             *wrong,
             ("/message", "hello"),
             ("/stem/vocals/mute", 7),
-            ("x" * 1000, "y" * 1000),
+            ("x" * 250, "y" * 1000),
         ]:
             visitor.set((address, value))
             assert visitor.error()
