@@ -7,6 +7,7 @@ somebody else on the network          `is_token_right`; without a token the serv
 a page with foreign content           `HEADERS`, `policy`: nothing from elsewhere is loaded or run
 other files of this machine           `rtsep.control.web.files`: a fixed table of what there is
 floods, and what is malformed         `Bucket`, `read_sets`, and the bounds below
+who takes all connections for himself `rtsep.control.web.lobby`: he loses his own, not those of others
 ====================================  ==================================================================
 """
 
@@ -25,7 +26,7 @@ MESSAGE_BYTES = 4096
 SETS_A_MESSAGE = 64
 MESSAGES_PER_S, MESSAGES_AT_ONCE = 120.0, 120.0  # a page sends one a picture
 PAGES = 16
-CONNECTIONS = 48  # pages, those that have not said their token yet, and those that fetch files
+STRANGERS = 48  # connections beside those of pages: they fetch files, or have not said their token yet
 TOKEN_WAIT_S = 5.0
 NUMBER_MOST = 2**53  # of whole ones: beyond, a page and Python mean different numbers
 ADDRESS_LONGEST = 256  # a refusal repeats it, and many of them have to fit into a line between the processes
