@@ -197,12 +197,31 @@ def test_mute_solo_pan_bypass_and_routes(host: Host, open_page: Opener) -> None:
     page.get_by_role("button", name="side solo", exact=True).click()
     until(lambda: host.board["/stem/side/solo"] is True, page)
     assert heard_rms(host, page) == pytest.approx(whole / np.sqrt(2), rel=0.1)
-    assert "silent" in (page.locator('[data-at="/stem/mid"]').get_attribute("class") or "")
+    page.wait_for_selector('.silent[data-at="/stem/mid"]')
     page.get_by_role("slider", name="side pan").press("Home")
     until(lambda: host.board["/stem/side/pan"] == -1.0, page)
     page.get_by_role("combobox", name="side route").select_option("3-4")
     until(lambda: host.board["/stem/side/route"] == "3-4", page)
     assert heard_rms(host, page) < 1e-4
+
+
+def test_what_is_not_heard_is_dimmed_whoever_silences_it(host: Host, open_page: Opener) -> None:
+    page = open_page()
+
+    def dimmed() -> list[str]:
+        return page.eval_on_selector_all(
+            ".strip.silent", "(strips) => strips.map((strip) => strip.dataset.at)"
+        )
+
+    for address, value, silent in [
+        ("/group/middle/solo", True, ["/stem/side"]),
+        ("/group/middle/mute", True, ["/stem/mid", "/stem/side"]),
+        ("/group/middle/solo", False, ["/stem/mid"]),
+        ("/group/middle/mute", False, []),
+        ("/stem/side/gain_db", -np.inf, ["/stem/side"]),
+    ]:
+        host.board[address] = value
+        until(lambda silent=silent: dimmed() == silent, page)
 
 
 def test_keys_do_all_of_it(host: Host, open_page: Opener) -> None:

@@ -12,6 +12,7 @@ const find = (id) => document.getElementById(id);
 const store = new Store();
 const pictures = new Pictures(store);
 const keys = new Keys(store, find("console"));
+let showConsole = () => {};
 let showTransport = () => {};
 let showVitals = () => {};
 let toastEnds = 0;
@@ -29,7 +30,7 @@ store.addEventListener("world", () => {
   const focused = document.activeElement?.dataset?.address;
   find("model").textContent = store.about.model;
   document.title = `${store.about.model} \u2013 rtsep`;
-  build(store, find("console"), pictures.meters);
+  showConsole = build(store, find("console"), pictures.meters);
   panels.buildLanes(store, find("lanes"), pictures.lanes);
   showTransport = panels.buildTransport(store, find("transport"));
   showVitals = panels.buildVitals(store, find("vitals"));
@@ -48,6 +49,7 @@ store.addEventListener("world", () => {
 
 store.addEventListener("status", () => {
   if (!store.isOpen) return;
+  showConsole(store.status);
   showTransport(store.status);
   showVitals(store.status);
 });
