@@ -54,10 +54,10 @@ def test_a_page_is_told_which_stems_are_heard(web: WebSurface, session: WatchedS
     ]
     with Visitor(web.port) as visitor:
         for address, value, heard in moves:
-            visitor.set((address, value))
-            visitor.wait_for(
-                lambda message, heard=heard: set(message.get("status", {}).get("plays", [None])) == heard
-            )
+            n = visitor.set((address, value))
+            visitor.wait_for(lambda message, n=n: message.get("done") == n)
+            visitor.wait_for(lambda message: message.get("status"))  # may have been drawn before
+            assert set(visitor.wait_for(lambda message: message.get("status"))["plays"]) == heard
 
 
 def test_silence_goes_both_ways(web: WebSurface, session: WatchedSession) -> None:

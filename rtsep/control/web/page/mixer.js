@@ -1,5 +1,6 @@
 // The page: what the session is made of decides what is shown.
 
+import { wishOf } from "./controls.js";
 import { Keys } from "./keys.js";
 import * as panels from "./panels.js";
 import { Pictures } from "./pictures.js";
@@ -27,7 +28,7 @@ function tell(text, kind = "") {
 }
 
 store.addEventListener("world", () => {
-  const focused = document.activeElement?.dataset?.address;
+  const focused = wishOf(document.activeElement?.dataset ?? {});
   find("model").textContent = store.about.model;
   document.title = `${store.about.model} \u2013 rtsep`;
   showConsole = build(store, find("console"), pictures.meters);
@@ -43,7 +44,7 @@ store.addEventListener("world", () => {
     const old = store.get(address);
     if (store.has(address)) store.watch(address, (text) => text !== old && tell(text));
   }
-  if (focused) document.querySelector(`[data-address="${CSS.escape(focused)}"]`)?.focus();
+  if (focused) [...document.querySelectorAll("[data-address]")].find((made) => wishOf(made.dataset) === focused)?.focus();
   document.body.classList.remove("away");
 });
 
