@@ -39,7 +39,7 @@ REFUSED = 1008  # of a websocket: against the rules
 class Connection(ServerConnection):
     """One that is in the lobby of this process until it has said its token."""
 
-    lobby: ClassVar[Lobby[Connection]] = Lobby(guard.STRANGERS)
+    lobby: ClassVar[Lobby[ServerConnection]] = Lobby(guard.STRANGERS)
 
     def connection_made(self, transport: Any) -> None:
         """Begin; who has to leave for it does so at once."""
