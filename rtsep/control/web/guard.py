@@ -7,6 +7,7 @@ somebody else on the network          `is_token_right`; without a token the serv
 a page with foreign content           `HEADERS`, `policy`: nothing from elsewhere is loaded or run
 other files of this machine           `rtsep.control.web.files`: a fixed table of what there is
 floods, and what is malformed         `Bucket`, `read_sets`, and the bounds below
+who takes all connections for himself `rtsep.control.web.lobby`: he loses his own, not those of others
 ====================================  ==================================================================
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import json
+import math
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -24,9 +26,10 @@ MESSAGE_BYTES = 4096
 SETS_A_MESSAGE = 64
 MESSAGES_PER_S, MESSAGES_AT_ONCE = 120.0, 120.0  # a page sends one a picture
 PAGES = 16
-CONNECTIONS = 48  # pages, those that have not said their token yet, and those that fetch files
+STRANGERS = 48  # connections beside those of pages: they fetch files, or have not said their token yet
 TOKEN_WAIT_S = 5.0
-NUMBER_MOST = 2**53  # beyond, a page and Python mean different numbers
+NUMBER_MOST = 2**53  # of whole ones: beyond, a page and Python mean different numbers
+ADDRESS_LONGEST = 256  # a refusal repeats it, and many of them have to fit into a line between the processes
 
 #: On every answer.
 HEADERS = {
@@ -144,10 +147,16 @@ def _read_set(one: object) -> tuple[str, Any]:
     if not (isinstance(one, list) and len(one) == 2 and isinstance(one[0], str)):
         raise MalformedError("what is set is an address and a value")
     address, value = one
+    if len(address) > ADDRESS_LONGEST:
+        raise MalformedError(f"what is set has an address of at most {ADDRESS_LONGEST} characters")
     if not isinstance(value, (bool, int, float, str)):
         raise MalformedError("a value is a number, true, false or text")
     if type(value) is int and abs(value) > NUMBER_MOST:
-        raise MalformedError(f"a number is at most {NUMBER_MOST}")
+        raise MalformedError(f"a whole number is at most {NUMBER_MOST}")
+    if isinstance(value, float) and not math.isfinite(
+        value
+    ):  # 1e999 is infinite to Python, and JSON knows none
+        raise MalformedError('a number is finite; silence is "-inf", in quotes')
     return address, value
 
 

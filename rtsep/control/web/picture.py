@@ -59,12 +59,16 @@ def draw_scale(scale: Scale) -> dict[str, Any]:
 
 
 def draw_status(player: Player, spectrum: Spectrum) -> dict[str, Any]:
-    """How it stands now: levels ``[peak, rms]`` in dBFS, counts, the place, and a column of each spectrogram."""
+    """How it stands now.
+
+    Levels are ``[peak, rms]`` in dBFS, `plays` holds the stems that are heard, `spectra` a column of each spectrogram.
+    """
     status, transport = player.status(), player.transport
-    levels = player.levels()
+    stems, levels = tuple(player.stems), player.levels()
     return {
         "levels": {name: [_tenth(peak), _tenth(rms)] for name, (peak, rms) in levels.items()},
-        "spectra": spectrum.columns(tuple(player.stems), player.heard_stems(spectrum.n_samples)),
+        "plays": [stem for stem in stems if player.plays(stem)],
+        "spectra": spectrum.columns(stems, player.heard_stems(spectrum.n_samples)),
         "load": round(status.load, 3),
         "late": status.n_late_blocks,
         "is_late": status.is_late,

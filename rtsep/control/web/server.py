@@ -16,7 +16,7 @@ import threading
 from collections.abc import AsyncIterator, Sequence
 from http import HTTPStatus
 from itertools import count
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
@@ -26,6 +26,7 @@ from websockets.http11 import Request, Response
 from rtsep.control.web import guard
 from rtsep.control.web.files import read_files
 from rtsep.control.web.guard import MalformedError
+from rtsep.control.web.lobby import Lobby
 from rtsep.control.web.world import Page, World
 from rtsep.control.wire import LINE_BYTES, line, read_line
 
@@ -36,20 +37,20 @@ REFUSED = 1008  # of a websocket: against the rules
 
 
 class Connection(ServerConnection):
-    """One of a bounded number."""
+    """One that is in the lobby of this process until it has said its token."""
 
-    n_open = 0
+    lobby: ClassVar[Lobby[ServerConnection]] = Lobby(guard.STRANGERS)
 
     def connection_made(self, transport: Any) -> None:
-        """Leave at once if there are too many; otherwise begin."""
-        Connection.n_open += 1
+        """Begin; who has to leave for it does so at once."""
         super().connection_made(transport)
-        if Connection.n_open > guard.CONNECTIONS:
-            transport.abort()
+        host, *_ = transport.get_extra_info("peername") or ("",)  # without one it is gone already
+        if (unlucky := self.lobby.enter(self, host)) is not None:
+            unlucky.transport.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
         """Make room."""
-        Connection.n_open -= 1
+        self.lobby.leave(self)
         super().connection_lost(error)
 
 
@@ -132,6 +133,7 @@ class Server:
             elif len(self._world.pages) >= guard.PAGES:
                 await connection.close(REFUSED, f"{guard.PAGES} pages are open already")
             else:
+                Connection.lobby.leave(connection)  # pages have places of their own
                 await self._follow(connection)
 
     async def _follow(self, connection: ServerConnection) -> None:

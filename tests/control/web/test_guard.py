@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from rtsep.control.web import guard
 from rtsep.control.web.guard import Bucket, MalformedError
+from rtsep.control.wire import line, read_line
 
 NAMES = frozenset({"stage", "stage.local"})
 
@@ -119,6 +120,13 @@ MALFORMED = [
     '{"n": 1, "set": [[1, 1]]}',
     '{"n": 1, "set": [["/a", NaN]]}',
     '{"n": 1, "set": [["/a", -Infinity]]}',
+    '{"n": 1, "set": [["/a", 1e999]]}',
+    '{"n": 1, "set": [["/a", -1e999]]}',
+    '{"n": 1, "set": [["/a", 1' + "0" * 300 + ".0e99]]}",
+    '{"n": 1e999, "set": [["/a", 1]]}',
+    '{"n": 1, "set": [["/a", ' + "[" * 3900 + "]]}",
+    '{"n": 1, "set": [["/a", {"b": 1}]]}',
+    json.dumps({"n": 1, "set": [["/a" * 200, 1]]}),
     '{"n": 1, "set": [["/a", 1' + "0" * 300 + "]]}",
     '{"n": 1, "set": [["/a", 1' + "0" * 4000 + "]]}",
     json.dumps({"n": 1, "set": [["/a", 1]] * 65}),
@@ -129,6 +137,24 @@ MALFORMED = [
 def test_what_is_none_is_refused_in_words(text: str) -> None:
     with pytest.raises(MalformedError, match=r"message|set|number|value"):
         guard.read_sets(text)
+
+
+ODD_VALUES = st.one_of(
+    st.sampled_from(
+        ["1e999", "-1e999", "1e-999", "-0.0", "NaN", "Infinity", '"\\ud800"', '"\\udfff\\ud800"', "[]", "{}"]
+    ),
+    st.from_regex(r"-?[1-9]\d{0,400}(\.\d{1,400})?([eE][+-]?\d{1,6})?", fullmatch=True),
+    st.floats().map(json.dumps),
+    st.text(st.characters(categories=("Cs", "Cc", "Lo", "So")), max_size=40).map(json.dumps),
+)
+
+
+@given(st.lists(st.tuples(ODD_VALUES, ODD_VALUES), min_size=1, max_size=4))
+def test_what_is_let_through_can_be_told_to_the_session(odd: list[tuple[str, str]]) -> None:
+    sets = ", ".join(f"[{json.dumps(address)}, {value}]" for address, value in odd)
+    with contextlib.suppress(MalformedError):
+        move = guard.read_sets(f'{{"n": 1, "set": [{sets}]}}')
+        assert read_line(line("set", move.sets)) == ("set", [list(one) for one in move.sets])
 
 
 @given(

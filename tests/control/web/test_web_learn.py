@@ -112,3 +112,22 @@ def test_a_knob_learns_what_was_touched_on_the_page(port: int) -> None:
             lambda: knob.send([bytes((0xB0, 77, next(values)))]) or page.wait_for_timeout(1),
         )
         page.close()
+
+
+def test_a_pad_learns_a_scene_that_was_touched_and_not_recalled(port: int) -> None:
+    with launched() as browser, controller() as pad, Visitor(port) as watcher:
+        before = watcher.world()["values"]["/scene/current"]
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{port}/")
+        page.locator(".learn").click()
+        scene = page.locator('.chips button[aria-pressed="false"]').last
+        name = scene.inner_text()
+        scene.click()
+        page.wait_for_selector(f"#toast.shown:has-text('/scene/recall={name}: press a button')")
+        pad.send([bytes((0x90, 36, 100)), bytes((0x80, 36, 0))])
+        page.wait_for_selector(f"#toast.shown:has-text('moves /scene/recall={name}')", timeout=30000)
+        with Visitor(port) as other:
+            assert other.world()["values"]["/scene/current"] == before != name
+        pad.send([bytes((0x90, 36, 100)), bytes((0x80, 36, 0))])
+        page.wait_for_selector(f'.chips button[aria-pressed="true"]:has-text("{name}")')
+        page.close()

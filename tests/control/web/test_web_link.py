@@ -42,6 +42,24 @@ def test_a_page_is_told_everything_that_there_is(web: WebSurface, session: Watch
         assert status["load"] == pytest.approx(0.23)
 
 
+def test_a_page_is_told_which_stems_are_heard(web: WebSurface, session: WatchedSession) -> None:
+    """With groups, too: a page would have to know which stems are in them."""
+    moves = [
+        ("/group/instrumental/solo", True, set(session.stems) - {"vocals"}),
+        ("/group/instrumental/mute", True, set()),
+        ("/group/instrumental/solo", False, {"vocals"}),
+        ("/group/instrumental/mute", False, set(session.stems)),
+        ("/crossfade", 1.0, set(session.stems) - {"vocals"}),
+        ("/stem/drums/gain_db", "-inf", set(session.stems) - {"vocals", "drums"}),
+    ]
+    with Visitor(web.port) as visitor:
+        for address, value, heard in moves:
+            n = visitor.set((address, value))
+            visitor.wait_for(lambda message, n=n: message.get("done") == n)
+            visitor.wait_for(lambda message: message.get("status"))  # may have been drawn before
+            assert set(visitor.wait_for(lambda message: message.get("status"))["plays"]) == heard
+
+
 def test_silence_goes_both_ways(web: WebSurface, session: WatchedSession) -> None:
     with Visitor(web.port) as visitor, Visitor(web.port) as other:
         other.world()

@@ -197,12 +197,31 @@ def test_mute_solo_pan_bypass_and_routes(host: Host, open_page: Opener) -> None:
     page.get_by_role("button", name="side solo", exact=True).click()
     until(lambda: host.board["/stem/side/solo"] is True, page)
     assert heard_rms(host, page) == pytest.approx(whole / np.sqrt(2), rel=0.1)
-    assert "silent" in (page.locator('[data-at="/stem/mid"]').get_attribute("class") or "")
+    page.wait_for_selector('.silent[data-at="/stem/mid"]')
     page.get_by_role("slider", name="side pan").press("Home")
     until(lambda: host.board["/stem/side/pan"] == -1.0, page)
     page.get_by_role("combobox", name="side route").select_option("3-4")
     until(lambda: host.board["/stem/side/route"] == "3-4", page)
     assert heard_rms(host, page) < 1e-4
+
+
+def test_what_is_not_heard_is_dimmed_whoever_silences_it(host: Host, open_page: Opener) -> None:
+    page = open_page()
+
+    def dimmed() -> list[str]:
+        return page.eval_on_selector_all(
+            ".strip.silent", "(strips) => strips.map((strip) => strip.dataset.at)"
+        )
+
+    for address, value, silent in [
+        ("/group/middle/solo", True, ["/stem/side"]),
+        ("/group/middle/mute", True, ["/stem/mid", "/stem/side"]),
+        ("/group/middle/solo", False, ["/stem/mid"]),
+        ("/group/middle/mute", False, []),
+        ("/stem/side/gain_db", -np.inf, ["/stem/side"]),
+    ]:
+        host.board[address] = value
+        until(lambda silent=silent: dimmed() == silent, page)
 
 
 def test_keys_do_all_of_it(host: Host, open_page: Opener) -> None:
@@ -355,17 +374,22 @@ def test_every_control_says_what_it_is(open_page: Opener) -> None:
     assert page.get_by_role("slider", name="mid pan").get_attribute("aria-valuetext") == "center"
 
 
-def test_learn_names_the_control_that_is_touched(host: Host, open_page: Opener) -> None:
-    page = open_page()
-    assert page.locator(".learn").count() == 0
-    learnt: list[object] = []
-    learn = Parameter("/midi/learn", Text(), "off", "learns a control", "momentary")
+@pytest.fixture
+def learnt(host: Host) -> list[object]:
+    """What the page asks a learner for, whose only trait is that it writes that down."""
+    asked: list[object] = []
+    learn = Parameter("/midi/learn", Text(longest=256), "off", "learns a control", "momentary")
     told = Parameter("/midi/learned", Text(longest=4096), "", "what was learnt", "told")
     more = [
-        Control(learn, lambda: "", learnt.append),
-        Control(told, lambda: f"{learnt[-1]} it is" if learnt else "", print),
+        Control(learn, lambda: "", asked.append),
+        Control(told, lambda: f"{asked[-1]} it is" if asked else "", print),
     ]
     host.board.replace([*host.board._controls.values(), *more])
+    return asked
+
+
+def test_learn_names_the_control_that_is_touched(host: Host, open_page: Opener, learnt: list[object]) -> None:
+    page = open_page()
     page.locator(".learn").click()
     page.get_by_role("button", name="mid mute").click()
     page.locator(fader_of("/stem/side")).click()
@@ -377,6 +401,66 @@ def test_learn_names_the_control_that_is_touched(host: Host, open_page: Opener) 
     until(lambda: learnt[2:] == ["off"], page)
     page.get_by_role("button", name="mid mute").click()
     until(lambda: host.board["/stem/mid/mute"] is True, page)
+
+
+def test_in_learn_mode_whatever_is_touched_is_learnt_and_not_done(
+    host: Host, open_page: Opener, learnt: list[object]
+) -> None:
+    host.board["/scene/save"] = "as it was"
+    host.board["/scene/recall"] = "as it was"
+    page = open_page()
+    before = dict(host.board.values)
+    page.locator(".learn").click()
+
+    def touch(wish: str, act: Callable[[], object]) -> None:
+        act()
+        until(lambda: learnt and learnt[-1] == wish, page)
+
+    def choose(name: str, option: str) -> None:
+        page.get_by_role("combobox", name=name).dispatch_event("pointerdown")  # opens the list of the system
+        page.get_by_role("combobox", name=name).select_option(option)
+
+    def named(role: str, name: str) -> Any:
+        return page.get_by_role(role, name=name, exact=True)
+
+    def write(name: str, text: str) -> None:
+        named("textbox", name).fill(text)
+        page.keyboard.press("Enter")
+
+    touch("/scene/recall=everything", named("button", "everything").click)
+    page.wait_for_selector('.armed:has-text("everything")')
+    assert page.locator(".armed").count() == 1
+    touch("/scene/fade_s=2", named("button", "fade 2 s").click)
+    touch("/stem/side/route=3-4", lambda: choose("side route", "3-4"))
+    touch("/stem/side/route=main", lambda: choose("side route", "main"))  # as it is
+    page.evaluate("document.activeElement.blur()")
+    assert page.get_by_role("combobox", name="side route").input_value() == "main"
+    touch("/scene/save=of a pad", lambda: write("name of a new scene", "of a pad"))
+    touch("/scene/delete=as it was", named("button", "Delete").click)
+    touch("/scene/undo", named("button", "undo the last recall").click)
+    touch("/bypass", page.get_by_role("button", name="bypass").click)
+    touch("/transport/seek_s=5", lambda: page.locator(".place").press("ArrowRight"))
+    page.locator(".place").click()
+    until(lambda: str(learnt[-1]).startswith("/transport/position_s="), page)
+    assert float(str(learnt[-1]).partition("=")[2]) == pytest.approx(SONG_S / 2, rel=0.05)
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("2")
+    for key, field in (("m", "mute"), ("s", "solo"), ("ArrowUp", "gain_db"), ("End", "gain_db")):
+        touch(f"/stem/side/{field}", lambda key=key: page.keyboard.press(key))
+    page.locator(fader_of("/stem/side")).hover()
+    page.mouse.wheel(0, -300)
+    page.evaluate("document.activeElement.blur()")
+    touch("/transport/play", lambda: page.keyboard.press("Space"))
+    now = dict(host.board.values)
+    told = ("/midi/learned", "/message")
+    assert {a: v for a, v in now.items() if a not in told} == {
+        a: v for a, v in before.items() if a not in told
+    }
+    assert host.transport is not None
+    assert host.transport.position_s < SONG_S / 4
+    page.locator(".learn").click()
+    named("button", "everything").click()
+    until(lambda: host.board["/scene/current"] == "everything", page)
 
 
 def test_what_is_refused_is_shown_and_taken_back(host: Host, open_page: Opener) -> None:

@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -186,12 +187,16 @@ def test_malformed_messages_are_answered_and_the_page_goes_on(
             (GAIN, True),
             ("/scene/recall", "\ud800"),
             ("", ""),
+            ("/\ud800\udfff\x00\x7f", "\udfff"),
+            (GAIN, "9" * 3900),
+            (GAIN, "nan"),
+            ("/scene/save", "\x00"),
         ]
         for address, value in [
             *wrong,
             ("/message", "hello"),
             ("/stem/vocals/mute", 7),
-            ("x" * 1000, "y" * 1000),
+            ("x" * 250, "y" * 1000),
         ]:
             visitor.set((address, value))
             assert visitor.error()
@@ -248,20 +253,79 @@ def test_there_are_only_so_many_pages(web: WebSurface) -> None:
     assert still_serves(web)
 
 
-def test_there_are_only_so_many_connections(web: WebSurface) -> None:
-    with contextlib.ExitStack() as opened:
+def is_open(bare: socket.socket) -> bool:
+    """Whether the server has not closed it; it has nothing to say on one that asks nothing."""
+    bare.settimeout(0.0)
+    try:
+        return bare.recv(1) != b""
+    except BlockingIOError:
+        return True
+    except ConnectionError:
+        return False
+
+
+def test_there_are_only_so_many_connections_and_the_newest_and_pages_stay(web: WebSurface) -> None:
+    with Visitor(web.port) as page, contextlib.ExitStack() as opened:
+        page.world()
         idle = [
             opened.enter_context(socket.create_connection(("127.0.0.1", web.port), 10)) for _ in range(80)
         ]
-        n_closed = 0
-        for bare in idle[guard.CONNECTIONS :]:
-            with contextlib.suppress(ConnectionError):
-                assert bare.recv(1) == b""
-            n_closed += 1
-        assert n_closed == 80 - guard.CONNECTIONS
-        assert get(web.port, "/") == b""
-    wait_until(lambda: b"200 OK" in get(web.port, "/"))
-    assert still_serves(web)
+        wait_until(lambda: sum(map(is_open, idle)) <= guard.STRANGERS)
+        assert [is_open(bare) for bare in idle] == [False] * (80 - guard.STRANGERS) + [True] * guard.STRANGERS
+        assert b"200 OK" in get(web.port, "/")
+        assert still_serves(web)
+        page.set((GAIN, -9))
+        assert page.value(GAIN) == -9
+
+
+class Crowd:
+    """Connections from other addresses that say nothing, and come again as soon as they are closed."""
+
+    def __init__(self, port: int, sizes: Mapping[str, int]) -> None:
+        self.n_opened = 0
+        self._port, self._over = port, threading.Event()
+        self._idle = [(address, self._connect(address)) for address, n in sizes.items() for _ in range(n)]
+        self._thread = threading.Thread(target=self._insist)
+
+    def __enter__(self) -> Crowd:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+        self._thread.join()
+        for _, bare in self._idle:
+            bare.close()
+
+    def _connect(self, address: str) -> socket.socket:
+        self.n_opened += 1
+        return socket.create_connection(("127.0.0.1", self._port), 10, source_address=(address, 0))
+
+    def _insist(self) -> None:
+        while not self._over.wait(0.05):
+            for k, (address, bare) in enumerate(self._idle):
+                if not is_open(bare):
+                    bare.close()
+                    self._idle[k] = address, self._connect(address)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere 127.0.0.2 is not this machine")
+@pytest.mark.parametrize("sizes", [{"127.0.0.2": 200}, {f"127.0.0.{k}": 20 for k in range(2, 6)}])
+def test_a_crowd_without_the_token_keeps_no_page_out(locked: WebSurface, sizes: dict[str, int]) -> None:
+    with Visitor(locked.port, TOKEN) as page, Crowd(locked.port, sizes) as crowd:
+        page.world()
+        wait_until(lambda: crowd.n_opened > sum(sizes.values()))  # it insists
+        for k in range(20):  # a phone that sleeps and wakes up
+            with contextlib.ExitStack() as opened:
+                browser = [
+                    opened.enter_context(socket.create_connection(("127.0.0.1", locked.port), 10))
+                    for _ in range(6)  # so many at once, most browsers
+                ]
+                assert b"200 OK" in get(locked.port, "/mixer.js")
+                assert still_serves(locked, TOKEN)
+                assert all(map(is_open, browser))
+            page.set((GAIN, -k - 1))
+            assert page.value(GAIN) == -k - 1
 
 
 def test_whoever_says_nothing_is_not_waited_for(web: WebSurface) -> None:

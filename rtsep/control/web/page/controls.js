@@ -15,14 +15,28 @@ const FINE = 0.25;
 const TWICE_MS = 350; // two touches at one place put a control back
 const STILL_PX = 6;
 
-// In learn mode a touch names the control instead of moving it.
-function isLearnt(store, address) {
+// What a touch asks for, as learning writes it: a control moves this address, or sets it to a value.
+export const wishOf = ({ address, value }) => (value === undefined ? address : `${address}=${value}`);
+
+// In learn mode a touch names what it would move, and moves nothing.
+function isLearnt(store, address, value) {
   if (!store.isLearning) return false;
-  store.set("/midi/learn", address);
+  store.armed = wishOf({ address, value });
+  store.set("/midi/learn", store.armed);
   for (const made of document.querySelectorAll("[data-address]")) {
-    made.classList.toggle("armed", made.dataset.address === address);
+    made.classList.toggle("armed", wishOf(made.dataset) === store.armed);
   }
   return true;
+}
+
+// Every hand on the page goes through these two, so that none of them acts in learn mode. A value that is chosen:
+export function choose(store, address, value) {
+  if (!isLearnt(store, address, value)) store.set(address, value);
+}
+
+// A button, or a key that is one.
+export function press(store, address) {
+  if (!isLearnt(store, address)) store.press(address);
 }
 
 // A slider of any shape: `along` gives how far a pointer is along it, 0 to 1 of its length, for relative movement.
@@ -63,6 +77,7 @@ function slide(store, address, made, along, arrows) {
     (event) => {
       if (document.activeElement !== made) return; // or scrolling the page would move what lies under the pointer
       event.preventDefault();
+      if (store.isLearning) return; // it has no touch that could be meant
       store.set(address, scale.step(store.get(address), event.deltaY < 0 ? scale.fine : -scale.fine));
     },
     { passive: false },
@@ -78,14 +93,15 @@ const LYING = { ...UPRIGHT, ArrowRight: 1, ArrowLeft: -1 };
 export function nudge(store, address, event, arrows = UPRIGHT) {
   const scale = store.scale(address);
   const value = store.get(address);
-  const step = (n) => store.set(address, scale.step(value, n));
+  const move = (to) => isLearnt(store, address) || store.set(address, to);
+  const step = (n) => move(scale.step(value, n));
   if (event.altKey || event.ctrlKey || event.metaKey) return false;
   if (event.key in arrows) step(arrows[event.key] * scale.fine * (event.shiftKey ? 0.1 : 1));
   else if (event.key === "PageUp") step(scale.coarse);
   else if (event.key === "PageDown") step(-scale.coarse);
-  else if (event.key === "Home") store.set(address, scale.valueAt(0));
-  else if (event.key === "End") store.set(address, scale.moved(value, 1));
-  else if (event.key === "Backspace") store.set(address, store.parameters.get(address).default);
+  else if (event.key === "Home") move(scale.valueAt(0));
+  else if (event.key === "End") move(scale.moved(value, 1));
+  else if (event.key === "Backspace") move(store.parameters.get(address).default);
   else return false;
   event.preventDefault();
   event.stopPropagation();
@@ -147,10 +163,17 @@ export function button(store, address, text, name, kind = "") {
   const made = element("button", { type: "button", class: kind, "data-address": address, title: name }, text);
   const { kind: hold } = store.parameters.get(address);
   made.setAttribute("aria-label", name);
-  made.addEventListener("click", () => {
-    if (!isLearnt(store, address)) store.press(address);
-  });
+  made.addEventListener("click", () => press(store, address));
   if (hold === "held") store.watch(address, (value) => made.setAttribute("aria-pressed", String(Boolean(value))));
+  return made;
+}
+
+// One value of an address, as a button among others.
+export function chip(store, address, value, isOn, name = undefined) {
+  const made = element("button", { type: "button", "aria-pressed": String(isOn), "aria-label": name }, String(value));
+  Object.assign(made.dataset, { address, value });
+  made.classList.toggle("armed", wishOf(made.dataset) === store.armed);
+  made.addEventListener("click", () => choose(store, address, value));
   return made;
 }
 
@@ -160,10 +183,18 @@ export function choice(store, address, name) {
   if (!scale.options.length) return entry(store, address, name);
   const options = scale.options.map((option) => element("option", { value: option }, option));
   const made = element("select", { "aria-label": name, "data-address": address, title: name }, ...options);
-  made.addEventListener("change", () => store.set(address, made.value));
-  store.watch(address, (value) => {
-    made.value = value;
+  const show = () => {
+    made.value = store.get(address);
+  };
+  made.addEventListener("pointerdown", () => {
+    if (store.isLearning) made.selectedIndex = -1; // the option that is chosen now can be learnt, too
   });
+  made.addEventListener("change", () => {
+    choose(store, address, made.value);
+    show();
+  });
+  made.addEventListener("blur", show);
+  store.watch(address, show);
   return made;
 }
 
@@ -180,7 +211,7 @@ export function entry(store, address, name, placeholder = "") {
   });
   made.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && made.value) {
-      store.set(address, made.value);
+      choose(store, address, made.value);
       made.blur();
     }
     if (event.key === "Escape") made.blur();

@@ -1,6 +1,6 @@
 // Keys anywhere on the page: digits choose a stem, arrows move between strips and their faders, m and s, space.
 
-import { nudge } from "./controls.js";
+import { nudge, press } from "./controls.js";
 
 const isTyping = (target) => /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName);
 const isButton = (target) => target.closest("button, summary, a") !== null;
@@ -46,12 +46,12 @@ export class Keys {
     const strips = this._strips();
     const here = strips.findIndex((strip) => strip.dataset.at === this._at);
     if (event.key >= "1" && event.key <= "9") this._go(strips[Number(event.key) - 1]);
-    else if (event.key === "m") this._store.press(`${this._at}/mute`);
-    else if (event.key === "s") this._store.press(`${this._at}/solo`);
+    else if (event.key === "m") press(this._store, `${this._at}/mute`);
+    else if (event.key === "s") press(this._store, `${this._at}/solo`);
     else if (event.key === "ArrowLeft") this._go(strips[Math.max(0, here - 1)]);
     else if (event.key === "ArrowRight") this._go(strips[Math.min(strips.length - 1, here + 1)]);
     else if (event.key === "ArrowUp" || event.key === "ArrowDown") nudge(this._store, `${this._at}/gain_db`, event);
-    else if (event.key === " " && !isButton(event.target)) this._store.press("/transport/play");
+    else if (event.key === " " && !isButton(event.target)) press(this._store, "/transport/play");
     else return;
     event.preventDefault();
   }

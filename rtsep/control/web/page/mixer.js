@@ -1,5 +1,6 @@
 // The page: what the session is made of decides what is shown.
 
+import { wishOf } from "./controls.js";
 import { Keys } from "./keys.js";
 import * as panels from "./panels.js";
 import { Pictures } from "./pictures.js";
@@ -12,6 +13,7 @@ const find = (id) => document.getElementById(id);
 const store = new Store();
 const pictures = new Pictures(store);
 const keys = new Keys(store, find("console"));
+let showConsole = () => {};
 let showTransport = () => {};
 let showVitals = () => {};
 let toastEnds = 0;
@@ -26,10 +28,10 @@ function tell(text, kind = "") {
 }
 
 store.addEventListener("world", () => {
-  const focused = document.activeElement?.dataset?.address;
+  const focused = wishOf(document.activeElement?.dataset ?? {});
   find("model").textContent = store.about.model;
   document.title = `${store.about.model} \u2013 rtsep`;
-  build(store, find("console"), pictures.meters);
+  showConsole = build(store, find("console"), pictures.meters);
   panels.buildLanes(store, find("lanes"), pictures.lanes);
   showTransport = panels.buildTransport(store, find("transport"));
   showVitals = panels.buildVitals(store, find("vitals"));
@@ -42,12 +44,13 @@ store.addEventListener("world", () => {
     const old = store.get(address);
     if (store.has(address)) store.watch(address, (text) => text !== old && tell(text));
   }
-  if (focused) document.querySelector(`[data-address="${CSS.escape(focused)}"]`)?.focus();
+  if (focused) [...document.querySelectorAll("[data-address]")].find((made) => wishOf(made.dataset) === focused)?.focus();
   document.body.classList.remove("away");
 });
 
 store.addEventListener("status", () => {
   if (!store.isOpen) return;
+  showConsole(store.status);
   showTransport(store.status);
   showVitals(store.status);
 });

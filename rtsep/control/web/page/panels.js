@@ -1,6 +1,6 @@
 // What is around the console: transport, state, switches, lanes, blend, scenes and the rest of the parameters.
 
-import { button, choice, element, entry, readout, slider } from "./controls.js";
+import { button, chip, choice, choose, element, entry, readout, slider } from "./controls.js";
 import { Lane } from "./pictures.js";
 import { colourOf, namesOf } from "./strips.js";
 
@@ -38,14 +38,14 @@ export function buildTransport(store, place) {
     bar.addEventListener("pointerdown", (event) => {
       const box = bar.getBoundingClientRect();
       const at = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
-      if (duration) store.set("/transport/position_s", Math.round(at * duration * 100) / 100);
+      if (duration) choose(store, "/transport/position_s", Math.round(at * duration * 100) / 100);
     });
     bar.addEventListener("keydown", (event) => {
       const jump = { ArrowRight: 5, ArrowUp: 5, ArrowLeft: -5, ArrowDown: -5 }[event.key];
       if (jump === undefined) return;
       event.preventDefault();
       event.stopPropagation();
-      store.set("/transport/seek_s", jump);
+      choose(store, "/transport/seek_s", jump);
     });
     bar.setAttribute("aria-valuemin", "0");
     bar.setAttribute("aria-valuemax", String(Math.round(duration || 0)));
@@ -139,6 +139,7 @@ function learning(store) {
   made.addEventListener("click", () => {
     store.isLearning = !store.isLearning;
     if (!store.isLearning) store.press("/midi/learn"); // its default: nothing is learnt any more
+    store.armed = "";
     for (const armed of document.querySelectorAll(".armed")) armed.classList.remove("armed");
     show();
   });
@@ -167,13 +168,7 @@ export function buildScenes(store, place) {
   const show = () => {
     const names = store.get("/scene/names") ?? [];
     const current = store.get("/scene/current");
-    list.replaceChildren(
-      ...names.map((name) => {
-        const chip = element("button", { type: "button", "aria-pressed": String(name === current) }, name);
-        chip.addEventListener("click", () => store.set("/scene/recall", name));
-        return chip;
-      }),
-    );
+    list.replaceChildren(...names.map((name) => chip(store, "/scene/recall", name, name === current)));
   };
   const tools = element("div", { class: "tools" });
   if (store.has("/scene/undo")) tools.append(button(store, "/scene/undo", "Undo", "undo the last recall"));
@@ -190,12 +185,7 @@ function fades(store) {
   made.append(element("span", {}, "fade"));
   store.watch("/scene/fade_s", (now) => {
     const all = FADES_S.includes(now) ? FADES_S : [...FADES_S, now].sort((a, b) => a - b);
-    const chips = all.map((seconds) => {
-      const chip = element("button", { type: "button", "aria-pressed": String(seconds === now) }, String(seconds));
-      chip.setAttribute("aria-label", `fade ${seconds} s`);
-      chip.addEventListener("click", () => store.set("/scene/fade_s", seconds));
-      return chip;
-    });
+    const chips = all.map((s) => chip(store, "/scene/fade_s", s, s === now, `fade ${s} s`));
     made.replaceChildren(made.firstChild, ...chips, element("span", {}, "s"));
   });
   return made;
@@ -205,7 +195,7 @@ function saving(store) {
   const name = entry(store, "/scene/save", "name of a new scene", "new scene");
   const save = element("button", { type: "button" }, "Save");
   const send = () => {
-    if (name.value) store.set("/scene/save", name.value);
+    if (name.value) choose(store, "/scene/save", name.value);
     name.value = "";
   };
   save.addEventListener("click", send);
@@ -231,10 +221,10 @@ function deleting(store) {
   });
   made.addEventListener("click", () => {
     const name = store.get("/scene/current");
-    if (doubt) {
+    if (doubt || store.isLearning) {
       clearTimeout(doubt);
       calm();
-      store.set("/scene/delete", name);
+      choose(store, "/scene/delete", name);
     } else {
       made.textContent = `Delete ${name}?`;
       made.classList.add("sure");

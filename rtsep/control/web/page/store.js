@@ -20,6 +20,7 @@ export class Store extends EventTarget {
     this.status = null;
     this.isOpen = false;
     this.isLearning = false;
+    this.armed = ""; // what was touched last, to be learnt
     this._watchers = new Map();
     this._pending = new Map(); // address -> number of the last message that moved it
     this._queue = new Map();

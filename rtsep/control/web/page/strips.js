@@ -34,6 +34,7 @@ export function namesOf(store, family) {
   return [...store.parameters.keys()].map((address) => pattern.exec(address)?.[1]).filter(Boolean);
 }
 
+// Returns what shows a status: a stem that is not heard is dimmed, whoever silences it.
 export function build(store, place, meters) {
   place.replaceChildren();
   meters.clear();
@@ -47,6 +48,10 @@ export function build(store, place, meters) {
     });
     place.append(element("div", { class: `bank ${family}`, role: "group", "aria-label": title }, ...strips));
   }
+  const stems = [...place.querySelectorAll('.strip[data-at^="/stem/"]')];
+  return ({ plays }) => {
+    for (const made of stems) made.classList.toggle("silent", !plays.includes(made.dataset.at.slice("/stem/".length)));
+  };
 }
 
 function strip(store, family, name, colour, key, meters) {
@@ -70,7 +75,6 @@ function strip(store, family, name, colour, key, meters) {
     body.append(canvas);
   }
   made.append(body, readout(store, `${at}/gain_db`, "db"));
-  dim(store, at, made);
   return made;
 }
 
@@ -93,17 +97,4 @@ function inputs(store, at, whole, has) {
   if (extras.children.length) made.push(extras);
   if (has("route")) made.push(choice(store, `${at}/route`, `${whole} route`));
   return made;
-}
-
-// What is not heard is dimmed: muted, or another one is soloed.
-function dim(store, at, made) {
-  if (!at.startsWith("/stem/")) return;
-  const solos = [...store.parameters.keys()].filter((address) => /^\/(stem|group)\/[^/]+\/solo$/.test(address));
-  const look = () => {
-    const isSoloed = store.get(`${at}/solo`);
-    const others = solos.some((address) => store.get(address));
-    const isByGroup = solos.some((address) => address.startsWith("/group/") && store.get(address));
-    made.classList.toggle("silent", Boolean(store.get(`${at}/mute`) || (others && !isSoloed && !isByGroup)));
-  };
-  for (const address of [`${at}/mute`, ...solos]) store.watch(address, look);
 }
