@@ -116,6 +116,10 @@ STATE = np.dtype(
         ("events", np.int64),
         ("events_written", np.int64),
         ("n_blocks", np.int64),
+        # What the card moves at once, in one call or several: since when by its clock, how much, and the most.
+        ("block_time_s", np.float64),
+        ("block_samples", np.int64),
+        ("longest_block", np.int64),
         ("n_late_blocks", np.int64),
         ("n_late_samples", np.int64),
         ("n_xruns", np.int64),
