@@ -173,11 +173,12 @@ class Desk:
         self._events = np.zeros((N_EVENTS, 3), np.int64)
         self._durations = np.zeros(N_STEPS, np.int64)
         state["durations"] = self._durations.ctypes.data
-        self._words = np.zeros(5, np.int64)
+        self._words = np.zeros(7, np.int64)
         first = self._words.ctypes.data
         state["events"], state["events_written"] = self._events.ctypes.data, first
         state["incoming"], state["playing"] = first + 8, first + 16
         state["input_xruns"], state["input_xrun_at"] = first + 24, first + 32
+        state["input_starved"], state["input_starved_end"] = first + 40, first + 48
         state["chain"] = self.chain.address
         self._words[2] = self.chain.address
         state["cross_samples"] = max(1, round(CROSS_FADE_S * self.sample_rate_hz))

@@ -12,7 +12,7 @@ from numba import carray, cfunc, types
 from rtsep.atomics import float_pointer, load_acquire, store_release, void_pointer
 from rtsep.callback.durations import count_duration
 from rtsep.callback.events import JUMP, XRUN, note
-from rtsep.callback.intake import record
+from rtsep.callback.intake import note_starved, record
 from rtsep.callback.limiter import limit
 from rtsep.callback.meters import measure
 from rtsep.callback.mix import mix
@@ -144,6 +144,7 @@ def _move_block(states: Any, inputs: Any, block: Any, n_samples: int, time_info:
     while done < n_samples:
         n = min(CHUNK_SAMPLES, n_samples - done)
         record(state, inputs, done, n)
+        note_starved(state)
         outputs = _next(state, n)
         _deliver(state, outputs, block, done, n)
         done += n
@@ -179,6 +180,7 @@ def _play_block(states: Any, block: Any, n_samples: int, time_info: int, flags: 
     state = carray(states, 1)[0]
     _count_block(state, n_samples, time_info, flags)
     _count_input_xruns(state)
+    note_starved(state)
     follower = carray(void_pointer(state.follower), 1, FOLLOWER)[0]
     converted = carray(float_pointer(state.converted), (state.n_outputs, CHUNK_SAMPLES))
     mixed = carray(float_pointer(state.mixed), (state.n_outputs, state.most_mixed))

@@ -61,8 +61,12 @@ STATE = np.dtype(
         # Of two cards with a clock each: the follower, the input's clock, and what is mixed for a chunk of output.
         ("follower", np.int64),
         ("input_clock", np.int64),
-        ("input_xruns", np.int64),  # words that the input writes: how many, and where the last one was
+        # Words that the input writes: how many xruns, and where the last one was; how many samples a file did not have
+        # in time, and where the last of them ended.
+        ("input_xruns", np.int64),
         ("input_xrun_at", np.int64),
+        ("input_starved", np.int64),
+        ("input_starved_end", np.int64),
         ("mixed", np.int64),
         ("most_mixed", np.int64),
         ("converted", np.int64),
