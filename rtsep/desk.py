@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rtsep.atomics import load_word, store_word
+from rtsep.atomics import load_word, reload_word, store_word
 from rtsep.callback import CHUNK_SAMPLES, callback, halves
 from rtsep.callback.durations import N_STEPS, percentile_us
 from rtsep.callback.events import JUMP, LATE, N_EVENTS, STARVED, SWITCH, XRUN
@@ -264,9 +264,10 @@ class Desk:
         """
         position = self.position  # before the look at the chain: what goes on later did so here
         written = int(load_word(int(self.state["events_written"])))
-        rows = [self._events[k % N_EVENTS].copy() for k in range(self._n_told, written)]
-        oldest = int(load_word(int(self.state["events_written"]))) - N_EVENTS + 1
-        for k, row in enumerate(rows, self._n_told):
+        first = max(self._n_told, written - N_EVENTS)
+        rows = [self._events[k % N_EVENTS].copy() for k in range(first, written)]
+        oldest = int(reload_word(int(self.state["events_written"]))) - N_EVENTS + 1
+        for k, row in enumerate(rows, first):
             if k >= oldest:
                 yield Event(int(row[1]), EVENT_NAMES[int(row[0])], int(row[2]))
         self._n_told = written
