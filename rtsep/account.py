@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from rtsep.offset import tell_block
 from rtsep.recording import Recording
 from rtsep.rig import Rig, from_zero
 from rtsep.settings import LiveSettings
@@ -101,6 +102,8 @@ def take_stats(rig: Rig, settings: LiveSettings, latency: Latency) -> dict[str, 
         "latency_ms": {name: latency.ms(n) for name, n in latency.parts.items()},
         "latency_total_ms": latency.ms(latency.total_samples),
         "offset_samples": desk.offset_samples,
+        "longest_block_samples": int(desk.state["longest_block"]),
+        "allowed_block_samples": rig.ends.largest_block_samples,
         "load_p50": float(np.median(loads)),
         "load_p99": float(np.percentile(loads, 99)),
         "load_max": float(loads.max()),
@@ -161,6 +164,9 @@ def tell(stats: Mapping[str, Any]) -> list[str]:
 def _tell_losses(stats: Mapping[str, Any]) -> Iterator[str]:
     """What is not in the sound, each in a line."""
     rate_hz = stats["sample_rate_hz"]
+    block = tell_block(stats["longest_block_samples"], stats["allowed_block_samples"])
+    if block is not None:
+        yield block
     if stats["n_skips"]:
         skipped_s = stats["n_skipped_samples"] / rate_hz
         yield f"The engine fell behind {stats['n_skips']} times and left out {skipped_s:.2f} s of stems."

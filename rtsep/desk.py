@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rtsep.atomics import load_word, store_word
+from rtsep.atomics import load_word, reload_word, store_word
 from rtsep.callback import CHUNK_SAMPLES, callback, halves
 from rtsep.callback.durations import N_STEPS, percentile_us
 from rtsep.callback.events import JUMP, LATE, N_EVENTS, STARVED, SWITCH, XRUN
@@ -173,11 +173,12 @@ class Desk:
         self._events = np.zeros((N_EVENTS, 3), np.int64)
         self._durations = np.zeros(N_STEPS, np.int64)
         state["durations"] = self._durations.ctypes.data
-        self._words = np.zeros(5, np.int64)
+        self._words = np.zeros(7, np.int64)
         first = self._words.ctypes.data
         state["events"], state["events_written"] = self._events.ctypes.data, first
         state["incoming"], state["playing"] = first + 8, first + 16
         state["input_xruns"], state["input_xrun_at"] = first + 24, first + 32
+        state["input_starved"], state["input_starved_end"] = first + 40, first + 48
         state["chain"] = self.chain.address
         self._words[2] = self.chain.address
         state["cross_samples"] = max(1, round(CROSS_FADE_S * self.sample_rate_hz))
@@ -263,9 +264,10 @@ class Desk:
         """
         position = self.position  # before the look at the chain: what goes on later did so here
         written = int(load_word(int(self.state["events_written"])))
-        rows = [self._events[k % N_EVENTS].copy() for k in range(self._n_told, written)]
-        oldest = int(load_word(int(self.state["events_written"]))) - N_EVENTS + 1
-        for k, row in enumerate(rows, self._n_told):
+        first = max(self._n_told, written - N_EVENTS)
+        rows = [self._events[k % N_EVENTS].copy() for k in range(first, written)]
+        oldest = int(reload_word(int(self.state["events_written"]))) - N_EVENTS + 1
+        for k, row in enumerate(rows, first):
             if k >= oldest:
                 yield Event(int(row[1]), EVENT_NAMES[int(row[0])], int(row[2]))
         self._n_told = written

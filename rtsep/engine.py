@@ -11,6 +11,7 @@ import math
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -40,6 +41,8 @@ class Engine:
         How late the stems are played.
     may_skip
         Whether a backlog too old to be heard is given up. Without a clock nothing is ever too old.
+    helpers
+        The stream's own threads.
 
     Attributes
     ----------
@@ -56,8 +59,10 @@ class Engine:
         offset_samples: int,
         *,
         may_skip: bool,
+        helpers: Sequence[threading.Thread] = (),
     ) -> None:
         self._stream, self._input, self._stems = stream, input_tape, stem_tape
+        self.helpers = helpers
         self._rate_hz = sample_rate_hz
         self._skip_samples = offset_samples + SKIP_AFTER_S * sample_rate_hz if may_skip else math.inf
         self._position = stem_tape.written  # of the next input sample
@@ -109,7 +114,8 @@ class Engine:
     def run(self, stop: threading.Event) -> None:
         """The engine's thread: step until told to stop, ahead of everything but the audio."""
         try:
-            with realtime.raised("engine", self._stream.update_samples / self._rate_hz) as standing:
+            period_s = self._stream.update_samples / self._rate_hz
+            with realtime.raised("engine", period_s, self.helpers) as standing:
                 self.priority = _describe(standing)
                 self.loop(stop, standing)
         except Exception as error:  # the callback plays the mixture; whoever watches the host is told

@@ -27,6 +27,17 @@ def offset(stream: StemStream, sample_rate_hz: int, compute_s: float, largest_bl
     return Latency(sample_rate_hz, parts)
 
 
+def tell_block(longest_samples: int, allowed_samples: int) -> str | None:
+    """What a person should know of a card that moves more at once than the latency allows for, or None."""
+    if longest_samples <= allowed_samples:
+        return None
+    return (
+        f"The card moves {longest_samples} samples at once, the latency allows for {allowed_samples}: the last of them "
+        f"may be late. Set output.max_block_samples: {longest_samples} and output.block_samples: 0, or have the card "
+        "move less."
+    )
+
+
 def measure_compute_s(stream: StemStream, sample_rate_hz: int) -> float:
     """Warm a stream up; what an update may take: what the slowest took, a reserve, and the wake-up."""
     slowest_s = max(time_updates(stream, sample_rate_hz, N_WARM_UPS, is_paced=False))

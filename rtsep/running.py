@@ -15,6 +15,7 @@ from rtsep.account import add_up, take_stats
 from rtsep.callback import CHUNK_SAMPLES
 from rtsep.io.clocked import BLOCK_SAMPLES
 from rtsep.io.microphone import LISTEN_S, hear
+from rtsep.offset import tell_block
 from rtsep.rig import Preparation, make_driver, plug_in
 from rtsep.stream import Latency
 
@@ -51,6 +52,7 @@ class Run:
         self._threads: list[threading.Thread] = []
         self.has_started = self._is_halted = False
         self.has_listened = self.rig.ends.inputs is None
+        self.has_told_block = False
 
     @property
     def is_free(self) -> bool:
@@ -158,6 +160,17 @@ class Run:
         if broken is None and recording.is_wanted and recording.is_over and self.rig.ends.outputs is None:
             return recording.error  # the file was all there was
         return broken
+
+    def news(self) -> list[str]:
+        """What has come up that a person should know, each once."""
+        return [line for line in (self.hear(), self._tell_block()) if line is not None]
+
+    def _tell_block(self) -> str | None:
+        """That the card moves more at once than the latency allows for, once."""
+        longest = int(self.rig.desk.state["longest_block"])
+        told = None if self.has_told_block else tell_block(longest, self.rig.ends.largest_block_samples)
+        self.has_told_block |= told is not None
+        return told
 
     def hear(self) -> str | None:
         """What the first seconds of the input tell a person, once."""

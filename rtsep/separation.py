@@ -10,6 +10,7 @@ import threading
 from contextlib import ExitStack, closing
 from typing import NamedTuple
 
+from rtsep import realtime
 from rtsep.callback import FADE_SAMPLES
 from rtsep.chain import Chain
 from rtsep.ends import Ends, choose_clock
@@ -124,7 +125,8 @@ class Separation:
         self.pace = Pace() if self._is_timed else Steady()
         self._stop, self._thread = threading.Event(), threading.Thread()
         with ExitStack() as opened:
-            self.stream = self._open_stream(settings, model.way, ends)
+            with realtime.new_helpers() as self._helpers:
+                self.stream = self._open_stream(settings, model.way, ends)
             opened.callback(self.stream.close)
             compute_s = _compute_s(settings, self.stream, ends)
             self.latency = offset(self.stream, self._rate_hz, compute_s, _block_samples(ends))
@@ -148,7 +150,9 @@ class Separation:
 
     def _make_engine(self, input_tape: Tape) -> Engine:
         tapes, n_offset = (input_tape, self.chain.stem_tape), self.latency.total_samples
-        return Engine(self.stream, *tapes, self._rate_hz, n_offset, may_skip=self._is_timed)
+        return Engine(
+            self.stream, *tapes, self._rate_hz, n_offset, may_skip=self._is_timed, helpers=self._helpers
+        )
 
     def start(self) -> None:
         """Separate on a thread of its own, from now on; also after `stop`."""

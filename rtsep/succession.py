@@ -234,8 +234,7 @@ class Succession:
     def news(self) -> list[str]:
         """What has come up that a person should know, each once."""
         told, self._news = self._news, []
-        heard = self.run.hear()
-        return told if heard is None else [*told, heard]
+        return [*told, *self.run.news()]
 
     def take_over(self, standing: Standing) -> None:
         """See `Host.take_over`."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rtsep.callback import CHUNK_SAMPLES, FADE_SAMPLES
 from rtsep.chain import Chain
@@ -40,11 +42,14 @@ def make_desk(
     offset: int = OFFSET,
     ramp_samples: int = 80,
     limit: Limit | None = None,
+    start: int = 0,
+    n_card_outputs: int = 0,
 ) -> Desk:
     """The stems a and b of a mixture that comes from a source tape."""
     coefficients = (mixer or make_mixer()).open(("a", "b"))
-    chain = Chain(coefficients, N_STEMS, offset, RATE_HZ, ramp_samples)
-    desk = Desk(chain, Tape(2, 1 << 18), RATE_HZ, (0, 1), has_source=True, limit=limit)
+    chain = Chain(coefficients, N_STEMS, offset, RATE_HZ, ramp_samples, start)
+    tape = Tape(2, 1 << 18)
+    desk = Desk(chain, tape, RATE_HZ, (0, 1), n_card_outputs=n_card_outputs, has_source=True, limit=limit)
     assert desk.source_tape is not None
     desk.source_tape.append(mixture)
     return desk
@@ -169,6 +174,54 @@ def check_outputs(desk: Desk, mixture: np.ndarray, stems: np.ndarray, fades: np.
     np.testing.assert_allclose(total, mixture, rtol=0, atol=1.2e-7)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    start=st.integers(0, 3000),
+    holes=st.lists(st.tuples(st.integers(0, 6000), st.sampled_from([1, 64, 700])), max_size=4),
+    moves=st.lists(
+        st.tuples(
+            st.one_of(st.integers(0, 6000), st.integers(-130, 130).map(lambda n: f"by {n}")),
+            st.sampled_from([1, 63, 64, 65, 300]),
+            st.integers(0, 2000),
+        ),
+        min_size=1,
+        max_size=8,
+    ),
+)
+def test_wherever_a_follower_jumps_what_is_heard_is_the_mixture_by_stems_or_as_it_is(
+    start: int, holes: list[tuple[int, int]], moves: list[tuple[int | str, int, int]]
+) -> None:
+    """Also to where stems are missing, are not made yet, or never were: before the first ones of a chain."""
+    rng = np.random.default_rng(start)
+    mixture = noise(rng, 2, 8000)
+    stems = np.concatenate((0.25 * mixture, 0.5 * mixture))
+    for at, n in holes:
+        stems[:, at : at + n] = np.nan
+    desk = make_desk(mixture, start=start, n_card_outputs=6)
+    play(desk, 8000)
+    position = start + OFFSET
+    for move, n, n_made in moves:
+        written = desk.chain.stem_tape.written
+        desk.chain.stem_tape.append(stems[:, written : written + n_made])
+        position += int(move[3:]) if isinstance(move, str) else move - position
+        position = max(0, min(position, 8000 - n))
+        desk.state["position"] = position
+        played = play(desk, n)
+        expected = np.zeros((2, n), np.float32)
+        n_early = min(n, max(0, OFFSET - position))
+        expected[:, n_early:] = mixture[:, position + n_early - OFFSET : position + n - OFFSET]
+        np.testing.assert_allclose(played.reshape(n, 3, 2).sum(axis=1).T, expected, rtol=0, atol=1e-6)
+        position += n
+    assert np.isfinite(desk.chain.levels_dbfs()).all()
+
+
+def play(desk: Desk, n_samples: int) -> np.ndarray:
+    """What the card gets."""
+    played = np.full((n_samples, 6), np.nan, np.float32)
+    _function(None, played.ctypes.data, n_samples, None, 0, desk.state_address)
+    return played
+
+
 def test_stems_that_are_there_from_the_start_are_never_late() -> None:
     rng = np.random.default_rng(1)
     desk = make_desk(noise(rng, 2, N_SAMPLES))
@@ -187,6 +240,15 @@ def test_what_is_not_a_number_does_not_get_in() -> None:
     np.testing.assert_array_equal(desk.input_tape.read(0, 1000), mixture)
     assert np.isfinite(desk.levels_dbfs()).all()
     assert np.isfinite(desk.chain.levels_dbfs()).all()
+
+
+def test_a_meter_falls_again_after_what_no_meter_can_show() -> None:
+    mixture = np.full((2, 16_000), 1e-3, np.float32)
+    mixture[:, 100:103] = np.float32(1e30)  # its square is more than a float32 can be
+    desk = make_desk(mixture, offset=0)
+    desk.call(16_000)
+    _, rms_dbfs = desk.levels_dbfs()
+    assert rms_dbfs[:2] == pytest.approx([-60, -60], abs=0.1)
 
 
 def test_a_source_that_runs_dry_is_silent_and_counted() -> None:

@@ -14,6 +14,7 @@ from rtsep.chain import Chain
 from rtsep.desk import CROSS_FADE_S, Cable, Desk, Event, Limit, _function
 from rtsep.mix import MAIN, Bus, Mix, Strip
 from rtsep.mixer import Mixer
+from rtsep.offset import tell_block
 from rtsep.tape import Tape
 
 RATE_HZ = 8000
@@ -74,6 +75,20 @@ def test_cables_lead_from_the_card_to_mixture_and_direct_inputs_which_are_heard_
     np.testing.assert_allclose(desk.input_tape.read(0, 600)[:2], folded, atol=1e-7)  # type: ignore[index]
     np.testing.assert_allclose(played[:, 2:], 0.1 * block[:, [5, 5]], atol=1e-7)
     assert not played[:, :2].any()  # the mixture is still on its way
+
+
+def test_the_longest_block_is_kept_and_told_if_the_latency_does_not_allow_for_it() -> None:
+    desk = make_desk(noise(2, 6000))
+    for n in (64, 2048, 256):
+        desk.call(n)
+    longest = int(desk.state["longest_block"])
+    assert longest == 2048
+    times_s = np.zeros(3)
+    for n, times_s[1] in ((1024, 1.0), (1024, 1.0), (1024, 1.0), (2048, 2.0)):  # PortAudio cuts what is much
+        _function(None, None, n, times_s.ctypes.data, 0, desk.state_address)
+    assert desk.state["longest_block"] == 3072
+    assert tell_block(longest, 2048) is None
+    assert "output.max_block_samples: 2048" in (tell_block(longest, 1024) or "")
 
 
 # ------------------------------------------------------------------------- from one chain to another

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from small_desk import small_desk
 
 from rtsep.atomics import fence_acquire, load_acquire, store_release
+from rtsep.callback.events import XRUN, note
 from rtsep.desk import Desk, _function
 from rtsep.tape import GUARD_SAMPLES, Tape
 
@@ -233,3 +234,39 @@ def test_a_writer_that_adds_more_than_the_guard_at_once_is_found() -> None:
 def test_a_reader_that_does_not_look_again_is_found() -> None:
     tape = Tape(2, 20_000)
     find_mistake(Race([tape], looks_again=False, python_reads=False), compiled_writer(tape, 64), OLDEST)
+
+
+# -------------------------------------------------------------------------------------------- events
+
+
+@njit(nogil=True)
+def note_many(states: NDArray[np.void], n_events: int, word: int) -> None:
+    """Events that say twice where they are; slow enough to be read, and fast enough to overtake."""
+    for i in range(n_events):
+        note(states[0], XRUN, i, i)
+        for _ in range(500):
+            load_acquire(word)
+
+
+def test_an_event_is_told_as_it_was_noted_or_not_at_all() -> None:
+    """Also by a reader whom the writer overtakes, as it reads or before."""
+    n_events, n_told, n_missed = 300_000, 0, 0
+    for _ in range(MOST_ROUNDS):
+        desk = small_desk(RATE_HZ)
+        noting = threading.Thread(
+            target=note_many, args=(desk._records, n_events, int(desk.state["events_written"]))
+        )
+        noting.start()
+        told, is_over = [-1], False
+        while not is_over:
+            is_over = not noting.is_alive()
+            for event in desk.new_events():
+                assert event.position == event.n_samples > told[-1]
+                told.append(event.position)
+        noting.join()
+        assert told[-1] == n_events - 1
+        n_told, n_missed = n_told + len(told), n_missed + n_events + 1 - len(told)
+        if n_told > N_TRUSTED and n_missed > 0:
+            break
+    assert n_told > N_TRUSTED
+    assert n_missed > 0

@@ -24,7 +24,7 @@ from rtsep.separation import (
 from rtsep.settings import LiveSettings
 from rtsep.stream import Latency
 from rtsep.tape import Tape
-from rtsep.tuning import open_separator, untimed
+from rtsep.tuning import Way, open_separator, untimed
 from rtsep.zoo import ModelCard, NetworkCard, write_folder
 
 RATE_HZ, HOP_SAMPLES = 44100, 1024
@@ -91,6 +91,22 @@ def test_too_few_milliseconds_are_refused_with_what_two_clocks_need(model: str) 
     with pytest.raises(UsageError, match=r"latency 60 ms cannot be had .* \+ two clocks 1\d\.\d, .*10\.0 ms"):
         parts_of(model, 60, make_ends(True))
     parts_of(model, 80, make_ends(True))
+
+
+def test_an_engine_knows_its_own_helpers_and_not_those_of_another(model: str) -> None:
+    settings = LiveSettings().with_overrides({"model": {"name": model, "update_hops": 1}})
+    loaded = load_model(settings)
+    way = Way(update_hops=1, n_threads=2)
+    two = Model(open_separator(settings.model, way), way, None)
+    mixer = Mixer(Mix({name: Strip() for name in loaded.stems}, {MAIN: Bus((0, 1))}), 2)
+    tape, ends = Tape(2, 1 << 16), make_ends(False)
+    with (
+        closing(Separation(settings, two, ends, mixer, tape)) as first,
+        closing(Separation(settings, two, ends, mixer, tape)) as second,
+    ):
+        helpers = [[thread for thread in s.engine.helpers if thread.is_alive()] for s in (first, second)]
+        assert [len(threads) for threads in helpers] == [1, 1]
+        assert helpers[0] != helpers[1]
 
 
 @pytest.mark.parametrize("compute_ms", [None, 0.0, 5000.0])

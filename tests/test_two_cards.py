@@ -25,7 +25,7 @@ DURATION_S = 4.0
 BLOCK = 441
 
 
-def make_desk(rates_hz: tuple[int, int]) -> Desk:
+def make_desk(rates_hz: tuple[int, int], *, has_source: bool = False) -> Desk:
     """No stem is ever made, so that the mixture is played as it is; the left input is a direct one as well."""
     mixer = Mixer(Mix({"a": Strip()}, {MAIN: Bus((0, 1))}, directs={"line": Strip(route=(2, 3))}), 4)
     chain = Chain(mixer.open(("a",)), 1, 1000, rates_hz[0], 100)
@@ -41,6 +41,7 @@ def make_desk(rates_hz: tuple[int, int]) -> Desk:
         cables=cables,
         n_card_inputs=2,
         n_card_outputs=4,
+        has_source=has_source,
         follower=follower,
     )
 
@@ -108,6 +109,22 @@ def test_an_xrun_of_either_card_is_counted_and_noted_where_it_was() -> None:
     playback(None, outgoing.ctypes.data, BLOCK, None, 4, desk.state_address)
     assert list(desk.new_events()) == [Event(0, "xrun", 0)]  # it plays nothing yet
     assert desk.state["n_xruns"] == desk.state["n_xruns_at_start"] == 2
+
+
+def test_what_a_file_lacks_is_counted_by_the_input_and_noted_by_the_output() -> None:
+    """Events have one writer: two at a time would lose some."""
+    desk = make_desk((44100, 48000), has_source=True)
+    assert desk.source_tape is not None
+    desk.source_tape.append(np.ones((2, 300), np.float32))
+    capture, playback = (c_function(address) for address in desk.half_addresses)
+    incoming, outgoing = np.zeros((BLOCK, 2), np.float32), np.zeros((BLOCK, 4), np.float32)
+    for _ in range(2):
+        capture(incoming.ctypes.data, None, BLOCK, None, 0, desk.state_address)
+    assert list(desk.new_events()) == []
+    for _ in range(2):
+        playback(None, outgoing.ctypes.data, BLOCK, None, 0, desk.state_address)
+    assert list(desk.new_events()) == [Event(300, "starved", 2 * BLOCK - 300)]
+    assert desk.state["n_starved_samples"] == 2 * BLOCK - 300
 
 
 @njit(nogil=True)

@@ -6,12 +6,13 @@ import ctypes
 from functools import cache
 from typing import Any
 
+import numpy as np
 from numba import carray, cfunc, types
 
 from rtsep.atomics import float_pointer, load_acquire, store_release, void_pointer
 from rtsep.callback.durations import count_duration
 from rtsep.callback.events import JUMP, XRUN, note
-from rtsep.callback.intake import record
+from rtsep.callback.intake import note_starved, record
 from rtsep.callback.limiter import limit
 from rtsep.callback.meters import measure
 from rtsep.callback.mix import mix
@@ -24,12 +25,13 @@ from rtsep.follower import position as place
 from rtsep.monotonic import now_ns
 
 XRUN_FLAGS = 0xF  # paInputUnderflow .. paOutputOverflow
+CURRENT_TIME = 1  # of a PaStreamCallbackTimeInfo: three doubles; the call's own time is the second
 
 _ULONG = (
     types.uint32 if ctypes.sizeof(ctypes.c_ulong) == 4 else types.uint64
 )  # unsigned long: 32 bits on Windows
 _FLOATS = types.CPointer(types.float32)
-SIGNATURE = types.intc(_FLOATS, _FLOATS, _ULONG, types.voidptr, _ULONG, STATE_POINTER)
+SIGNATURE = types.intc(_FLOATS, _FLOATS, _ULONG, types.intp, _ULONG, STATE_POINTER)
 
 
 @inner
@@ -84,10 +86,25 @@ def _deliver(state: Any, outputs: Any, block: Any, done: int, n: int) -> None:
 
 
 @inner
-def _count_block(state: Any, flags: int) -> None:
+def _count_block(state: Any, n_samples: int, time_info: int, flags: int) -> None:
     state.n_blocks += 1
+    _measure_block(state, n_samples, time_info)
     if flags & XRUN_FLAGS:
         _count_xruns(state, state.position, 1)
+
+
+@inner
+def _measure_block(state: Any, n_samples: int, time_info: int) -> None:
+    """How much the card moves at once: PortAudio may cut it into several calls, which all get the same time."""
+    is_new = True
+    if time_info != 0:
+        time_s = carray(void_pointer(time_info), 3, np.float64)[CURRENT_TIME]
+        is_new = time_s != state.block_time_s
+        state.block_time_s = time_s
+    if is_new:
+        state.block_samples = 0
+    state.block_samples += np.int64(n_samples)
+    state.longest_block = max(state.longest_block, state.block_samples)
 
 
 @inner
@@ -118,15 +135,16 @@ def _next(state: Any, n: int) -> Any:
 
 
 @inner
-def _move_block(states: Any, inputs: Any, block: Any, n_samples: int, flags: int) -> None:
+def _move_block(states: Any, inputs: Any, block: Any, n_samples: int, time_info: int, flags: int) -> None:
     """Both ends on one clock: record a chunk, play a chunk."""
     started_ns = now_ns()
     state = carray(states, 1)[0]
-    _count_block(state, flags)
+    _count_block(state, n_samples, time_info, flags)
     late_before, done = state.n_late_samples, 0
     while done < n_samples:
         n = min(CHUNK_SAMPLES, n_samples - done)
         record(state, inputs, done, n)
+        note_starved(state)
         outputs = _next(state, n)
         _deliver(state, outputs, block, done, n)
         done += n
@@ -156,12 +174,13 @@ def _capture_block(states: Any, inputs: Any, n_samples: int, flags: int) -> None
 
 
 @inner
-def _play_block(states: Any, block: Any, n_samples: int, flags: int) -> None:
+def _play_block(states: Any, block: Any, n_samples: int, time_info: int, flags: int) -> None:
     """The output's half: find out where it ought to be, mix what that takes, and convert it."""
     started_ns = now_ns()
     state = carray(states, 1)[0]
-    _count_block(state, flags)
+    _count_block(state, n_samples, time_info, flags)
     _count_input_xruns(state)
+    note_starved(state)
     follower = carray(void_pointer(state.follower), 1, FOLLOWER)[0]
     converted = carray(float_pointer(state.converted), (state.n_outputs, CHUNK_SAMPLES))
     mixed = carray(float_pointer(state.mixed), (state.n_outputs, state.most_mixed))
@@ -205,7 +224,7 @@ def _entry_point(sources: str) -> Any:
     @_entry
     def callback(inputs: Any, block: Any, n_samples: int, time_info: Any, flags: int, states: Any) -> int:
         _ = sources
-        _move_block(states, inputs, block, n_samples, flags)
+        _move_block(states, inputs, block, n_samples, time_info, flags)
         return 0
 
     return callback
@@ -223,7 +242,7 @@ def _half_entry_points(sources: str) -> tuple[Any, Any]:
     @_entry
     def playback(inputs: Any, block: Any, n_samples: int, time_info: Any, flags: int, states: Any) -> int:
         _ = sources
-        _play_block(states, block, n_samples, flags)
+        _play_block(states, block, n_samples, time_info, flags)
         return 0
 
     return capture, playback

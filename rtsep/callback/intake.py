@@ -96,10 +96,19 @@ def _splice(state: Any, tape: Any, p: int, first: int, n: int) -> None:
 
 @inner
 def _count_starved(state: Any, position: int, n: int) -> None:
-    """What the file's reel does not have yet is silent."""
+    """What the file's reel does not have yet is silent; see `note_starved`."""
     if n > 0:
-        state.n_starved_samples += n
-        note(state, STARVED, position, n)
+        store_release(state.input_starved_end, position + n)
+        store_release(state.input_starved, load_acquire(state.input_starved) + n)
+
+
+@inner
+def note_starved(state: Any) -> None:
+    """Note what a file did not have in time since the last look: for the output, the one writer of events."""
+    n_new = load_acquire(state.input_starved) - state.n_starved_samples
+    if n_new > 0:
+        state.n_starved_samples += n_new
+        note(state, STARVED, load_acquire(state.input_starved_end) - n_new, n_new)
 
 
 @inner

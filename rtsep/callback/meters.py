@@ -12,6 +12,9 @@ from rtsep.callback.records import inner
 PEAK_FALL_S = 0.35  # a meter's peak falls to 1/e in this time: 25 dB/s
 RMS_WINDOW_S = 0.3
 TINY = np.float32(1e-15)  # added to what decays, so that no meter ever meets a denormal
+LOUDEST = np.float32(
+    1e15
+)  # what is more, or not a number, is not metered: the mean square would never be finite again
 FLOOR_DBFS = -120.0
 
 
@@ -25,8 +28,9 @@ def measure(signals: Any, n: int, peaks: Any, squares: Any, peak_fall: float, rm
         energy = np.float32(0)
         for i in range(n):
             value = abs(signals[r, i])
-            peak = max(peak, value)
-            energy += value * value
+            if value < LOUDEST:
+                peak = max(peak, value)
+                energy += value * value
         peaks[r] = peak
         mean = energy / np.float32(n)
         squares[r] = mean + (squares[r] - mean) * all_squares_fall + TINY

@@ -61,8 +61,12 @@ STATE = np.dtype(
         # Of two cards with a clock each: the follower, the input's clock, and what is mixed for a chunk of output.
         ("follower", np.int64),
         ("input_clock", np.int64),
-        ("input_xruns", np.int64),  # words that the input writes: how many, and where the last one was
+        # Words that the input writes: how many xruns, and where the last one was; how many samples a file did not have
+        # in time, and where the last of them ended.
+        ("input_xruns", np.int64),
         ("input_xrun_at", np.int64),
+        ("input_starved", np.int64),
+        ("input_starved_end", np.int64),
         ("mixed", np.int64),
         ("most_mixed", np.int64),
         ("converted", np.int64),
@@ -116,6 +120,10 @@ STATE = np.dtype(
         ("events", np.int64),
         ("events_written", np.int64),
         ("n_blocks", np.int64),
+        # What the card moves at once, in one call or several: since when by its clock, how much, and the most.
+        ("block_time_s", np.float64),
+        ("block_samples", np.int64),
+        ("longest_block", np.int64),
         ("n_late_blocks", np.int64),
         ("n_late_samples", np.int64),
         ("n_xruns", np.int64),

@@ -2,7 +2,8 @@
 
 The fade: a runs from 1 (stems) to 0 (the aligned mixture) when a chunk is late, and back when it is not. A chunk is
 late when the stem tape has not reached its end plus the fade, or holds something that is not finite. So the stems
-that a fade to the mixture needs are always there: the chunk before was checked that far ahead.
+that a fade to the mixture needs are always there: the chunk before was checked that far ahead. Only where a follower
+has jumped there was none before; it fades in by itself.
 """
 
 from __future__ import annotations
@@ -23,8 +24,11 @@ from rtsep.stream import N_CHANNELS
 def _is_ready(chain: Any, start: int, n: int) -> bool:
     """Whether the stems are written and finite from `start` to `n` samples on, and as far as a fade reaches.
 
-    `start` only ever moves forward, so that what was once found good is not looked at again.
+    What was found good is not looked at again: a fade's length before `checked`, if `start` moves forward as the sound
+    does. A follower may jump; what lies between is then for another look, as there may be a hole.
     """
+    if chain.checked > max(start, 0) + FADE_SAMPLES:  # it has jumped back
+        chain.checked = 0
     end = start + n + FADE_SAMPLES
     if load_acquire(chain.stem_written) < end:
         return False
@@ -46,6 +50,8 @@ def fill_rows(state: Any, chain: Any, n: int) -> int:
     stems = carray(float_pointer(chain.stem_samples), (N_CHANNELS * chain.n_stems, chain.stem_mask + 1))
     tape = carray(float_pointer(state.input_samples), (state.n_input_rows, state.input_mask + 1))
     ready = _is_ready(chain, start, n)
+    if not ready and chain.checked - start < chain.fade * FADE_SAMPLES:
+        chain.fade = 0.0  # after a jump there is nothing good to fade from
     step = (1.0 if ready and state.bypass == 0 else -1.0) / FADE_SAMPLES
     if state.bypass != 0:
         chain.late_now = 0  # the mixture is what is wanted

@@ -30,7 +30,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from rtsep.atomics import load_acquire, store_release
-from rtsep.realtime import HELPER_NAME
+from rtsep.realtime import HELPER_NAME, start_helper
 
 STOP = 0
 """The word of an order that tells helpers to return."""
@@ -148,7 +148,7 @@ class Team:
         """Let every helper run `serve` with its number, from 1 on."""
         for member in range(1, self.n_members):
             thread = threading.Thread(target=serve, args=(member,), name=HELPER_NAME, daemon=True)
-            thread.start()
+            start_helper(thread)
             self._threads.append(thread)
 
     def end(self) -> None:

@@ -12,7 +12,7 @@ Level = Literal["audio", "engine", "helper"]
 work while the engine waits for them, and what reads a file: they stand beside it), then everything else."""
 
 HELPER_NAME = "rtsep-network"
-"""How the names of the threads begin that work for an engine while it waits."""
+"""How the names of the threads begin that work for an engine while it waits, for whoever looks at a process."""
 
 
 NOTHING = "normal"

@@ -132,6 +132,27 @@ def test_an_interrupted_session_on_a_card_leaves_whole_files(
     assert (np.abs(sounds["mix"] - main).max(axis=0) > 4 * 2**-23).sum() <= n_late
 
 
+def test_a_card_that_moves_more_than_the_latency_allows_for_is_told_once() -> None:
+    settings = {
+        "input": {"source": "device:system"},
+        "model": {"name": "midside"},
+        "output": {"sink": "device:system"},
+    }
+    with run_server(2, 2, 2048) as server, Desk(server, np.zeros((2, 1), np.float32), 2) as desk:
+        for output, n_told in (({}, 1), ({"max_block_samples": 2048}, 0)):
+            tree = {**settings, "output": {**settings["output"], **output}}
+            with Session(tree, environment(server)) as session:
+                desk.patch()
+                first = session.say("stats")
+                while not first["longest_block_samples"]:  # it starts
+                    first = session.say("stats")
+                last = session.say("stop")
+            assert last["longest_block_samples"] == 2048
+            told = [line for line in first["news"] if "max_block_samples: 2048" in line]
+            assert len(told) == n_told
+            assert last["news"] == []
+
+
 def test_a_server_that_ends_is_told(model: Path, tmp_path: Path) -> None:
     run = [sys.executable, "-m", "rtsep", "live", "--input", "device:system", "--output", "device:system"]
     (tmp_path / "ends.yaml").write_text("output: {resume: false}")

@@ -38,6 +38,7 @@ def tell(host: Host, refused: str) -> None:
     latency = {
         "latency_samples": host.latency.total_samples,
         "refused": refused,
+        "news": host.news(),
         "n_restarts": host._rig.separation.engine.n_restarts,
     }
     print(json.dumps({**host.stats(), **latency}), flush=True)

@@ -109,22 +109,33 @@ def test_the_audio_goes_before_the_engine_and_its_helpers_stand_beside_it() -> N
 
 
 def test_helpers_are_raised_with_their_engine_and_nobody_else() -> None:
-    end, there = threading.Event(), threading.Barrier(3)
-    names = (f"{realtime.HELPER_NAME}-1", "somebody-else")
+    """Neither what is no helper, nor those of another engine, which keep what they have when this one gives back."""
+    end, there = threading.Event(), threading.Barrier(4)
+    names = (realtime.HELPER_NAME, realtime.HELPER_NAME, "somebody-else")
 
     def wait() -> None:
         there.wait()
         end.wait()
 
     threads = [threading.Thread(target=wait, name=name) for name in names]
-    for thread in threads:
-        thread.start()
+    with realtime.new_helpers() as others:
+        realtime.start_helper(threads[0])
+        in_a_thread(lambda: realtime.start_helper(threads[1]))  # somebody else's, at the same time
+    with realtime.new_helpers() as helpers:
+        pass
+    threads[2].start()
     there.wait()
+    assert others == threads[:1]
+    assert helpers == []
 
     def work() -> None:
-        helper, other = (thread.native_id or 0 for thread in threads)
-        with realtime.raised("engine", 0.02) as standing:
-            assert standing.grant in standing.helpers
+        helper, others_helper, other = (thread.native_id or 0 for thread in threads)
+        with (
+            realtime.raised("engine", 0.02, threads[1:2]),
+            realtime.raised("engine", 0.02, threads[:1]) as standing,
+        ):
+            before = policy(others_helper), os.getpriority(os.PRIO_PROCESS, others_helper)
+            assert standing.helpers == [standing.grant]
             assert (policy(helper), os.getpriority(os.PRIO_PROCESS, helper)) == (
                 policy(),
                 os.getpriority(os.PRIO_PROCESS, 0),
@@ -133,6 +144,7 @@ def test_helpers_are_raised_with_their_engine_and_nobody_else() -> None:
             was_raised = standing.grant.is_raised
             assert standing.give_back() == was_raised
             assert not standing.give_back()
+            assert (policy(others_helper), os.getpriority(os.PRIO_PROCESS, others_helper)) == before
         assert policy(helper) == policy() == os.SCHED_OTHER
 
     try:
