@@ -12,16 +12,17 @@ from types import TracebackType
 from typing import Any
 
 from pythonosc.osc_message_builder import OscMessageBuilder
-from pythonosc.osc_packet import OscPacket
+from pythonosc.osc_packet import OscPacket, TimedMessage
 
 from rtsep.board import Board
 from rtsep.control.crew import Crew, Guard
 from rtsep.control.osc import limits
 from rtsep.control.osc.clients import Address, Clients
 from rtsep.control.osc.limits import Budget, Later
-from rtsep.control.osc.messages import Messages, Reply, stand
+from rtsep.control.osc.messages import Messages, Reply, complaint, stand
+from rtsep.control.osc.outline import check_outline
 from rtsep.control.player import Player
-from rtsep.errors import DeviceError
+from rtsep.errors import DeviceError, UsageError
 
 METERS_HZ = 20.0
 DATAGRAM_BYTES = 65535
@@ -127,14 +128,7 @@ class OscSurface:
                     self._receive(datagram, (sender[0], sender[1]))
 
     def _receive(self, datagram: bytes, sender: Address) -> None:
-        try:
-            messages = OscPacket(datagram).messages  # sorted by time
-        except Exception:  # the parser trusts what it reads: anything can happen in it
-            self.n_malformed += 1
-            return
-        if not self._budget.take(len(messages)):
-            self.n_dropped += len(messages)
-            return
+        messages = self._read(datagram, sender)
         now_s = time.time()
         for at_s, bundle in itertools.groupby(messages, lambda timed: max(timed.time, now_s)):
             parts = [timed.message for timed in bundle]
@@ -142,6 +136,26 @@ class OscSurface:
                 self._act_later(parts, sender, at_s)
             else:
                 self._act(parts, sender)
+
+    def _read(self, datagram: bytes, sender: Address) -> list[TimedMessage]:
+        """The messages of a datagram, by their times, if they are paid for."""
+        price = limits.price_of(datagram)
+        if not self._budget.take(price):  # before a look at it: rubbish takes time too
+            self.n_dropped += 1
+            return []
+        try:
+            check_outline(datagram)
+            messages = OscPacket(datagram).messages
+        except UsageError as error:
+            self._answer(sender, [complaint(error)])
+            return []
+        except Exception:  # the parser trusts what it reads: anything can happen in it
+            self.n_malformed += 1
+            return []
+        if not self._budget.take(max(0, len(messages) - price)):
+            self.n_dropped += len(messages)
+            return []
+        return messages
 
     def _act_later(self, messages: list[Any], sender: Address, at_s: float) -> None:
         if at_s - time.time() > limits.MOST_WAIT_S:
@@ -154,10 +168,7 @@ class OscSurface:
             self._answer(sender, [("/error", text)])
 
     def _act(self, messages: Sequence[Any], sender: Address) -> None:
-        replies = self._messages.act(messages, sender)
-        self._budget.charge(
-            len(replies)
-        )  # one question may have hundreds of answers, and its sender be forged
+        replies = self._messages.act(messages, sender, self._budget)
         self._clients.renew(sender)
         self._answer(sender, replies)
 
