@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from rtsep.board import Board
-from rtsep.control.osc.clients import Address, Clients, origin_of
+from rtsep.control.osc.clients import Address, Clients
 from rtsep.control.osc.limits import Account, Budget
 from rtsep.control.osc.lookup import Lookup
 from rtsep.errors import UsageError
@@ -81,7 +81,7 @@ class Messages:
             for found in self._lookup.find(self._board, pattern):
                 yield ("/namespace", *described(self._board.parameter(found)))
         else:
-            yield from self._set_or_ask(address, values, origin_of(sender))
+            yield from self._set_or_ask(address, values, self._clients.origin_of(sender))
 
     def _set_or_ask(self, pattern: str, values: list[Any], origin: str) -> Iterator[Step]:
         by_position, pattern = pattern.endswith(POSITION), pattern.removesuffix(POSITION)

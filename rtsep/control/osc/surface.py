@@ -17,7 +17,7 @@ from pythonosc.osc_packet import OscPacket, TimedMessage
 from rtsep.board import Board
 from rtsep.control.crew import Crew, Guard
 from rtsep.control.osc import limits
-from rtsep.control.osc.clients import Address, Clients
+from rtsep.control.osc.clients import Address, Clients, resolved
 from rtsep.control.osc.limits import Budget, Later
 from rtsep.control.osc.messages import Messages, Reply, complaint, stand
 from rtsep.control.osc.outline import check_outline
@@ -44,14 +44,16 @@ class OscSurface:
 
     Attributes
     ----------
-    n_malformed, n_refused, n_dropped, n_failed : int
-        Datagrams that are no OSC, errors that were answered, messages that were too many, and what failed in rtsep
-        itself where nobody could be answered.
+    n_malformed, n_refused, n_dropped, n_unsent, n_failed : int
+        Datagrams that are no OSC, errors that were answered, messages that were too many, what the network did not
+        take, and what failed where nobody could be answered.
 
     Raises
     ------
     DeviceError
-        On entering: the port is taken, or the host is none of this machine.
+        On entering: the port is taken, the host is none of this machine, or that of a client is not known.
+    UsageError
+        On entering: a client is elsewhere, and this listens to its own machine only.
     """
 
     def __init__(
@@ -71,7 +73,7 @@ class OscSurface:
         self._budget = Budget(limits.MOST_MESSAGES_PER_S)
         self._later = Later()
         self._next_meters_s = 0.0
-        self.n_malformed = self.n_refused = self.n_dropped = 0
+        self.n_malformed = self.n_refused = self.n_dropped = self.n_unsent = 0
 
     @property
     def port(self) -> int:
@@ -90,18 +92,23 @@ class OscSurface:
     def __enter__(self) -> OscSurface:
         family = socket.AF_INET6 if ":" in self._where[0] else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        with contextlib.ExitStack() as if_it_fails:
+            if_it_fails.callback(self._socket.close)
+            self._bind()
+            self._clients.keep(resolved(self._fixed, self._socket))
+            if_it_fails.pop_all()
+        self._crew.start({"rtsep-osc": self._listen, "rtsep-osc-tell": self._tell})
+        return self
+
+    def _bind(self) -> None:
         try:
             self._socket.bind(self._where)
         except OSError as error:
-            self._socket.close()
             host, port = self._where
             raise DeviceError(
                 f"OSC cannot listen at {host}:{port}: {error.strerror or error}. Give a port that is free and an "
                 f"address of this machine: --osc 127.0.0.1:9000"
             ) from error
-        self._clients.keep(self._fixed)
-        self._crew.start({"rtsep-osc": self._listen, "rtsep-osc-tell": self._tell})
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -216,8 +223,21 @@ class OscSurface:
             for value in values:
                 builder.add_arg(encodable(value) if isinstance(value, str) else value)
             datagram = builder.build().dgram
-            with contextlib.suppress(OSError):  # nobody there, or the net is down: UDP is told and forgotten
+            try:
                 self._socket.sendto(datagram, to)
+            except OSError as error:  # the net is down, or the way there is closed
+                self._lose(to, error)
+
+    def _lose(self, to: Address, error: OSError) -> None:
+        """Count what could not be sent; whoever plays hears of each client that stays dark, once."""
+        if self._crew.over.is_set():
+            return
+        self.n_unsent += 1
+        if self._clients.lose(to):
+            raise DeviceError(
+                f"nothing can be sent to {to[0]}:{to[1]}: {error.strerror or error}. See whether that is where the "
+                f"client is, and this machine is on its network; it is tried on"
+            ) from error
 
 
 def encodable(text: str) -> str:
