@@ -300,7 +300,7 @@ def test_no_pattern_presses_a_button_whatever_value_comes_with_it(
     found = [address for address in song.board.parameters if compiled(pattern)(address)]
     buttons = [address for address in found if song.board.parameter(address).kind == "momentary"]
     sent = OscMessage(message(pattern + "/position" * by_position, value))
-    replies = messages.act([sent], ("127.0.0.1", 9))
+    replies = messages.act([sent], ("127.0.0.1", 9), limits.Budget(1e9))
     assert stands() == before
     assert song.board["/stem/vocals/mute"] is True or compiled(pattern)("/stem/vocals/mute")
     refused = [text for address, text in replies if address == "/error" and "whole address" in text]
@@ -441,12 +441,13 @@ def test_rubbish_does_no_harm(surface: OscSurface, player: StillSession, datagra
     assert player.mix.mix == before
 
 
-def test_bundles_in_bundles_without_end_are_malformed(surface: OscSurface, client: Client) -> None:
+def test_bundles_in_bundles_without_end_are_refused(surface: OscSurface, client: Client) -> None:
     datagram = message("/bypass", 1)
     while len(datagram) < 60000:
         datagram = b"#bundle\0" + bytes(7) + b"\1" + len(datagram).to_bytes(4, "big") + datagram
     client.send_raw(datagram)
-    wait_for(lambda: surface.n_malformed == 1)
+    assert "more than 64 messages and bundles" in str(client.wait("/error")[0])
+    assert (surface.n_refused, surface.n_malformed) == (1, 0)
     client.send("/bypass")
     assert client.wait("/bypass") == [0]
 

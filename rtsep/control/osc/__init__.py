@@ -18,7 +18,9 @@ heard at one instant, and may be for later. Beside the board's own addresses the
 Answers go to whoever asked. Switches are sent as 1 and 0, which all controllers understand; a list is several values
 of one message. What is wrong is answered by ``/error TEXT``, one for each address, and counted; what becomes of that
 which takes time (``/record``, ``/model/name``, a scene to be written) is told at ``/message``. Nothing that comes in
-can end the session.
+can end the session, and none can hold the board for long: what is touched, tried and answered is paid for from one
+budget of so much a second. Whoever sends from the machine of a client of the settings is taken for that client, unless
+that machine has several, or the sender has subscribed itself.
 """
 
 from rtsep.control.osc.surface import OscSurface as OscSurface

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from rtsep.board import Board, Feed
-from rtsep.errors import UsageError
+from rtsep.errors import DeviceError, UsageError
 
 SUBSCRIBED_S = 60.0
 MOST_CLIENTS = 16
@@ -29,11 +31,14 @@ class Client:
         What is to be sent.
     until_s
         When it is forgotten, by `time.monotonic`; those of the settings never are.
+    is_lost
+        Whether something could not be sent to it.
     """
 
     sender: Address
     feed: Feed
     until_s: float
+    is_lost: bool = False
 
 
 class Clients:
@@ -57,7 +62,7 @@ class Clients:
 
     def keep(self, addresses: Iterable[Address]) -> None:
         """Tell these until the end, though they never ask."""
-        for address in addresses:
+        for address in dict.fromkeys(addresses):
             feed = self._board().feed(origin_of(address), self._wake)
             self._clients[address] = Client(address, feed, math.inf)
 
@@ -69,6 +74,29 @@ class Clients:
         """Where to send, and what."""
         with self._lock:
             return list(self._clients.items())
+
+    def origin_of(self, sender: Address) -> str:
+        """Who moves the board when a sender does.
+
+        Most panels send from another port than they listen at. So who comes from the machine of a client of the
+        settings is taken for that client, if there is but one of that machine, and unless the sender has subscribed
+        itself.
+        """
+        with self._lock:
+            clients = list(self._clients.values())
+        fixed = [one for one in clients if one.until_s == math.inf and one.sender[0] == sender[0]]
+        if len(fixed) != 1 or any(one.sender == sender for one in clients):
+            return origin_of(sender)
+        return fixed[0].feed.origin
+
+    def lose(self, to: Address) -> bool:
+        """Something could not be sent there: whether that is a client, and the first time."""
+        with self._lock:
+            client = self._clients.get(to)
+            is_news = client is not None and not client.is_lost
+            if client is not None:
+                client.is_lost = True
+        return is_news
 
     def subscribe(self, sender: Address, port: object) -> None:
         """Tell a port of a sender's machine from now on.
@@ -118,3 +146,46 @@ class Clients:
 def origin_of(address: Address) -> str:
     """The name of a client on the board."""
     return f"osc:{address[0]}:{address[1]}"
+
+
+def resolved(clients: Iterable[Address], listener: socket.socket) -> list[Address]:
+    """Where clients are, whose names are looked up once: whoever tells them must not wait for that.
+
+    Parameters
+    ----------
+    clients
+        Hosts, by name or address, and ports.
+    listener
+        What they will be told by, bound.
+
+    Raises
+    ------
+    DeviceError
+        A name is not known.
+    UsageError
+        Nothing gets there from where it is bound.
+    """
+    here, port = listener.getsockname()[:2]
+    found = [_resolved(client, listener.family) for client in clients]
+    for there, its_port in found:
+        if ip_address(here).is_loopback and not ip_address(there).is_loopback:
+            raise UsageError(
+                f"OSC listens at {here}:{port}, from where nothing gets to {there}:{its_port}. Listen at the address "
+                f"that this machine has for that client, or at all (--osc 0.0.0.0:{port}; whoever reaches it moves "
+                f"the mix), or leave the client out"
+            )
+    return found
+
+
+def _resolved(client: Address, family: int) -> Address:
+    host, port = client
+    try:
+        found = socket.getaddrinfo(host, port, family, socket.SOCK_DGRAM)[0][4]
+    except (OSError, UnicodeError) as error:
+        version = "IPv6" if family == socket.AF_INET6 else "IPv4"
+        reason = getattr(error, "strerror", None) or error
+        raise DeviceError(
+            f"OSC cannot find its client {host}:{port}: {reason}. Give its {version} address, as that is what OSC "
+            f"listens at, or leave it out"
+        ) from error
+    return str(found[0]), int(found[1])

@@ -13,29 +13,59 @@ from typing import Any
 from rtsep.control.osc.clients import Address
 
 MOST_MESSAGES_PER_S = 2000  # a fader under a hand sends a hundred
+BYTES_PER_MESSAGE = 64  # what is read of a datagram costs as much as so many messages would
 MOST_WAIT_S = 10.0  # a bundle may be for later, but not for next week
 MOST_WAITING = 1000  # bundles
 
 
 class Budget:
-    """Messages that may be dealt with, and answered: so many a second, and a second's worth at once."""
+    """Messages that may be dealt with, addresses touched and answers given: so many a second, a second's worth at once.
+
+    Both threads of the surface spend of it.
+    """
 
     def __init__(self, per_s: float) -> None:
         self._per_s, self._left, self._at_s = per_s, per_s, time.monotonic()
+        self._lock = threading.Lock()
 
-    def take(self, n_messages: int) -> bool:
-        """Whether there are so many left: all of a bundle, or none."""
+    def take(self, n: int) -> bool:
+        """Whether there are so many left: all, or none."""
+        with self._lock:
+            self._earn()
+            if self._left < n:
+                return False
+            self._left -= n
+            return True
+
+    def charge(self, n: int) -> bool:
+        """Pay for so many, if need be with what is to come; and whether anything is left then."""
+        with self._lock:
+            self._earn()
+            self._left -= n
+            return self._left >= 0
+
+    def _earn(self) -> None:
         now_s = time.monotonic()
         self._left = min(self._per_s, self._left + (now_s - self._at_s) * self._per_s)
         self._at_s = now_s
-        if self._left < n_messages:
-            return False
-        self._left -= n_messages
-        return True
 
-    def charge(self, n_messages: int) -> None:
-        """Have what is done count as well, after it was: until that is paid off nothing is left."""
-        self._left -= n_messages
+
+class Account:
+    """What the messages of one bundle may spend: what was taken for them when they came, then what the budget has."""
+
+    def __init__(self, budget: Budget, n_taken: int) -> None:
+        self._budget, self._n_taken = budget, n_taken
+
+    def spend(self, n: int) -> bool:
+        """Whether so many are paid for."""
+        n_taken = min(n, self._n_taken)
+        self._n_taken -= n_taken
+        return n == n_taken or self._budget.charge(n - n_taken)
+
+
+def price_of(datagram: bytes) -> int:
+    """What it costs to look at a datagram, whatever is in it."""
+    return 1 + len(datagram) // BYTES_PER_MESSAGE
 
 
 class Later:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from rtsep.board import Board
-from rtsep.control.osc.clients import Address, Clients, origin_of
-from rtsep.control.osc.patterns import compiled
+from rtsep.control.osc.clients import Address, Clients
+from rtsep.control.osc.limits import Account, Budget
+from rtsep.control.osc.lookup import Lookup
 from rtsep.errors import UsageError
 from rtsep.parameters import Parameter
 from rtsep.scales import Gain, Range, Value
@@ -16,7 +18,10 @@ from rtsep.scales import Gain, Range, Value
 POSITION = "/position"
 BY_NAME = "what does something at once is reached by its whole address only, not by a pattern"
 
+TOO_MUCH = "too much for now: what is left of this was dropped"
+
 Reply = tuple[Any, ...]  # an address of OSC, and the values
+Step = Reply | int  # what comes of a message, one by one; or what the next one costs, before it is done
 
 
 class Messages:
@@ -32,46 +37,61 @@ class Messages:
 
     def __init__(self, board: Callable[[], Board], clients: Clients) -> None:
         self._get_board, self._clients = board, clients
+        self._lookup = Lookup()
 
     @property
     def _board(self) -> Board:
         return self._get_board()
 
-    def act(self, messages: Sequence[Any], sender: Address) -> list[Reply]:
-        """Do what they say, at one instant; what is to be answered, when no lock is held any more."""
+    def act(self, messages: Sequence[Any], sender: Address, budget: Budget) -> list[Reply]:
+        """Do what they say, at one instant; what is to be answered, when no lock is held any more.
+
+        Everybody else waits for the board meanwhile, so it ends where there is nothing left to pay it from. One step
+        for each message has been taken from the budget already: what names single addresses is done whole.
+        """
         replies: list[Reply] = []
+        account = Account(budget, len(messages))
         try:
             with self._board.together():
-                for message in messages:
-                    replies.extend(self._replies(message, sender))
+                for step in itertools.chain.from_iterable(self._steps(one, sender) for one in messages):
+                    if not isinstance(step, int):
+                        replies.append(step)
+                    if not account.spend(step if isinstance(step, int) else 1):
+                        replies.append(("/error", TOO_MUCH))
+                        break
         except Exception as error:
             replies.append(complaint(error))
         return replies
 
-    def _replies(self, message: Any, sender: Address) -> Iterator[Reply]:
+    def _steps(self, message: Any, sender: Address) -> Iterator[Step]:
         try:
             yield from self._do(str(message.address), list(message.params), sender)
         except Exception as error:  # no message may stop the others of its bundle
             yield complaint(error)
 
-    def _do(self, address: str, values: list[Any], sender: Address) -> Iterator[Reply]:
+    def _do(self, address: str, values: list[Any], sender: Address) -> Iterator[Step]:
         if address == "/subscribe":
+            yield len(self._board.parameters)  # it is told everything
             self._clients.subscribe(sender, values[0] if values else sender[1])
         elif address == "/unsubscribe":
             self._clients.unsubscribe(sender)
         elif address == "/namespace":
-            for found in self._matching(str(values[0]) if values else "//*"):
+            pattern = str(values[0]) if values else "//*"
+            yield self._lookup.cost(self._board, pattern)
+            for found in self._lookup.find(self._board, pattern):
                 yield ("/namespace", *described(self._board.parameter(found)))
         else:
-            yield from self._set_or_ask(address, values, origin_of(sender))
+            yield from self._set_or_ask(address, values, self._clients.origin_of(sender))
 
-    def _set_or_ask(self, pattern: str, values: list[Any], origin: str) -> Iterator[Reply]:
+    def _set_or_ask(self, pattern: str, values: list[Any], origin: str) -> Iterator[Step]:
         by_position, pattern = pattern.endswith(POSITION), pattern.removesuffix(POSITION)
-        is_exact, addresses = pattern in self._board, self._matching(pattern)
+        yield self._lookup.cost(self._board, pattern)
+        is_exact, addresses = pattern in self._board, self._lookup.find(self._board, pattern)
         buttons = [] if is_exact else [address for address in addresses if self._is_button(address)]
         if values or len(buttons) == len(addresses):  # who only asks all that there is wants no button
             yield from (complaint(UsageError(f"{one}: {BY_NAME}")) for one in buttons)
         for address in [one for one in addresses if one not in buttons]:
+            yield 1
             try:
                 if not values and not self._is_button(address):
                     yield from stand(self._board, address, self._board[address])
@@ -86,22 +106,6 @@ class Messages:
     def _is_button(self, address: str) -> bool:
         """Whether setting it does something, once: nothing that a pattern may do by the way."""
         return self._board.parameter(address).kind == "momentary"
-
-    def _matching(self, pattern: str) -> list[str]:
-        """The addresses that a pattern means.
-
-        Raises
-        ------
-        UsageError
-            None.
-        """
-        if pattern in self._board:
-            return [pattern]
-        matches = compiled(pattern)
-        found = [address for address in self._board.parameters if matches(address)]
-        if not found:
-            self._board.parameter(pattern)  # which says what is near
-        return found
 
 
 def stand(board: Board, address: str, value: Value) -> Iterator[Reply]:

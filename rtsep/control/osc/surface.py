@@ -12,16 +12,17 @@ from types import TracebackType
 from typing import Any
 
 from pythonosc.osc_message_builder import OscMessageBuilder
-from pythonosc.osc_packet import OscPacket
+from pythonosc.osc_packet import OscPacket, TimedMessage
 
 from rtsep.board import Board
 from rtsep.control.crew import Crew, Guard
 from rtsep.control.osc import limits
-from rtsep.control.osc.clients import Address, Clients
+from rtsep.control.osc.clients import Address, Clients, resolved
 from rtsep.control.osc.limits import Budget, Later
-from rtsep.control.osc.messages import Messages, Reply, stand
+from rtsep.control.osc.messages import Messages, Reply, complaint, stand
+from rtsep.control.osc.outline import check_outline
 from rtsep.control.player import Player
-from rtsep.errors import DeviceError
+from rtsep.errors import DeviceError, UsageError
 
 METERS_HZ = 20.0
 DATAGRAM_BYTES = 65535
@@ -43,14 +44,16 @@ class OscSurface:
 
     Attributes
     ----------
-    n_malformed, n_refused, n_dropped, n_failed : int
-        Datagrams that are no OSC, errors that were answered, messages that were too many, and what failed in rtsep
-        itself where nobody could be answered.
+    n_malformed, n_refused, n_dropped, n_unsent, n_failed : int
+        Datagrams that are no OSC, errors that were answered, messages that were too many, what the network did not
+        take, and what failed where nobody could be answered.
 
     Raises
     ------
     DeviceError
-        On entering: the port is taken, or the host is none of this machine.
+        On entering: the port is taken, the host is none of this machine, or that of a client is not known.
+    UsageError
+        On entering: a client is elsewhere, and this listens to its own machine only.
     """
 
     def __init__(
@@ -70,7 +73,7 @@ class OscSurface:
         self._budget = Budget(limits.MOST_MESSAGES_PER_S)
         self._later = Later()
         self._next_meters_s = 0.0
-        self.n_malformed = self.n_refused = self.n_dropped = 0
+        self.n_malformed = self.n_refused = self.n_dropped = self.n_unsent = 0
 
     @property
     def port(self) -> int:
@@ -89,18 +92,23 @@ class OscSurface:
     def __enter__(self) -> OscSurface:
         family = socket.AF_INET6 if ":" in self._where[0] else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        with contextlib.ExitStack() as if_it_fails:
+            if_it_fails.callback(self._socket.close)
+            self._bind()
+            self._clients.keep(resolved(self._fixed, self._socket))
+            if_it_fails.pop_all()
+        self._crew.start({"rtsep-osc": self._listen, "rtsep-osc-tell": self._tell})
+        return self
+
+    def _bind(self) -> None:
         try:
             self._socket.bind(self._where)
         except OSError as error:
-            self._socket.close()
             host, port = self._where
             raise DeviceError(
                 f"OSC cannot listen at {host}:{port}: {error.strerror or error}. Give a port that is free and an "
                 f"address of this machine: --osc 127.0.0.1:9000"
             ) from error
-        self._clients.keep(self._fixed)
-        self._crew.start({"rtsep-osc": self._listen, "rtsep-osc-tell": self._tell})
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -127,14 +135,7 @@ class OscSurface:
                     self._receive(datagram, (sender[0], sender[1]))
 
     def _receive(self, datagram: bytes, sender: Address) -> None:
-        try:
-            messages = OscPacket(datagram).messages  # sorted by time
-        except Exception:  # the parser trusts what it reads: anything can happen in it
-            self.n_malformed += 1
-            return
-        if not self._budget.take(len(messages)):
-            self.n_dropped += len(messages)
-            return
+        messages = self._read(datagram, sender)
         now_s = time.time()
         for at_s, bundle in itertools.groupby(messages, lambda timed: max(timed.time, now_s)):
             parts = [timed.message for timed in bundle]
@@ -142,6 +143,26 @@ class OscSurface:
                 self._act_later(parts, sender, at_s)
             else:
                 self._act(parts, sender)
+
+    def _read(self, datagram: bytes, sender: Address) -> list[TimedMessage]:
+        """The messages of a datagram, by their times, if they are paid for."""
+        price = limits.price_of(datagram)
+        if not self._budget.take(price):  # before a look at it: rubbish takes time too
+            self.n_dropped += 1
+            return []
+        try:
+            check_outline(datagram)
+            messages = OscPacket(datagram).messages
+        except UsageError as error:
+            self._answer(sender, [complaint(error)])
+            return []
+        except Exception:  # the parser trusts what it reads: anything can happen in it
+            self.n_malformed += 1
+            return []
+        if not self._budget.take(max(0, len(messages) - price)):
+            self.n_dropped += len(messages)
+            return []
+        return messages
 
     def _act_later(self, messages: list[Any], sender: Address, at_s: float) -> None:
         if at_s - time.time() > limits.MOST_WAIT_S:
@@ -154,10 +175,7 @@ class OscSurface:
             self._answer(sender, [("/error", text)])
 
     def _act(self, messages: Sequence[Any], sender: Address) -> None:
-        replies = self._messages.act(messages, sender)
-        self._budget.charge(
-            len(replies)
-        )  # one question may have hundreds of answers, and its sender be forged
+        replies = self._messages.act(messages, sender, self._budget)
         self._clients.renew(sender)
         self._answer(sender, replies)
 
@@ -205,8 +223,21 @@ class OscSurface:
             for value in values:
                 builder.add_arg(encodable(value) if isinstance(value, str) else value)
             datagram = builder.build().dgram
-            with contextlib.suppress(OSError):  # nobody there, or the net is down: UDP is told and forgotten
+            try:
                 self._socket.sendto(datagram, to)
+            except OSError as error:  # the net is down, or the way there is closed
+                self._lose(to, error)
+
+    def _lose(self, to: Address, error: OSError) -> None:
+        """Count what could not be sent; whoever plays hears of each client that stays dark, once."""
+        if self._crew.over.is_set():
+            return
+        self.n_unsent += 1
+        if self._clients.lose(to):
+            raise DeviceError(
+                f"nothing can be sent to {to[0]}:{to[1]}: {error.strerror or error}. See whether that is where the "
+                f"client is, and this machine is on its network; it is tried on"
+            ) from error
 
 
 def encodable(text: str) -> str:
