@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import IO, TYPE_CHECKING, Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from rich.console import Console
 from rich.status import Status
@@ -91,13 +91,13 @@ def is_one_terminal() -> bool:
 
 def _beside(console: Console, is_left: threading.Event, opened: ExitStack) -> Console:
     """A console like this one, to the same place, whose waiting can be broken off where the system has that."""
-    stream = console.file
+    stream = cast(TextIO, console.file)
     stream.flush()
     with suppress(OSError, ValueError):  # no file at all
         if os.name != "nt":
             patient = Patient(stream.fileno(), stream.encoding, is_left)
             opened.callback(patient.close)
-            stream = cast(IO[str], patient)
+            stream = cast(TextIO, patient)
     return type(console)(file=stream, soft_wrap=console.soft_wrap)
 
 
