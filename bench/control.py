@@ -168,8 +168,8 @@ def on_terminal(number: int) -> Iterator[None]:
 
 def perform(session: Any) -> None:
     """Pictures and keys of `rtsep live` for a session that stands still, until q."""
-    from rich.console import Console
-
+    from rtsep.cli.console import aside
+    from rtsep.cli.pictures import Pictures
     from rtsep.cli.play import Keeper, follow
     from rtsep.control.terminal.fingers import Fingers
     from rtsep.control.terminal.hands import Hands
@@ -182,10 +182,11 @@ def perform(session: Any) -> None:
     session.done = False
     with (
         Keyboard() as keyboard,
-        Screen(Console(), session, hands) as screen,
+        aside() as (teller, out),
+        Pictures(teller, Screen(out, session, hands), holds_words=False) as pictures,
         Fingers(keyboard, hands, session) as fingers,
     ):
-        follow(session, hands, None, keyboard, fingers, screen, lambda hands: None, Keeper(session, None))
+        follow(session, hands, None, keyboard, fingers, pictures, lambda hands: None, Keeper(session, None))
 
 
 def milliseconds(said_s: list[float], changed_s: list[float]) -> list[float]:

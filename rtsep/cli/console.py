@@ -1,36 +1,104 @@
-"""The two places to print to, and the words that several commands say.
+"""The places to print to, and the words that several commands say.
 
-`out` is for what was asked for, `err` for what is said about it.
+`out` is for what was asked for, `err` for what is said about it. While music plays, both are left to a thread of their
+own; see `aside`.
 """
 
 from __future__ import annotations
 
+import io
+import os
 import sys
-from contextlib import suppress
-from io import TextIOWrapper
-from typing import TYPE_CHECKING, Any, TextIO
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from rich.console import Console
 from rich.status import Status
 
+from rtsep.cli.patient import Patient
+from rtsep.cli.teller import Teller
+
 if TYPE_CHECKING:
     from rtsep.separator import Separator
 
+
+class Beside(Console):
+    """For what nobody has to read."""
+
+    def on_broken_pipe(self) -> None:
+        """Say no more when whoever reads has gone; rich would end the program, and take `out` away from it."""
+        self.quiet = True
+
+
 # A terminal gets lines broken between words; a pipe gets them whole.
 out = Console(soft_wrap=not sys.stdout.isatty())
-err = Console(stderr=True, soft_wrap=not sys.stderr.isatty())
+err = Beside(stderr=True, soft_wrap=not sys.stderr.isatty())
+_teller: Teller | None = None
 
 
 def never_refuse(stream: TextIO) -> None:
     """Let a stream write what its encoding lacks as an escape (``\\u6b4c``): a file's name must not end the work."""
-    if isinstance(stream, TextIOWrapper):
+    if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
 
 
 def say(text: str) -> None:
     """Tell something beside the result, with no markup in it; if nobody can be told any more, the work goes on."""
-    with suppress(OSError):
-        err.print(text, markup=False, highlight=False)
+    if (teller := _teller) is not None:
+        teller.say(text)
+    else:
+        with suppress(OSError):
+            _print(err, text)
+
+
+def _print(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False)
+
+
+@contextmanager
+def aside() -> Iterator[tuple[Teller, Console]]:
+    """While it is entered, nobody waits for what is said; leaving waits, though not for a terminal that takes nothing.
+
+    Yields
+    ------
+    tuple
+        What prints, and the `out` for it: no other thread prints there meanwhile.
+    """
+    global _teller
+    is_left = threading.Event()
+    with ExitStack() as opened:
+        shown, told = (_beside(console, is_left, opened) for console in (out, err))
+        _teller = teller = Teller(lambda text: _print(told, text))
+        try:
+            yield teller, shown
+        finally:
+            _teller = None
+            if not teller.close():
+                out.quiet = err.quiet = True  # nor does anybody wait for what would be printed after this
+                is_left.set()
+                teller.join()
+
+
+def is_one_terminal() -> bool:
+    """Whether `out` and `err` are the same terminal."""
+    with suppress(OSError, ValueError):  # no files at all
+        ends = sys.stdout.fileno(), sys.stderr.fileno()
+        return all(map(os.isatty, ends)) and os.path.sameopenfile(*ends)
+    return False
+
+
+def _beside(console: Console, is_left: threading.Event, opened: ExitStack) -> Console:
+    """A console like this one, to the same place, whose waiting can be broken off where the system has that."""
+    stream = cast(TextIO, console.file)
+    stream.flush()
+    with suppress(OSError, ValueError):  # no file at all
+        if os.name != "nt":
+            patient = Patient(stream.fileno(), stream.encoding, is_left)
+            opened.callback(patient.close)
+            stream = cast(TextIO, patient)
+    return type(console)(file=stream, soft_wrap=console.soft_wrap)
 
 
 def getting_ready() -> Status:

@@ -12,8 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rtsep.cli.console import out, say
+from rtsep.cli.console import aside, is_one_terminal, say
 from rtsep.cli.interrupts import interruptible
+from rtsep.cli.pictures import Pictures
 from rtsep.cli.surfaces import surfaces
 from rtsep.control.terminal.fingers import Fingers
 from rtsep.control.terminal.hands import Hands
@@ -84,18 +85,19 @@ def play(
     if host.notice is not None:
         say(host.notice)
     keeper = Keeper(host, note)
-    with interruptible(partial(setattr, hands, "quit", True)), started(host) as let_go:
+    ended = partial(setattr, hands, "quit", True)
+    with interruptible(ended), aside() as (teller, out), started(host) as let_go:
         try:
             say(f"{host.model_name}: {', '.join(host.stems)}. Latency {host.latency}.")
             with (
                 Keyboard(keys) as keyboard,
-                Screen(out, host, hands) as screen,
+                Pictures(teller, Screen(out, host, hands), holds_words=is_one_terminal()) as pictures,
                 Fingers(keyboard, hands, host) as fingers,
             ):
                 hands.can_press = keyboard.works
                 if not keyboard.works:
                     say("Ctrl-C ends it.")
-                follow(host, hands, written, keyboard, fingers, screen, turn, keeper)
+                follow(host, hands, written, keyboard, fingers, pictures, turn, keeper)
         finally:
             let_go()
             keeper.look()
@@ -194,7 +196,7 @@ def follow(
     written: Written | None,
     keyboard: Keyboard,
     fingers: Fingers,
-    screen: Screen,
+    pictures: Pictures,
     turn: Turn,
     keeper: Keeper,
 ) -> None:
@@ -216,8 +218,8 @@ def follow(
         keeper.turn()
         if keyboard.was_away:
             keyboard.was_away = False
-            screen.begin_anew()
-        screen.show()
+            pictures.begin_anew()
+        pictures.show()
         if keyboard.works:
             fingers.wait(1 / PICTURES_PER_S)
 

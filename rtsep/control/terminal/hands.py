@@ -23,7 +23,7 @@ class Hands:
     leaf
         Address and value of a choice that is looked at and not taken yet.
     message
-        Answers the last key.
+        Answers the last key, or is what was said since.
     prompt
         A line that is being written.
     learns

@@ -48,6 +48,20 @@ class Screen:
             with suppress(OSError):
                 self._live.stop()
 
+    @property
+    def is_in_place(self) -> bool:
+        """Whether there is a picture, which stays where it is; not lines below one another."""
+        return self._live is not None
+
+    def say(self, text: str) -> None:
+        """Print something above the picture, where it stays; what is one line is also the answer below it.
+
+        Only for a picture in place. Anybody else who prints to its terminal prints into it.
+        """
+        if "\n" not in text:  # the picture may leave no room above
+            self._hands.message = text
+        self._console.print(text, markup=False, highlight=False)
+
     def begin_anew(self) -> None:
         """Forget where the picture was, since a terminal that has another size, or was a shell's, does not have it."""
         if self._live is None:
