@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from rtsep.card_latency import RoundTrip, key_of, read_round_trips
 from rtsep.errors import DeviceError, UsageError
 from rtsep.follower import JITTER_S
-from rtsep.io.cards import DEFAULT_CARD, Card, check_rate_hz, choose_rate_hz, find_card
+from rtsep.io.cards import DEFAULT_CARD, Card, Direction, check_rate_hz, choose_rate_hz, find_card
 from rtsep.io.clocked import BLOCK_SAMPLES
 from rtsep.io.desktop import BURST_S, plugin_card
 from rtsep.io.encode import CODECS
 from rtsep.io.files import AudioReader
-from rtsep.settings import Clock, LiveSettings
+from rtsep.settings import FIRST_CHANNELS, Clock, LiveSettings
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,12 @@ class Ends:
             return self.round_trip.samples / self.sample_rate_hz
         incoming = self.inputs.input_latency_s if self.inputs is not None else 0.0
         return incoming + (self.outputs.output_latency_s if self.outputs is not None else 0.0)
+
+
+def channels_of(card: Card | None, direction: Direction) -> tuple[int, ...]:
+    """Those that are meant where a person names none: the first two, or the only one of a microphone."""
+    n_there = len(FIRST_CHANNELS) if card is None else card.n_channels(direction)
+    return FIRST_CHANNELS[:n_there]
 
 
 def open_ends(settings: LiveSettings, model_rate_hz: int) -> Ends:

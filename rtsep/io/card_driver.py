@@ -18,6 +18,11 @@ from rtsep.io.watchdog import Watchdog
 CLOSE_S = 5.0
 PLAY_OUT_LOOK_S = 0.1  # longer than a card takes from one block to the next
 MOST_PLAY_OUT_S = 1.0
+#: Who may have asked for a channel.
+WHERE: dict[Direction, str] = {
+    "input": "in the settings, with input.channels or the channels of mixer.direct",
+    "output": "for a stem with --route, else in the settings, with output.channels or the channels of mixer.buses",
+}
 
 
 class CardDriver:
@@ -162,7 +167,7 @@ def _check_channels(card: Card | None, direction: Direction, n_wanted: int) -> N
     if card is not None and card.n_channels(direction) < n_wanted:
         raise DeviceError(
             f"{card.full_name} has {card.n_channels(direction)} {direction} channels; "
-            f"channel {n_wanted} was asked for. Choose others with --route, or another card."
+            f"channel {n_wanted} was asked for. Choose others {WHERE[direction]}, or another card."
         )
 
 
