@@ -109,7 +109,7 @@ def _has_two_clocks(settings: LiveSettings, inputs: Card | None, outputs: Card |
         return settings.input.own_clock
     if settings.input.endpoint.is_desktop:
         return True
-    return inputs.index != outputs.index and not inputs.shares_clock(outputs)
+    return not inputs.shares_clock(outputs)
 
 
 def _find_cards(settings: LiveSettings) -> tuple[Card | None, Card | None]:

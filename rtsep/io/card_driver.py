@@ -101,7 +101,7 @@ class CardDriver:
             names = " and ".join(card.full_name for card, _ in ends if card is not None)
             raise (CardBusyError if is_busy(error) else DeviceError)(
                 f"{names} cannot be opened with {n_inputs} inputs and {n_outputs} outputs at {sample_rate_hz} Hz: "
-                f"{error}. `rtsep devices` shows what each can do; both ends must be of one host API."
+                f"{error}. `rtsep devices` shows what each can do.{_advice(inputs, outputs)}"
             ) from error
         latency = self._stream.latency
         pair = latency if kind == "duplex" else (latency, 0.0) if kind == "input" else (0.0, latency)
@@ -169,6 +169,13 @@ def _check_channels(card: Card | None, direction: Direction, n_wanted: int) -> N
             f"{card.full_name} has {card.n_channels(direction)} {direction} channels; "
             f"channel {n_wanted} was asked for. Choose others {WHERE[direction]}, or another card."
         )
+
+
+def _advice(inputs: Card | None, outputs: Card | None) -> str:
+    """What two cards of two host APIs, which no one stream can join, need."""
+    if inputs is None or outputs is None or inputs.host_api == outputs.host_api:
+        return ""
+    return " With own_clock: false both must be of one host API: leave it out, or name others."
 
 
 class TwoCardsDriver:
