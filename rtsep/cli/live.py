@@ -151,7 +151,8 @@ MeasureOption = Annotated[
     bool,
     typer.Option(
         "--measure-latency",
-        help="Play nothing, but find out what the card itself adds, through a cable from its output to its input.",
+        help="Play no music, but eight bursts of white noise, and find out what the card itself adds, through a cable "
+        "from its output to its input. Turn loudspeakers off before.",
     ),
 ]
 WebOption = Annotated[
