@@ -139,7 +139,7 @@ def _choose_rate_hz(
 
 
 def choose_clock(settings: LiveSettings) -> Clock:
-    """The clock that was asked for, if it fits; else the card's if there is one."""
+    """The clock that was asked for, if it fits; else the card's if there is one, or the wall's."""
     source, sink, clock = settings.input.endpoint, settings.output.endpoint, settings.output.clock
     needs_card = not source.is_file or not sink.is_file or bool(settings.mixer.direct)
     if clock is None:
