@@ -11,7 +11,7 @@ import numpy as np
 
 from rtsep.offset import tell_block
 from rtsep.recording import Recording
-from rtsep.rig import Rig, from_zero
+from rtsep.rig import Rig
 from rtsep.settings import LiveSettings
 from rtsep.stream import N_CHANNELS, Latency
 
@@ -56,7 +56,7 @@ def take_status(rig: Rig) -> Status:
         n_xruns=int(desk.state["n_xruns"]),
         peak_dbfs=of_stems(peak_dbfs),
         rms_dbfs=of_stems(rms_dbfs),
-        main_dbfs=float(max(outputs_dbfs[channel] for channel in from_zero(rig.settings.output.channels))),
+        main_dbfs=float(max(outputs_dbfs[channel] for channel in desk.main)),
         is_late=separation.chain.is_late,
         update_hops=separation.pace.update_hops,
         n_moves=separation.pace.n_moves,

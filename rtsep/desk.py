@@ -111,6 +111,7 @@ class Desk:
     ) -> None:
         self.chain, self.sample_rate_hz = chain, sample_rate_hz
         self.n_outputs = chain.n_outputs
+        self.main = main
         self._next: Chain | None = None
         memory = chain.offset_samples + round(MEMORY_S * sample_rate_hz)
         self.input_tape = input_tape

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from rtsep.card_latency import RoundTrip, key_of, read_round_trips
 from rtsep.errors import DeviceError, UsageError
 from rtsep.follower import JITTER_S
-from rtsep.io.cards import DEFAULT_CARD, Card, check_rate_hz, choose_rate_hz, find_card
+from rtsep.io.cards import DEFAULT_CARD, Card, Direction, check_rate_hz, choose_rate_hz, find_card
 from rtsep.io.clocked import BLOCK_SAMPLES
 from rtsep.io.desktop import BURST_S, plugin_card
 from rtsep.io.encode import CODECS
 from rtsep.io.files import AudioReader
-from rtsep.settings import Clock, LiveSettings
+from rtsep.settings import FIRST_CHANNELS, Clock, LiveSettings
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,12 @@ class Ends:
         return incoming + (self.outputs.output_latency_s if self.outputs is not None else 0.0)
 
 
+def channels_of(card: Card | None, direction: Direction) -> tuple[int, ...]:
+    """Those that are meant where a person names none: the first two, or the only one of a microphone."""
+    n_there = len(FIRST_CHANNELS) if card is None else card.n_channels(direction)
+    return FIRST_CHANNELS[:n_there]
+
+
 def open_ends(settings: LiveSettings, model_rate_hz: int) -> Ends:
     """Find cards, choose the clock and the rate, open the input file.
 
@@ -103,7 +109,7 @@ def _has_two_clocks(settings: LiveSettings, inputs: Card | None, outputs: Card |
         return settings.input.own_clock
     if settings.input.endpoint.is_desktop:
         return True
-    return inputs.index != outputs.index and not inputs.shares_clock(outputs)
+    return not inputs.shares_clock(outputs)
 
 
 def _find_cards(settings: LiveSettings) -> tuple[Card | None, Card | None]:
@@ -133,7 +139,7 @@ def _choose_rate_hz(
 
 
 def choose_clock(settings: LiveSettings) -> Clock:
-    """The clock that was asked for, if it fits; else the card's if there is one."""
+    """The clock that was asked for, if it fits; else the card's if there is one, or the wall's."""
     source, sink, clock = settings.input.endpoint, settings.output.endpoint, settings.output.clock
     needs_card = not source.is_file or not sink.is_file or bool(settings.mixer.direct)
     if clock is None:

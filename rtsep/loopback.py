@@ -25,7 +25,7 @@ from rtsep.io.cards import PREFERRED_RATE_HZ, Card
 from rtsep.mix import MAIN, Bus, Mix, Strip
 from rtsep.mixer import Mixer
 from rtsep.rig import open_card
-from rtsep.settings import LiveSettings
+from rtsep.settings import FIRST_CHANNELS, LiveSettings
 from rtsep.stream import N_CHANNELS, Audio
 from rtsep.tape import Tape
 
@@ -76,7 +76,7 @@ def open_loop(settings: LiveSettings) -> tuple[Loop, Ends]:
         raise UsageError(
             "--measure-latency is of one card with one clock for both; name it with --input and --output"
         )
-    channels = settings.input.channels[0], output.channels[0]
+    channels = (settings.input.channels or FIRST_CHANNELS)[0], (output.channels or FIRST_CHANNELS)[0]
     return Loop(ends.inputs, ends.outputs, *channels, ends.sample_rate_hz, output.block_samples), ends
 
 

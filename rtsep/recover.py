@@ -49,7 +49,7 @@ class Recovered:
             names = ", ".join(path.name for path in self.files)
             yield (
                 f"{self.folder}: a recording was broken off there; {max(self.files.values()):.1f} s of it are "
-                f"recovered, all but its last second at most: {names}."
+                f"recovered, all but its last second (on a slow disk a few): {names}."
             )
         elif not self.failed:
             yield f"{self.folder}: a recording was broken off there before it had any sound; nothing is left of it."

@@ -19,7 +19,7 @@ from typing import Literal, Protocol
 from rtsep.callback import CHUNK_SAMPLES
 from rtsep.chain import MEMORY_S
 from rtsep.desk import Cable, Desk, Limit
-from rtsep.ends import Ends, open_ends
+from rtsep.ends import Ends, channels_of, open_ends
 from rtsep.follower import Follower
 from rtsep.io.card_driver import CardDriver, TwoCardsDriver
 from rtsep.io.clocked import ClockedDriver
@@ -30,7 +30,7 @@ from rtsep.recording import Recording
 from rtsep.separation import Model, Separation, load_model, most_offset_samples, parts_beside, tune_model
 from rtsep.separator import Separator
 from rtsep.session_files import check_files, recover_earlier
-from rtsep.settings import GroupSettings, LiveSettings, StripSettings
+from rtsep.settings import FIRST_CHANNELS, GroupSettings, LiveSettings, StripSettings
 from rtsep.stream import N_CHANNELS, Latency
 from rtsep.tape import Tape
 from rtsep.transport import Transport
@@ -76,13 +76,15 @@ class Preparation:
         self, settings: LiveSettings, model: Model | None = None, mixer: Mixer | None = None
     ) -> None:
         check_files(settings)
+        self.written = settings
         separator = model.separator if model is not None else load_model(settings)
         settings.mixer.check_stems(separator.name, separator.stems)
-        self.settings, self.shape = settings, make_mixer(settings)
         with ExitStack() as opened:
             self.ends = ends = open_ends(settings, separator.sample_rate_hz)
             if ends.reader is not None:
                 opened.callback(ends.reader.close)
+            self.settings = settings = _with_channels(settings, ends, mixer)
+            self.shape = make_mixer(settings)
             memory = most_offset_samples(settings, ends) + round(MEMORY_S * ends.sample_rate_hz)
             self.input_tape = Tape(N_CHANNELS * (1 + len(self.shape.directs)), memory)
             self.mixer, like = (mixer, self.shape) if mixer is not None else (self.shape, None)
@@ -210,6 +212,18 @@ def plug_in(preparation: Preparation) -> tuple[Rig, Driver]:
         raise
 
 
+def _with_channels(settings: LiveSettings, ends: Ends, mixer: Mixer | None) -> LiveSettings:
+    """With those of the cards where the settings name none; a mixer that is at work keeps its outputs."""
+    inputs = channels_of(ends.inputs, "input")
+    outputs = channels_of(ends.outputs, "output") if mixer is None else main_channels(mixer)
+    return settings.on_channels(inputs, outputs)
+
+
+def main_channels(mixer: Mixer) -> tuple[int, ...]:
+    """The outputs of a main bus that nobody has named: as many as where it plays now."""
+    return FIRST_CHANNELS[: len(mixer.buses[MAIN].outputs)]
+
+
 def make_mixer(settings: LiveSettings) -> Mixer:
     """The mixer as the settings leave it; people count channels from 1."""
     mix, mixer = make_mix(settings), settings.mixer
@@ -222,11 +236,11 @@ def make_mixer(settings: LiveSettings) -> Mixer:
 
 def make_mix(settings: LiveSettings) -> Mix:
     """Where everything stands at the start."""
-    mixer = settings.mixer
+    mixer, main = settings.mixer, settings.output.channels or FIRST_CHANNELS
     buses = {name: Bus(from_zero(bus.channels), bus.gain_db) for name, bus in mixer.buses.items()}
     return Mix(
         strips={name: _strip(found) for name, found in mixer.stems.items()},
-        buses={MAIN: Bus(from_zero(settings.output.channels), mixer.gain_db), **buses},
+        buses={MAIN: Bus(from_zero(main), mixer.gain_db), **buses},
         directs={name: _strip(found) for name, found in mixer.direct.items()},
         groups={name: _group(found) for name, found in mixer.all_groups.items()},
         sides=mixer.crossfade_groups,
@@ -269,7 +283,7 @@ def _make_desk(preparation: Preparation) -> Desk:
         chain,
         preparation.input_tape,
         rate_hz,
-        from_zero(settings.output.channels),
+        preparation.shape.buses[MAIN].outputs,
         cables=cables,
         n_card_inputs=1 + max((cable.channel for cable in cables), default=-1),
         n_card_outputs=chain.n_outputs if ends.outputs else 0,
@@ -289,7 +303,7 @@ def _make_follower(ends: Ends, n_outputs: int, input_tape: Tape, offset_samples:
 
 def _cables(settings: LiveSettings) -> list[Cable]:
     """From the card's inputs to the input tape: the mixture, if it is the card's, and the direct inputs."""
-    pairs = [] if settings.input.endpoint.is_file else [settings.input.channels]
+    pairs = [] if settings.input.endpoint.is_file else [settings.input.channels or FIRST_CHANNELS]
     first_row = 0 if pairs else N_CHANNELS
     pairs += [direct.channels for direct in settings.mixer.direct.values()]
     cables = []

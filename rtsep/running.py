@@ -45,7 +45,7 @@ class Run:
 
     def __init__(self, preparation: Preparation) -> None:
         self.rig, self.driver = plug_in(preparation)
-        self.written = preparation.settings
+        self.written = preparation.written
         self.before: Callable[[], Mapping[str, Any] | None] = lambda: None
         self.rig.recording.account = self.stats
         self._stop = threading.Event()

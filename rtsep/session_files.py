@@ -156,8 +156,7 @@ def _tracks(
     for i, path in enumerate(of_stems):
         rows = tuple(range(N_CHANNELS * i, N_CHANNELS * (i + 1)))
         tracks.append(Track(path, desk.chain.stem_tape, rows, start))
-    main = tuple(channel - 1 for channel in settings.output.channels)
-    tracks.append(Track(mix, desk.sink_tape, main, start + desk.offset_samples))
+    tracks.append(Track(mix, desk.sink_tape, desk.main, start + desk.offset_samples))
     return tracks
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rtsep.ends import channels_of
 from rtsep.io.cards import Card, Direction, lasting_name
 from rtsep.mix import MAIN, Bus, Group, Strip
 from rtsep.mixer import Mixer
@@ -41,11 +42,13 @@ def settings_now(rig: Rig, settings: LiveSettings) -> LiveSettings:
     source, sink = settings.input, settings.output
     key = "card" if source.endpoint.is_file else "source"
     mixer = settings.mixer.model_copy(update=mix_now(rig.mixer, rig.separator.stems, settings.mixer))
+    main = _from_one(rig.mixer.buses[MAIN].outputs)
+    is_unnamed = sink.channels is None and main == channels_of(rig.ends.outputs, "output")
     names = {
         "input": {key: _name(getattr(source, key), rig.ends.inputs, "input")},
         "output": {
             "sink": _name(sink.sink, rig.ends.outputs, "output"),
-            "channels": _from_one(rig.mixer.buses[MAIN].outputs),
+            "channels": None if is_unnamed else main,
         },
     }
     return settings.model_copy(update={"mixer": mixer}).with_overrides(names)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,9 +19,11 @@ from typer.testing import CliRunner, Result
 from rtsep.cli import app
 from rtsep.cli.demo import CYCLE_S, VoiceFader, voice_gain_db
 from rtsep.cli.interrupts import interruptible
+from rtsep.cli.live import EPILOG, read_sources
 from rtsep.cli.options import read_gains, read_names, read_routes, read_time_s
 from rtsep.cli.parts import run
 from rtsep.cli.play import write_stats
+from rtsep.cli.reading import read_settings
 from rtsep.cli.separate import BITRATE_HELP
 from rtsep.control.terminal.hands import Hands
 from rtsep.errors import AudioFileError, DeviceError, UsageError
@@ -124,6 +127,7 @@ def test_help_and_version_load_nothing_heavy() -> None:
     [
         ("live --gian vocals=3", "--gain"),
         ("live song.wav --gain vocals", "--gain vocals: write stem=value, like --gain vocals=-12"),
+        ("live song.wav --gain vocals=-1,5", "--gain vocals=-1,5: write stem=value"),
         ("live song.wav --gain vocals=loud", "--gain vocals=loud: write stem=value"),
         ("live song.wav --gain vocals=nan", "--gain vocals=nan: write stem=value"),
         ("live song.wav --gain vocals=40", "--gain vocals: must be less than or equal to 24"),
@@ -660,6 +664,21 @@ def test_help_says_the_bitrates_that_there_are() -> None:
     assert "opus 6k to 510k" in rtsep("separate", "--help").stdout
 
 
+def test_settings_that_come_with_rtsep_are_found_by_name_unless_a_file_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = re.findall(r"`rtsep live .*?([\w-]+\.yaml)", EPILOG)
+    assert names
+    for name in (*names, "karaoke.yaml", "karaoke-with-microphone.yaml", "live.yaml"):
+        found = read_sources([name])[1]
+        assert found is not None
+        assert read_settings(found, {}).model is not None
+    assert read_sources(["elsewhere/live.yaml"])[1] == Path("elsewhere/live.yaml")
+    (tmp_path / "live.yaml").touch()
+    assert read_sources(["live.yaml"])[1] == Path("live.yaml")
+
+
 def test_gains_routes_names_and_times_are_read() -> None:
     assert read_gains(["vocals=-12", "drums = +3.5dB", "bass=-inf"]) == {
         "vocals": -12.0,
@@ -667,6 +686,8 @@ def test_gains_routes_names_and_times_are_read() -> None:
         "bass": -math.inf,
     }
     assert read_routes(["vocals=3,4", "click=5"]) == {"vocals": (3, 4), "click": (5,)}
+    assert read_gains(["vocals=-12,drums=3", "bass=0"]) == {"vocals": -12.0, "drums": 3.0, "bass": 0.0}
+    assert read_routes(["vocals=3,4,drums=5,click=6,7"]) == {"vocals": (3, 4), "drums": (5,), "click": (6, 7)}
     assert read_names(["vocals,drums", " bass "]) == ("vocals", "drums", "bass")
     assert [read_time_s(text) for text in ("90", "1:30", "1:02:03.5", None)] == [90.0, 90.0, 3723.5, None]
 

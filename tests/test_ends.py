@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from rtsep.cli.devices import choices
 from rtsep.ends import open_ends
 from rtsep.errors import DeviceError, UsageError
 from rtsep.io import cards
@@ -118,3 +119,19 @@ def test_direct_inputs_need_a_card(rates_hz: set[int], song: Path) -> None:
     assert ends.inputs is not None
     with pytest.raises(UsageError, match=r"--clock free: mic of mixer\.direct would be inputs of a card"):
         open_ends(settings.with_overrides({"output": {"clock": "free"}}), MODEL_RATE_HZ)
+
+
+@pytest.fixture
+def two_apis(rates_hz: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = [
+        cards.Card(0, "microphone", "ALSA", 1, 0, 48000, 0.01, 0.0, True, False),
+        cards.Card(1, "desk", "OSS", 0, 2, 48000, 0.0, 0.01, False, True),
+    ]
+    monkeypatch.setattr(cards, "list_cards", lambda: pair)
+
+
+@pytest.mark.usefixtures("two_apis")
+def test_two_host_apis_are_two_clocks_and_no_obstacle() -> None:
+    assert open_ends(LiveSettings(), MODEL_RATE_HZ).has_two_clocks
+    told = list(choices(cards.list_cards()))
+    assert told[-1] == "`rtsep live` takes the music from 0 and plays on 1, at 44100 Hz."

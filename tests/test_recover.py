@@ -101,7 +101,7 @@ def check_recovered(folder: Path, suffix: str, n_heard: int) -> None:
     assert not left_takes(folder)
     assert not is_being_filled(folder)
     assert recover(folder) == []
-    assert "recovered, all but its last second at most: a." in " ".join(done.tell())
+    assert "recovered, all but its last second (on a slow disk a few): a." in " ".join(done.tell())
 
 
 @POSIX

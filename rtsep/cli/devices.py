@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from rtsep.realtime.finding import Finding
 
 EPILOG = """
-`--input` and `--output` of `rtsep live` take an index or a part of a name that fits one device only; both have to
-be of one host API. Latency is the card's own default for small blocks, input and output; `rtsep live` adds its own
-parts.
+`--input` and `--output` of `rtsep live` take an index or a part of a name that fits one device only. They may be
+two devices, of two host APIs as well: the output then follows the input's clock. Latency is the card's own default for
+small blocks, input and output; `rtsep live` adds its own parts.
 
 `rtsep devices --doctor` asks the system, for real, for what a live session asks, and says what to change.
 """
@@ -108,13 +108,8 @@ def choices(cards: Sequence[Card]) -> Iterator[str]:
         yield f"`rtsep live SONG` plays on {plays.index}, at the song's rate if it can, else at {rate_hz} Hz."
     if plays is None or (takes := found.get("input")) is None:
         return
-    if takes.host_api != plays.host_api:
-        yield (
-            f"`rtsep live` would take {takes.index} and {plays.index}, which are of two host APIs: name an "
-            f"--input and an --output of one."
-        )
-        return
-    rate_hz = choose_rate_hz(takes, plays, [PREFERRED_RATE_HZ])
+    leads = plays if takes.shares_clock(plays) else None  # each may have a rate of its own then
+    rate_hz = choose_rate_hz(takes, leads, [PREFERRED_RATE_HZ])
     yield f"`rtsep live` takes the music from {takes.index} and plays on {plays.index}, at {rate_hz} Hz."
 
 

@@ -13,7 +13,7 @@ from rtsep.cli import parts
 from rtsep.cli.left import begun, last_session
 from rtsep.cli.measure_latency import measure
 from rtsep.cli.options import ModelOption, read_device, read_gains, read_names, read_routes
-from rtsep.cli.reading import read_settings
+from rtsep.cli.reading import find_config, read_settings
 from rtsep.errors import UsageError
 from rtsep.resume import take_session
 from rtsep.settings import overlay, stem_overrides
@@ -27,7 +27,8 @@ EPILOG = """
 
 `rtsep live --input desktop --karaoke` takes the voice out of whatever other applications play (Linux).
 
-`rtsep live configs/four-stems-eight-outputs.yaml --input device:system`
+`rtsep live four-stems-eight-outputs.yaml --input device:system` with settings that come with rtsep; others are karaoke,
+karaoke-with-microphone and live.
 
 `rtsep live --measure-latency --input "USB Audio" --output "USB Audio"` with a cable from output 1 to input 1.
 
@@ -67,7 +68,12 @@ AcapellaOption = Annotated[bool, typer.Option("--acapella", help="The vocals alo
 DrumlessOption = Annotated[bool, typer.Option("--drumless", help="Mute the drums.", rich_help_panel=MIX)]
 GainOption = Annotated[
     list[str] | None,
-    typer.Option("--gain", metavar="STEM=DB", help="Like vocals=-12; -inf is silence.", rich_help_panel=MIX),
+    typer.Option(
+        "--gain",
+        metavar="STEM=DB",
+        help="Like vocals=-12,drums=3; -inf is silence. May be repeated.",
+        rich_help_panel=MIX,
+    ),
 ]
 MuteOption = Annotated[
     list[str] | None, typer.Option("--mute", metavar="STEM", help="Like vocals,drums.", rich_help_panel=MIX)
@@ -80,7 +86,7 @@ RouteOption = Annotated[
     typer.Option(
         "--route",
         metavar="STEM=CHANNELS",
-        help="To outputs of its own, like vocals=3,4.",
+        help="To outputs of its own, like vocals=3,4,drums=5,6. May be repeated.",
         rich_help_panel=MIX,
     ),
 ]
@@ -102,7 +108,8 @@ ClockOption = Annotated[
     str | None,
     typer.Option(
         metavar="device|real|free",
-        help="Whose time: the card's, the wall's, or as fast as it can. Else the card's if there is one.",
+        help="Whose time: the card's, the wall's, or as fast as it can. Else the card's; the wall's if both ends are "
+        "files.",
     ),
 ]
 UpdateOption = Annotated[
@@ -151,7 +158,8 @@ MeasureOption = Annotated[
     bool,
     typer.Option(
         "--measure-latency",
-        help="Play nothing, but find out what the card itself adds, through a cable from its output to its input.",
+        help="Play no music, but eight bursts of white noise, and find out what the card itself adds, through a cable "
+        "from its output to its input. Turn loudspeakers off before.",
     ),
 ]
 WebOption = Annotated[
@@ -360,7 +368,7 @@ def read_sources(sources: Sequence[str]) -> tuple[str | None, Path | None]:
         if Path(songs[0]).is_dir():
             raise UsageError(f"{songs[0]!r} is a folder; `live` plays one file. Name one in it.")
         raise UsageError(f"there is no file {songs[0]!r}. A device is named with --input {songs[0]!r}.")
-    return (songs[0] if songs else None), (Path(configs[0]) if configs else None)
+    return (songs[0] if songs else None), (find_config(configs[0]) if configs else None)
 
 
 def choose_preset(**wanted: bool) -> str | None:

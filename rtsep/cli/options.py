@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable
 from typing import Annotated, TypeVar, get_args
 
@@ -12,6 +13,7 @@ from rtsep.errors import UsageError
 from rtsep.stream import Device
 
 T = TypeVar("T")
+NEXT_PAIR = re.compile(r",(?=[^,=]*=)")  # between vocals=3,4 and drums=5,6
 DEVICES: dict[str, Device] = {name: name for name in get_args(Device)}
 
 
@@ -69,7 +71,7 @@ def read_device(text: str) -> Device:
 
 
 def read_gains(texts: Iterable[str]) -> dict[str, float]:
-    """``vocals=-12`` as stem to dB.
+    """``vocals=-12`` as stem to dB; several have commas between them.
 
     Raises
     ------
@@ -80,7 +82,7 @@ def read_gains(texts: Iterable[str]) -> dict[str, float]:
 
 
 def read_routes(texts: Iterable[str]) -> dict[str, tuple[int, ...]]:
-    """``vocals=3,4`` as stem to output channels, counted from 1.
+    """``vocals=3,4`` as stem to output channels, counted from 1; several have commas between them too.
 
     Raises
     ------
@@ -116,7 +118,7 @@ def read_time_s(text: str | None) -> float | None:
 
 def _read_pairs(texts: Iterable[str], option: str, example: str, read: Callable[[str], T]) -> dict[str, T]:
     pairs: dict[str, T] = {}
-    for text in texts:
+    for text in (pair for given in texts for pair in NEXT_PAIR.split(given)):
         stem, equals, value = text.partition("=")
         try:
             if not (stem.strip() and equals):

@@ -31,6 +31,15 @@ OPTION_OF = {
 }
 
 
+def find_config(name: str) -> Path:
+    """The settings of this path; if there are none, those of this name that come with rtsep, if there are."""
+    path = Path(name)
+    package = Path(__file__).resolve().parents[1]
+    folders = (package / "configs", package.parent / "configs")  # installed, or in a repository
+    shipped = [folder / path for folder in folders if path.name == name and (folder / path).is_file()]
+    return path if path.exists() or not shipped else shipped[0]
+
+
 def read_settings(config: Path | None, options: Mapping[str, Any]) -> LiveSettings:
     """The settings of a file with the options over them.
 

@@ -19,7 +19,7 @@ FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="The folder 
 
 
 def recover(folder: FolderArgument) -> None:
-    """Finish recordings that were broken off: power cut, crash, kill. At most their last second is missing."""
+    """Finish recordings that were broken off: power cut, crash, kill. Their last second is missing, or a few."""
     from rtsep.io.part import is_being_filled
     from rtsep.recover import recover as finish
     from rtsep.recover import takes_of

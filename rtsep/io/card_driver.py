@@ -18,6 +18,11 @@ from rtsep.io.watchdog import Watchdog
 CLOSE_S = 5.0
 PLAY_OUT_LOOK_S = 0.1  # longer than a card takes from one block to the next
 MOST_PLAY_OUT_S = 1.0
+#: Who may have asked for a channel.
+WHERE: dict[Direction, str] = {
+    "input": "in the settings, with input.channels or the channels of mixer.direct",
+    "output": "for a stem with --route, else in the settings, with output.channels or the channels of mixer.buses",
+}
 
 
 class CardDriver:
@@ -96,7 +101,7 @@ class CardDriver:
             names = " and ".join(card.full_name for card, _ in ends if card is not None)
             raise (CardBusyError if is_busy(error) else DeviceError)(
                 f"{names} cannot be opened with {n_inputs} inputs and {n_outputs} outputs at {sample_rate_hz} Hz: "
-                f"{error}. `rtsep devices` shows what each can do; both ends must be of one host API."
+                f"{error}. `rtsep devices` shows what each can do.{_advice(inputs, outputs)}"
             ) from error
         latency = self._stream.latency
         pair = latency if kind == "duplex" else (latency, 0.0) if kind == "input" else (0.0, latency)
@@ -162,8 +167,15 @@ def _check_channels(card: Card | None, direction: Direction, n_wanted: int) -> N
     if card is not None and card.n_channels(direction) < n_wanted:
         raise DeviceError(
             f"{card.full_name} has {card.n_channels(direction)} {direction} channels; "
-            f"channel {n_wanted} was asked for. Choose others with --route, or another card."
+            f"channel {n_wanted} was asked for. Choose others {WHERE[direction]}, or another card."
         )
+
+
+def _advice(inputs: Card | None, outputs: Card | None) -> str:
+    """What two cards of two host APIs, which no one stream can join, need."""
+    if inputs is None or outputs is None or inputs.host_api == outputs.host_api:
+        return ""
+    return " With own_clock: false both must be of one host API: leave it out, or name others."
 
 
 class TwoCardsDriver:

@@ -51,8 +51,9 @@ class Card:
         return f"{self.name}, {self.host_api}"
 
     def shares_clock(self, other: Card) -> bool:
-        """Whether both certainly go by one clock: devices of JACK are all of one server."""
-        return self.host_api == other.host_api and self.host_api.startswith("JACK")
+        """Whether both certainly go by one clock: as one device, or of JACK, whose devices are all of one server."""
+        is_of_one_server = self.host_api == other.host_api and self.host_api.startswith("JACK")
+        return self.index == other.index or is_of_one_server
 
     def n_channels(self, direction: Direction) -> int:
         """Channels in one direction."""

@@ -39,6 +39,7 @@ from rtsep.settings.model import REACHES, Auto, ModelSettings, Reach, UpdateHops
 from rtsep.settings.values import (
     AUDIO_SUFFIXES,
     DESKTOP,
+    FIRST_CHANNELS,
     Channel,
     Channels,
     Endpoint,
@@ -50,6 +51,7 @@ from rtsep.settings.values import (
 __all__ = [
     "AUDIO_SUFFIXES",
     "DESKTOP",
+    "FIRST_CHANNELS",
     "GROUPS",
     "PRESETS",
     "REACHES",

@@ -18,13 +18,14 @@ class InputSettings(Strict):
     """What is taken apart.
 
     `source` is a file, a device or ``desktop`` (see `Endpoint.read`); of a card, one channel is doubled, and of more
-    than two the mean of the first, third, ... is left, that of the others right. Without `sample_rate_hz` the session
-    runs at the file's rate, else at the model's, where the card can. If the source is a file, `card` has the direct
-    inputs. `own_clock` says whether the card's clock is another one than the output's (none: if it is another device).
+    than two the mean of the first, third, ... is left, that of the others right; if none are named, `channels` are the
+    first two, or the only one that it has. Without `sample_rate_hz` the session runs at the file's rate, else at the
+    model's, where the card can. If the source is a file, `card` has the direct inputs. `own_clock` says whether the
+    card's clock is another one than the output's (none: if it is another device).
     """
 
     source: Source = "default"
-    channels: InputChannels = (1, 2)
+    channels: InputChannels | None = None
     card: Source = "default"
     own_clock: bool | None = None
     sample_rate_hz: int | None = Field(default=None, ge=8000, le=384000)
@@ -38,16 +39,16 @@ class InputSettings(Strict):
 class OutputSettings(Strict):
     """Where the mix goes, and what drives the session.
 
-    `channels` are the card outputs of the main bus. `record` is a folder for every stem, the mixture and
-    the main bus, as files of `record_format`. The `clock` is the card's (device), the wall's (real) or none
-    (free: as fast as the engine can); without one it is the card's where there is a card. `block_samples` is
-    the card's turn (0: the card decides), `max_block_samples` the largest turn that the latency allows for,
-    `compute_ms` the time that it allows for an update (none: what the model needs). With `resume` a
-    session whose card is lost waits for it and goes on.
+    `channels` are the card outputs of the main bus; if none are named, the first two, or the only one that it has.
+    `record` is a folder for every stem, the mixture and the main bus, as files of `record_format`. The `clock` is the
+    card's (device), the wall's (real) or none (free: as fast as the engine can); without one it is the card's where
+    there is a card, else the wall's. `block_samples` is the card's turn (0: the card decides), `max_block_samples` the
+    largest turn that the latency allows for, `compute_ms` the time that it allows for an update (none: what the model
+    needs). With `resume` a session whose card is lost waits for it and goes on.
     """
 
     sink: Source = "default"
-    channels: Channels = (1, 2)
+    channels: Channels | None = None
     record: Path | None = None
     record_format: RecordFormat = "wav"
     clock: Clock | None = None

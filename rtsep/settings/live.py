@@ -43,6 +43,14 @@ class LiveSettings(Strict):
             wanted["output"] = sink.name
         return wanted
 
+    def on_channels(self, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> LiveSettings:
+        """The same settings, with these channels of the cards where they name none."""
+        taken, played = self.input.channels or inputs, self.output.channels or outputs
+        input_ = self.input.model_copy(update={"channels": taken})
+        return self.model_copy(
+            update={"input": input_, "output": self.output.model_copy(update={"channels": played})}
+        )
+
     def recorded_into(self, folder: Path | None) -> LiveSettings:
         """The same settings, with takes in a folder or none."""
         return self.model_copy(update={"output": self.output.model_copy(update={"record": folder})})

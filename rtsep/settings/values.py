@@ -52,6 +52,9 @@ InputChannels = Annotated[
     tuple[Channel, ...], Field(min_length=1, max_length=32), AfterValidator(_check_distinct)
 ]
 
+#: Those of a card that are meant where none are named, if it has as many.
+FIRST_CHANNELS = (1, 2)
+
 #: A file or a device; a device's bare index is taken for its name.
 Source = Annotated[str, BeforeValidator(_index_to_text), Field(min_length=1)]
 
