@@ -131,7 +131,8 @@ def test_a_bundle_that_was_taken_is_done_whole_whoever_floods_meanwhile(
         wait_for(lambda: surface._later.wait_s < 1)
         budget.charge(10**9)
     wait_for(lambda: all(player.board[address] == value for address, value in wanted))
-    assert n_published == 1
+    with player.board._lock:  # until then the bundle has it, and is not heard
+        assert n_published == 1
     assert surface.n_refused == surface.n_dropped == 0
 
 
