@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 import pytest
 
 from rtsep.cli.patient import Patient
+from rtsep.cli.pictures import Pictures
 from rtsep.cli.teller import MOST_LINES, Teller
 
 PATIENCE_S = 20.0
@@ -135,3 +136,36 @@ def test_a_slow_reader_gets_everything() -> None:
         with os.fdopen(reading, "rb") as read:
             assert read.read() == text.encode("ascii", "backslashreplace")
         thread.join(PATIENCE_S)
+
+
+class Torn:
+    """A screen on which nothing can be drawn."""
+
+    is_in_place = False
+
+    def __init__(self) -> None:
+        self.n_shown = 0
+
+    def show(self) -> None:
+        self.n_shown += 1
+        raise ValueError("there is a hole in it")
+
+    def __enter__(self) -> Torn:
+        return self
+
+    def __exit__(self, *what: object) -> None:
+        """Nothing is put back."""
+
+
+def test_a_picture_that_cannot_be_drawn_is_told_once_and_ends_nothing() -> None:
+    lines, screen = list[str](), Torn()
+    teller = Teller(lines.append)
+    with Pictures(teller, screen, holds_words=False) as pictures:  # type: ignore[arg-type]
+        for _ in range(10):
+            pictures.show()
+            teller.finish()
+    assert teller.close()
+    assert screen.n_shown == 10
+    [line] = lines
+    assert "the picture" in line
+    assert "there is a hole in it" in line

@@ -5,7 +5,10 @@ from __future__ import annotations
 from types import TracebackType
 
 from rtsep.cli.teller import Teller
+from rtsep.control.crew import Guard
 from rtsep.control.terminal.screen import Screen
+
+PATIENCE = 3  # pictures in a row that cannot be drawn: what is on one may be changed meanwhile
 
 
 class Pictures:
@@ -25,6 +28,7 @@ class Pictures:
         self._teller, self._screen = teller, screen
         self._holds_words = holds_words and screen.is_in_place
         self._write, self._is_over = teller.write, False
+        self._guard = Guard("the picture", teller.say, PATIENCE)
 
     def __enter__(self) -> Pictures:
         self._teller.ask(self._begin)
@@ -61,7 +65,8 @@ class Pictures:
 
     def _show(self) -> None:
         if not self._is_over:  # a session that stops is not looked at any more
-            self._screen.show()
+            with self._guard:  # what cannot be drawn does not end what is heard
+                self._screen.show()
 
     def _end(self) -> None:
         self._teller.write = self._write
