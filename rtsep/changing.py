@@ -155,10 +155,12 @@ def change_separation(
             check_take(after, following.separator.stems)
         _get_ahead(rig, following, is_over)
         with alone:
-            _fade(rig, following, lambda: change_mix(rig.mixer, before, after), is_over)
-            unused.pop_all()
-            played = rig.replace_separation(following)
-            rig.recording.next_take(with_own_takes(rig.recording, before, after), following.separator.stems)
+            check_over(is_over, following.separator.name)
+            own = with_own_takes(rig.recording, before, after)
+            with rig.recording.between_takes(own, following.separator.stems):
+                _fade(rig, following, lambda: change_mix(rig.mixer, before, after), is_over)
+                unused.pop_all()
+                played = rig.replace_separation(following)
     played.close()
     return following.latency.total_samples - played.latency.total_samples
 
@@ -174,8 +176,6 @@ def _get_ahead(rig: Rig, following: Separation, is_over: Callable[[], bool]) -> 
 
 
 def _fade(rig: Rig, following: Separation, mix: Callable[[], None], is_over: Callable[[], bool]) -> None:
-    check_over(is_over, following.separator.name)
-    rig.recording.end_take()
     mix()
     rig.desk.fade_to(following.chain)
     if not wait_until(rig.desk.has_switched, math.inf, is_over):

@@ -2,7 +2,8 @@
 
 A take is aligned to the sample and has no latency; with another model its stems are others, and with another latency
 its mix would lie elsewhere. So a change while it plays ends the take and begins the next, in a folder of its own; what
-is heard while one fades into the other, some hundredths of a second, is in neither. Where only the folder or the format
+is heard while one fades into the other, some hundredths of a second, is in neither, however slow the disk: the files
+before are finished when those after have begun. Where only the folder or the format
 changes, and with another rig, which has a recording of its own (`rtsep.handover`), the next take begins at the very
 sample at which the one before ends.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -72,9 +74,13 @@ class Take:
             position = min(position, self._last)
         return max(0, position - self.first)
 
-    def end_at(self, position: int) -> None:
-        """Give the files their names; nothing is in them of what is heard from that position of the card on."""
+    def cut_at(self, position: int) -> None:
+        """Have nothing in the files of what is heard from that position of the card on."""
         self._last = position
+
+    def end_at(self, position: int) -> None:
+        """Cut it there, and give the files their names."""
+        self.cut_at(position)
         self.recorder.close()
 
     def tell(self, events: Iterable[Event]) -> None:
@@ -175,14 +181,30 @@ class Recording:
             if before is not None:
                 before.end_at(following.first if following is not None else self._desk.position)
 
-    def next_take(self, settings: LiveSettings, stems: tuple[str, ...]) -> None:
-        """Record what is heard from now on, if takes are wanted; if none can be made, `error` says so."""
+    @contextmanager
+    def between_takes(self, settings: LiveSettings, stems: tuple[str, ...]) -> Iterator[None]:
+        """What happens inside is in no take: one ends before, and the next begins after it, if takes are wanted.
+
+        If none can be made, `error` says so. Nobody writes meanwhile, for a slow disk would make it longer.
+        """
         with self._lock:
-            self._folder = settings.output.record
+            self._pull()
+            before, self._take = self._take, None
+            if before is not None:
+                before.cut_at(self._desk.position)
             try:
-                self._put(self._new_take(settings, stems))
-            except RtsepError as error:
-                self._error = self._error or error
+                yield
+                self._begin_take(settings, stems)
+            finally:
+                if before is not None:
+                    before.recorder.close()
+
+    def _begin_take(self, settings: LiveSettings, stems: tuple[str, ...]) -> None:
+        self._folder = settings.output.record
+        try:
+            self._put(self._new_take(settings, stems))
+        except RtsepError as error:
+            self._error = self._error or error
 
     def end_take(self) -> None:
         """Give the files of the take their names: what was heard by now is all there is of it."""

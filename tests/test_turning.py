@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -98,6 +99,37 @@ def test_a_model_fades_in_and_its_take_goes_to_another_folder(tmp_path: Path) ->
     check_joined(song, [read_take("takes")])
     assert read_take("second")["mix"].shape[1] > 0.2 * RATE_HZ
     assert not Path("takes/take-2").exists()
+
+
+def place_in(song: np.ndarray, part: np.ndarray) -> int:
+    """The sample of the song with which a part of it begins."""
+    windows = np.lib.stride_tricks.sliding_window_view(song[0], 16)
+    (place,) = np.flatnonzero((windows == part[0, :16]).all(axis=1))
+    np.testing.assert_array_equal(part, song[:, place : place + part.shape[1]])
+    return int(place)
+
+
+def test_a_disk_that_takes_seconds_for_a_file_costs_nothing_of_the_music_when_the_model_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    song, fsync = write_noise(tmp_path / "song.wav"), os.fsync
+
+    def crawl(file: int) -> None:
+        time.sleep(0.5)
+        fsync(file)
+
+    host = Host(settings())
+    with host:
+        time.sleep(0.5)
+        monkeypatch.setattr(os, "fsync", crawl)
+        host.change(settings(model={"lookahead_frames": 1}))
+        monkeypatch.setattr(os, "fsync", fsync)
+        time.sleep(0.5)
+    first, second = (read_take(folder)["mixture"] for folder in ("takes", "takes/take-2"))
+    assert place_in(song, first) == 0
+    n_lost = place_in(song, second) - first.shape[1]
+    assert n_lost < RATE_HZ  # four files alone take two seconds
+    assert host.stats()["n_recording_lost_samples"] == 0
 
 
 def test_a_take_that_a_hand_has_ended_stays_ended_until_the_settings_say_otherwise(tmp_path: Path) -> None:
