@@ -31,7 +31,7 @@ from rtsep.host import Host
 from rtsep.io.files import AudioWriter, read_audio
 from rtsep.io.microphone import DEAF
 from rtsep.nets.unet import SeparationNet
-from rtsep.separation import Separation, load_model, tune_model
+from rtsep.separation import Separation, load_model, tune_model, warm_up
 from rtsep.settings import LiveSettings
 from rtsep.zoo import ModelCard, NetworkCard, write_folder
 
@@ -573,6 +573,7 @@ def test_another_model_fades_in_while_it_plays_and_faders_stay(
     song = write_song(tmp_path / "song.wav", samples)
     names = ("midside", model) if latency_grows else (model, "midside")
     before, after = (session(song, tmp_path / "out.wav", name, "real") for name in names)
+    warm_up(after, tune_model(after, load_model(after)))  # the first time this compiles, for longer than the song
     host = Host(before)
     with host:
         first = host.latency.total_samples
