@@ -93,9 +93,8 @@ FOLLOWER = np.dtype(
     align=True,
 )
 
-_inline = njit(
-    error_model="numpy", nogil=True, forceinline=True
-)  # into the callback; see `rtsep.callback.records`
+# Into the callback; see `rtsep.callback.records`.
+_inline = njit(error_model="numpy", nogil=True, forceinline=True)
 
 
 @_inline

@@ -573,7 +573,9 @@ def test_another_model_fades_in_while_it_plays_and_faders_stay(
     song = write_song(tmp_path / "song.wav", samples)
     names = ("midside", model) if latency_grows else (model, "midside")
     before, after = (session(song, tmp_path / "out.wav", name, "real") for name in names)
-    warm_up(after, tune_model(after, load_model(after)))  # the first time this compiles, for longer than the song
+    warm_up(
+        after, tune_model(after, load_model(after))
+    )  # the first time this compiles, for longer than the song
     host = Host(before)
     with host:
         first = host.latency.total_samples

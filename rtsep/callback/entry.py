@@ -27,9 +27,8 @@ from rtsep.monotonic import now_ns
 XRUN_FLAGS = 0xF  # paInputUnderflow .. paOutputOverflow
 CURRENT_TIME = 1  # of a PaStreamCallbackTimeInfo: three doubles; the call's own time is the second
 
-_ULONG = (
-    types.uint32 if ctypes.sizeof(ctypes.c_ulong) == 4 else types.uint64
-)  # unsigned long: 32 bits on Windows
+# Unsigned long: 32 bits on Windows.
+_ULONG = types.uint32 if ctypes.sizeof(ctypes.c_ulong) == 4 else types.uint64
 _FLOATS = types.CPointer(types.float32)
 SIGNATURE = types.intc(_FLOATS, _FLOATS, _ULONG, types.intp, _ULONG, STATE_POINTER)
 
@@ -99,7 +98,7 @@ def _measure_block(state: Any, n_samples: int, time_info: int) -> None:
     is_new = True
     if time_info != 0:
         time_s = carray(void_pointer(time_info), 3, np.float64)[CURRENT_TIME]
-        is_new = time_s != state.block_time_s
+        is_new = time_s == 0 or time_s != state.block_time_s  # some host APIs tell no time
         state.block_time_s = time_s
     if is_new:
         state.block_samples = 0

@@ -12,9 +12,8 @@ from rtsep.callback.records import inner
 PEAK_FALL_S = 0.35  # a meter's peak falls to 1/e in this time: 25 dB/s
 RMS_WINDOW_S = 0.3
 TINY = np.float32(1e-15)  # added to what decays, so that no meter ever meets a denormal
-LOUDEST = np.float32(
-    1e15
-)  # what is more, or not a number, is not metered: the mean square would never be finite again
+# What is more, or not a number, is not metered: the mean square would never be finite again.
+LOUDEST = np.float32(1e15)
 FLOOR_DBFS = -120.0
 
 

@@ -65,9 +65,8 @@ CONVERTER = np.dtype(
     align=True,
 )
 
-_inline = njit(
-    error_model="numpy", nogil=True, forceinline=True
-)  # into the callback; see `rtsep.callback.records`
+# Into the callback; see `rtsep.callback.records`.
+_inline = njit(error_model="numpy", nogil=True, forceinline=True)
 # Sums may be reordered, for the sake of SIMD; what is not finite stays so.
 _kernel = njit(error_model="numpy", nogil=True, forceinline=True, fastmath={"reassoc", "contract", "nsz"})
 

@@ -344,9 +344,8 @@ def _entry_point(sources: str) -> Any:
 enter = _entry_point(digest_of(__name__))
 
 
-@njit(
-    error_model="numpy", cache=True
-)  # keeps the interpreter's lock: a push lets go of it only once, in `enter`
+# Keeps the interpreter's lock: a push lets go of it only once, in `enter`.
+@njit(error_model="numpy", cache=True)
 def store_frames(ring: Any, magnitude: Any, first: int) -> None:
     """New frames ``(2, n, bins)`` into the ring ``(slots, rows, channels)``; `first` have been there before."""
     for j in range(magnitude.shape[1]):

@@ -18,10 +18,8 @@ from rtsep.realtime.grant import Grant, Level
 
 PERIOD_S = 0.0232  # an update of one hop
 N_NAPS, NAP_S = 200, 0.001
-GOOD_WAKE_S, FAIR_WAKE_S = (
-    0.001,
-    0.003,
-)  # a poll of the engine; what every session's latency has in reserve for it
+GOOD_WAKE_S = 0.001  # a poll of the engine
+FAIR_WAKE_S = 0.003  # what every session's latency has in reserve for it
 MOST_LOAD = 0.5  # see rtsep.tuning
 MEANS: dict[Level, tuple[str, str]] = {
     "audio": ("audio thread", "calls the mixer; goes before all else"),

@@ -20,9 +20,8 @@ from rtsep.errors import DeviceError
 
 CLIENT = "rtsep"
 SEQUENCER = Path("/dev/snd/seq")
-_NUMBERS = re.compile(
-    r"[\s_]*\d+(:\d+)?$"
-)  # ALSA and Windows end names by numbers, which change when plugged in again
+# ALSA and Windows end names by numbers, which change when plugged in again.
+_NUMBERS = re.compile(r"[\s_]*\d+(:\d+)?$")
 
 
 class Ports:

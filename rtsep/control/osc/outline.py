@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from rtsep.errors import UsageError
 
-MOST_PARTS = (
-    64  # messages and bundles of one datagram: a panel's worth, and a bundle is heard whole or not at all
-)
+# Messages and bundles of one datagram: a panel's worth, and a bundle is heard whole or not at all.
+MOST_PARTS = 64
 BUNDLE = b"#bundle\0"
 HEAD_BYTES = len(BUNDLE) + 8  # and the time that it is for
 SIZE_BYTES = 4
