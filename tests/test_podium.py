@@ -202,8 +202,6 @@ def test_no_other_hand_waits_for_a_disk(
 def test_presses_of_a_disk_that_hangs_add_up(playing: LiveSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     with Host(playing) as host:
         assert host.transport is not None
-        host.board["/transport/play"] = False
-        wait_for(lambda: host.transport.paused)
         disk = SlowDisk(monkeypatch)
         host.board["/transport/position_s"] = 2.0
         assert disk.is_reached.wait(PATIENCE_S)
@@ -212,7 +210,8 @@ def test_presses_of_a_disk_that_hangs_add_up(playing: LiveSettings, monkeypatch:
         for _ in range(3):
             host.board["/transport/seek_s"] = 1.0
         disk.goes_on.set()
-        wait_for(lambda: host.transport.position_s == pytest.approx(13.0, abs=0.01))
+        wait_for(lambda: host.transport.position_s >= 13.0)
+        assert host.transport.position_s < 15.0  # it plays on
 
 
 def test_everybody_is_told_of_a_scene_that_cannot_be_written(tmp_path: Path, playing: LiveSettings) -> None:
