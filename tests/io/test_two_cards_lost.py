@@ -75,10 +75,10 @@ def n_after_silence(file: Path) -> int:
 
 
 def largest_step_at_end(file: Path) -> float:
-    """Of the last tenth of a second that was heard, and the silence behind it."""
+    """Of the last fades that were heard, and the silence behind them; a server that is held up leaves holes before."""
     sound = read_sound(file)[0]
     end = int(np.flatnonzero(sound)[-1])
-    return float(np.abs(np.diff(sound[end - RATE_HZ // 10 : end + 100])).max())
+    return float(np.abs(np.diff(sound[end - 4 * FADE_SAMPLES : end + 100])).max())
 
 
 @contextmanager
