@@ -388,22 +388,11 @@ def _open_two_cards(rig: Rig, latency_s: float | Literal["low"] = "low") -> TwoC
     def n_played() -> int:  # also while the output waits for the input, and delivers silence
         return int(desk.state["n_blocks"])
 
-    source = CardDriver(
-        ends.inputs, None, n_inputs, 0, rates_hz[0], block, capture, state, n_captured, longest, latency_s
-    )
+    more = longest, latency_s
+    source = CardDriver(ends.inputs, None, n_inputs, 0, rates_hz[0], block, capture, state, n_captured, *more)
     try:
         sink = CardDriver(
-            None,
-            ends.outputs,
-            0,
-            n_outputs,
-            rates_hz[1],
-            block,
-            playback,
-            state,
-            n_played,
-            longest,
-            latency_s,
+            None, ends.outputs, 0, n_outputs, rates_hz[1], block, playback, state, n_played, *more
         )
     except BaseException:
         source.stop()  # or nobody has that card any more, ourselves included
