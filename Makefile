@@ -9,7 +9,9 @@
 # PyTorch's default build, which brings NVIDIA's libraries: about 2.5 GB more. TORCH_INDEX=URL takes another index of
 # PyTorch's builds, TORCH_INDEX= the default one.
 # SYSTEM=no installs nothing outside of .venv. WORKERS=1 runs one test after the other. Those that play to a sound
-# server (tests/io) come after all that compute: what is late there is heard.
+# server (tests/io) come after all that compute: what is late there is heard. Up to three tests that fail get a second
+# try, and the summary says which and why: a machine that does other work as well holds up servers, browsers and
+# terminals for seconds. The examples of hypothesis are the same each time. pytest alone tries once, and draws new ones.
 
 PYTHON ?= python3
 SONG ?=
@@ -24,6 +26,8 @@ BIN := $(VENV)/bin
 # Expanded where it is used, so that the index is asked for only when there is something to install.
 PIP = $(BIN)/python -m pip --disable-pip-version-check --quiet install -c constraints.txt \
       $(addprefix --extra-index-url=,$(TORCH_INDEX))
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --hypothesis-profile=ci \
+         --reruns 1 --max-suite-reruns 3 --rerun-show-tracebacks
 
 .PHONY: demo test bench soak lint clean
 .DELETE_ON_ERROR:
@@ -32,8 +36,8 @@ demo: $(VENV)/.runs
 	$(BIN)/rtsep demo $(if $(SONG),"$(SONG)")
 
 test: lint
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --ignore=tests/io
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/io
+	$(PYTEST) --ignore=tests/io
+	$(PYTEST) tests/io
 
 lint: $(VENV)/.tests
 	$(BIN)/ruff check .

@@ -168,7 +168,7 @@ def test_on_one_clock_what_the_desktop_plays_is_heard_on_its_card_without_what_i
         assert len(found) <= n_most + 1
         starts = [span.in_whole for span in found]
         assert starts == sorted(starts)  # nothing comes twice, or in another order
-    assert sum(span.n for span in came_in) > 2.5 * RATE_HZ
+    assert sum(span.n for span in came_in) > 2.5 * RATE_HZ, (came_in, account)
     n_late = account["n_late_samples"]
     n_music = int((heard != 0).any(axis=0).sum())
     assert sum(span.n for span in went_out) > n_music - n_late - 64 * (len(came_in) + len(went_out) + 2)
