@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,14 +24,7 @@ from rtsep.stream import StemStream
 from rtsep.tape import Tape
 
 RATE_HZ = 44100
-
-
-@pytest.fixture(scope="module", autouse=True)
-def outside() -> Iterator[None]:
-    """The separators of somebody else are installed."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(Path(__file__).parent / "outside")
-        yield
+pytestmark = pytest.mark.usefixtures("outside")
 
 
 def mid_side() -> StemStream:

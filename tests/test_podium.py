@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from test_host import music, outside, session, write_song  # noqa: F401
+from file_session import PATIENCE_S, music, session, wait_for, write_song
 
 import rtsep
 from rtsep import podium
@@ -22,14 +21,7 @@ from rtsep.scenes import SceneStore
 from rtsep.settings import LiveSettings
 from rtsep.wishes import Wishes
 
-PATIENCE_S = 20.0
-
-
-def wait_for(is_so: Callable[[], bool]) -> None:
-    until_s = time.monotonic() + PATIENCE_S
-    while not is_so():
-        assert time.monotonic() < until_s
-        time.sleep(0.005)
+pytestmark = pytest.mark.usefixtures("outside")
 
 
 @pytest.fixture

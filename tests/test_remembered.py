@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from test_host import music, outside, session, write_song  # noqa: F401
-from test_podium import wait_for
+from file_session import music, session, wait_for, write_song
 
 from rtsep.host import Host
 from rtsep.remembered import Memory, Remembered, memory_of
 from rtsep.resume import Standing
 from rtsep.settings import LiveSettings
+
+pytestmark = pytest.mark.usefixtures("outside")
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_host import outside  # noqa: F401
 from typer.testing import CliRunner
 
 from rtsep.cli import app
 from rtsep.io.files import AudioWriter
 
 RATE_HZ = 44100
+pytestmark = pytest.mark.usefixtures("outside")
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,6 +19,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from file_session import OUTSIDE, RATE_HZ, STEP_24_BIT, music, play, session, write_song
 
 import rtsep
 from rtsep.account import tell
@@ -28,7 +28,7 @@ from rtsep.cli.play import play as play_on_screen
 from rtsep.control.terminal.hands import Hands
 from rtsep.errors import AudioFileError, DeviceError, ModelError, RtsepError, UsageError
 from rtsep.host import Host
-from rtsep.io.files import AudioWriter, read_audio
+from rtsep.io.files import read_audio
 from rtsep.io.microphone import DEAF
 from rtsep.nets.unet import SeparationNet
 from rtsep.separation import Separation, load_model, tune_model, warm_up
@@ -36,17 +36,7 @@ from rtsep.settings import LiveSettings
 from rtsep.zoo import ModelCard, NetworkCard, write_folder
 
 ELSEWHERE = {"stems": {"rest": {"route": [3, 4]}}}
-OUTSIDE = Path(__file__).parent / "outside"
-RATE_HZ = 44100
-STEP_24_BIT = 2**-23
-
-
-@pytest.fixture(scope="module", autouse=True)
-def outside() -> Iterator[None]:
-    """The separators of somebody else are installed."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(OUTSIDE)
-        yield
+pytestmark = pytest.mark.usefixtures("outside")
 
 
 @pytest.fixture(scope="module")
@@ -67,34 +57,6 @@ def n_open_files() -> int:
     """Where the system lets one look."""
     folder = Path("/proc/self/fd")
     return len(list(folder.iterdir())) if folder.is_dir() else 0
-
-
-def music(duration_s: float, rate_hz: int = RATE_HZ) -> np.ndarray:
-    values = np.random.default_rng(5).integers(-(2**13), 2**13, (2, round(duration_s * rate_hz)))
-    return (values / 2**15).astype(np.float32)
-
-
-def write_song(path: Path, samples: np.ndarray, rate_hz: int = RATE_HZ) -> Path:
-    with AudioWriter(path, rate_hz, 2, subtype="PCM_16") as writer:
-        writer.write(samples)
-    return path
-
-
-def session(song: Path, sink: Path, model: str, clock: str = "free", /, **groups: dict) -> LiveSettings:
-    tree = {
-        "input": {"source": f"file:{song}"},
-        "model": {"name": model, "update_hops": 4, "lookahead_frames": 0, "synthesis_hops": 4},
-        "output": {"sink": f"file:{sink}", "clock": clock},
-    }
-    return LiveSettings().with_overrides(tree).with_overrides(groups)
-
-
-def play(settings: LiveSettings) -> dict:
-    """Run a session to its end and return its account."""
-    host = Host(settings)
-    with host:
-        assert host.wait(60)
-    return host.stats()
 
 
 def test_without_a_clock_the_output_is_the_stems_mixed_by_hand(tmp_path: Path, model: str) -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from osc_client import Client, bundle, message, wait_for
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_packet import OscPacket
 from session import StillSession
-from test_osc import Client, bundle, message, wait_for
 
 from rtsep.control.osc import OscSurface, limits, outline
 from rtsep.control.osc.clients import Clients
@@ -20,7 +18,6 @@ from rtsep.control.osc.limits import Budget
 from rtsep.control.osc.messages import TOO_MUCH, Messages
 from rtsep.control.osc.outline import check_outline
 from rtsep.errors import UsageError
-from rtsep.mix import Matrix
 
 SOMEBODY = ("127.0.0.1", 9)
 BUDGET = 30
@@ -31,23 +28,6 @@ FADERS = tuple(
     for stem in ("vocals", "drums", "bass")
     for what in ("mute", "solo", "gain_db", "pan")
 )
-
-
-@pytest.fixture
-def player() -> StillSession:
-    return StillSession(None)
-
-
-@pytest.fixture
-def surface(player: StillSession) -> Iterator[OscSurface]:
-    with OscSurface(player, "127.0.0.1", 0) as surface:
-        yield surface
-
-
-@pytest.fixture
-def client(surface: OscSurface) -> Iterator[Client]:
-    with closing(Client(surface.port)) as client:
-        yield client
 
 
 class Purse(Budget):
@@ -109,18 +89,10 @@ def test_a_bundle_that_was_taken_is_done_whole_whoever_floods_meanwhile(
     player: StillSession,
     surface: OscSurface,
     client: Client,
+    published: list[tuple[float, ...]],
     delay_s: float | None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    played, n_published = player.mix.open(player.stems), 0
-    publish = played.publish
-
-    def watched(matrix: Matrix) -> None:
-        nonlocal n_published
-        publish(matrix)
-        n_published += 1
-
-    monkeypatch.setattr(played, "publish", watched)
     wanted = [(address, 1) for address in FADERS] + [("/crossfade", 0.25), ("/separation", 0.5)]
     sent = bundle(None if delay_s is None else time.time() + delay_s, *wanted)
     n_units = max(len(wanted), limits.price_of(sent))
@@ -132,7 +104,7 @@ def test_a_bundle_that_was_taken_is_done_whole_whoever_floods_meanwhile(
         budget.charge(10**9)
     wait_for(lambda: all(player.board[address] == value for address, value in wanted))
     with player.board._lock:  # until then the bundle has it, and is not heard
-        assert n_published == 1
+        assert len(published) == 1
     assert surface.n_refused == surface.n_dropped == 0
 
 
@@ -209,3 +181,46 @@ def test_whatever_has_an_outline_is_read_to_an_end(datagram: bytes) -> None:
     except ValueError:  # a UsageError is one
         return
     assert datagram == HEAD or OscPacket(datagram).messages or b"#bundle" in datagram[1:]
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(datagram=st.binary(max_size=200) | st.binary(max_size=60).map(lambda tail: b"#bundle\0" + tail))
+def test_rubbish_does_no_harm(surface: OscSurface, player: StillSession, datagram: bytes) -> None:
+    before = player.mix.mix
+    surface._receive(datagram, SOMEBODY)
+    assert player.mix.mix == before
+
+
+def test_bundles_in_bundles_without_end_are_refused(surface: OscSurface, client: Client) -> None:
+    datagram = message("/bypass", 1)
+    while len(datagram) < 60000:
+        datagram = b"#bundle\0" + bytes(7) + b"\1" + len(datagram).to_bytes(4, "big") + datagram
+    client.send_raw(datagram)
+    assert "more than 64 messages and bundles" in str(client.wait("/error")[0])
+    assert (surface.n_refused, surface.n_malformed) == (1, 0)
+    client.send("/bypass")
+    assert client.wait("/bypass") == [0]
+
+
+def test_a_flood_is_dropped_and_counted(
+    surface: OscSurface, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(surface, "_budget", limits.Budget(50))
+    for _ in range(500):
+        surface._receive(message("/crossfade", 0.5), SOMEBODY)
+    assert surface.n_dropped >= 400
+    time.sleep(0.1)
+    client.send("/separation")
+    assert client.wait("/separation") == [1.0]
+
+
+def test_answers_count_as_well(surface: OscSurface, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surface, "_budget", limits.Budget(50))
+    sent = []
+    monkeypatch.setattr(surface, "_send", lambda to, address, *values: sent.append(address))
+    for _ in range(500):
+        surface._receive(message("/namespace"), SOMEBODY)
+    n_parameters = len(surface._board.parameters)
+    assert n_parameters > 25  # or one question would not use the budget up
+    assert len(sent) <= 50 + 2 * n_parameters
+    assert surface.n_dropped >= 490

@@ -7,16 +7,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 import pytest
+from osc_client import Client, wait_for
 from session import StillSession
-from test_osc import Client, wait_for
 
 from rtsep.control.osc import OscSurface
 from rtsep.errors import DeviceError, RtsepError, UsageError
-
-
-@pytest.fixture
-def player() -> StillSession:
-    return StillSession(None)
 
 
 class Panel:
@@ -44,6 +39,13 @@ def moves(hand: Client, address: str) -> None:
     hand.send(address, 1)
     hand.send("/crossfade")
     hand.wait("/crossfade")
+
+
+def test_clients_of_the_settings_need_not_ask(player: StillSession, panels: tuple[Panel, Panel]) -> None:
+    panel, _ = panels
+    with OscSurface(player, "127.0.0.1", 0, [panel.at]):
+        player.board["/stem/drums/mute"] = True
+        assert panel.shown.wait("/stem/drums/mute") == [1]
 
 
 def test_a_panel_is_not_told_of_its_own_moves_though_it_sends_from_another_port(
