@@ -23,7 +23,7 @@ from rtsep.settings import LiveSettings
 
 Page = Any
 
-OUTSIDE = Path(__file__).resolve().parents[2] / "outside"
+OUTSIDE = Path(__file__).resolve().parents[3] / "outside"
 RATE_HZ = 44100
 SONG_S = 600.0
 RAMP_SAMPLES = 1024  # a change of gain takes 10 ms
