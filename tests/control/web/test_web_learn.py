@@ -31,35 +31,38 @@ control: {{web: {{listen: "127.0.0.1:{port}"}}, midi: {{virtual: "{knobs}"}}}}
 """
 
 
-@pytest.fixture
-def way(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@pytest.fixture(scope="module")
+def way() -> Iterator[None]:
     """A way to MIDI: ALSA's sequencer, else a JACK server."""
     if SEQUENCER.exists():
         yield
         return
-    monkeypatch.syspath_prepend(TESTS / "io")
-    from jack_server import run_server
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(TESTS / "io")
+        from jack_server import run_server
 
-    with run_server(waits=False) as name:
-        monkeypatch.setenv("JACK_DEFAULT_SERVER", name)
-        yield
+        with run_server(waits=False) as name:
+            patch.setenv("JACK_DEFAULT_SERVER", name)
+            yield
 
 
-@pytest.fixture
-def port(way: None, tmp_path: Path) -> Iterator[int]:
-    """Where a session with a web mixer and a virtual port is listening."""
-    with AudioWriter(tmp_path / "song.wav", RATE_HZ, 2) as writer:
-        writer.write(np.full((2, 300 * RATE_HZ), 0.1, np.float32))
+@pytest.fixture(scope="module")
+def port(way: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Where a session with a web mixer and a virtual port is listening: one for all tests, who learn other controls."""
+    folder = tmp_path_factory.mktemp("learn")
+    with AudioWriter(folder / "song.wav", RATE_HZ, 2, subtype="PCM_16") as writer:
+        for _ in range(300):
+            writer.write(np.full((2, RATE_HZ), 0.1, np.float32))
     with socket.create_server(("127.0.0.1", 0)) as found:
         number = found.getsockname()[1]
-    (tmp_path / "live.yaml").write_text(CONFIG.format(port=number, knobs=KNOBS))
+    (folder / "live.yaml").write_text(CONFIG.format(port=number, knobs=KNOBS))
     env = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, (str(TESTS / "outside"), *sys.path))),
-        "RTSEP_CONFIG": str(tmp_path / "config"),
+        "RTSEP_CONFIG": str(folder / "config"),
     }
     command = [sys.executable, "-m", "rtsep", "live", "live.yaml", "--no-keys"]
-    with subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=folder, env=env, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         lines = iter(process.stderr.readline, "")
         said = next((line for line in lines if "Mixer: " in line or "error" in line), "it ended")
@@ -130,4 +133,5 @@ def test_a_pad_learns_a_scene_that_was_touched_and_not_recalled(port: int) -> No
             assert other.world()["values"]["/scene/current"] == before != name
         pad.send([bytes((0x90, 36, 100)), bytes((0x80, 36, 0))])
         page.wait_for_selector(f'.chips button[aria-pressed="true"]:has-text("{name}")')
+        page.locator(".learn").click()
         page.close()
