@@ -86,7 +86,7 @@ def play(
         say(host.notice)
     keeper = Keeper(host, note)
     ended = partial(setattr, hands, "quit", True)
-    with interruptible(ended), aside() as (teller, out), started(host) as let_go:
+    with interruptible(ended), aside() as (teller, out), started(host, hands) as let_go:
         try:
             say(f"{host.model_name}: {', '.join(host.stems)}. Latency {host.latency}.")
             with (
@@ -110,7 +110,7 @@ def play(
 
 
 @contextmanager
-def started(host: Host) -> Iterator[Callable[[], None]]:
+def started(host: Host, hands: Hands) -> Iterator[Callable[[], None]]:
     """A session with its surfaces; what is wrong with one of these is said before there is any sound.
 
     Yields
@@ -120,7 +120,7 @@ def started(host: Host) -> Iterator[Callable[[], None]]:
     """
     try:
         with ExitStack() as opened:
-            opened.enter_context(surfaces(host))
+            hands.invitation = opened.enter_context(surfaces(host))
             host.start()
             yield opened.close
     finally:  # whatever it was

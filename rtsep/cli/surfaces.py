@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def surfaces(host: Host) -> Iterator[None]:
+def surfaces(host: Host) -> Iterator[tuple[str, ...]]:
     """Have everything that its settings ask for follow the board, and set it.
+
+    Yields
+    ------
+    tuple of str
+        Lines that say how to come to the web mixer; they are said already.
 
     Raises
     ------
@@ -36,18 +41,17 @@ def surfaces(host: Host) -> Iterator[None]:
             from rtsep.control.midi.controllers import Controllers
 
             opened.enter_context(Controllers(host, control.midi.use, say, control.midi.virtual))
-        if control.web is not None:
-            _open_web(host, control.web, opened)
-        yield
+        invitation = () if control.web is None else _open_web(host, control.web, opened)
+        for line in invitation:
+            say(line)
+        yield invitation
 
 
-def _open_web(host: Host, web: WebSettings, opened: ExitStack) -> None:
-    """The web mixer; how to come to it is said."""
+def _open_web(host: Host, web: WebSettings, opened: ExitStack) -> tuple[str, ...]:
+    """The web mixer, and how to come to it."""
     from rtsep.control.web.invitation import is_loopback, keep_token
     from rtsep.control.web.link import WebSurface
 
     where, port = read_place(web.listen)
     token = "" if is_loopback(where) else keep_token(user_folder())
-    surface = opened.enter_context(WebSurface(host, where, port, token, say))
-    for line in surface.invitation():
-        say(line)
+    return tuple(opened.enter_context(WebSurface(host, where, port, token, say)).invitation())

@@ -34,6 +34,10 @@ class Hands:
         It shall end; the settings shall be read anew.
     can_press, can_reload
         Whether any key can come; whether there are settings to be read.
+    invitation
+        Lines that say how to come to the web mixer, if there is one.
+    notice
+        Lines that stand in place of the picture until the next key.
     """
 
     page: str = MIXER
@@ -47,6 +51,8 @@ class Hands:
     reload: bool = False
     can_reload: bool = False
     can_press: bool = True
+    invitation: tuple[str, ...] = ()
+    notice: tuple[str, ...] = ()
 
     def look(self, board: Board) -> View:
         """The page that is open, if it is still there, and else the mixer."""

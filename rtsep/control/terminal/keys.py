@@ -29,8 +29,8 @@ Action = Callable[[Hands, Player, str], None]
 class Binding:
     """Keys, how they are printed, what they do in words, and what they do.
 
-    `needs` is an address without which there is nothing for them to do, and `lacks` says why; `is_basic` keys are
-    always on the screen.
+    `needs` is an address without which there is nothing for them to do, `has` what the hands must have for it, and
+    `lacks` says why there is nothing; `is_basic` keys are always on the screen.
     """
 
     keys: tuple[str, ...]
@@ -38,15 +38,13 @@ class Binding:
     what: str
     action: Action
     needs: str = ""
+    has: Callable[[Hands], object] = lambda hands: True
     lacks: str = ""
-    needs_settings: bool = False
     is_basic: bool = False
 
     def works(self, player: Player, hands: Hands) -> bool:
         """Whether there is something for them to do."""
-        return (not self.needs or self.needs in player.board) and (
-            hands.can_reload or not self.needs_settings
-        )
+        return (not self.needs or self.needs in player.board) and bool(self.has(hands))
 
 
 def _select(hands: Hands, player: Player, key: str) -> None:
@@ -230,7 +228,16 @@ def _ask_name(hands: Hands, player: Player, key: str) -> None:
         player.board.set("/scene/save", name, ORIGIN)
         hands.message = f"the mix is kept as scene {name}"
 
-    hands.prompt = Prompt("keep the mix as scene: ", save, lambda text: scene_names(player.board))
+    def ask_again(name: str) -> None:
+        if name in scene_names(player.board):
+            hands.prompt = Prompt(
+                f"there is a scene {name}; replace it? (yes) ",
+                lambda answer: save(name) if "yes".startswith(answer.strip().lower()) else None,
+            )
+        else:
+            save(name)
+
+    hands.prompt = Prompt("keep the mix as scene: ", ask_again, lambda text: scene_names(player.board))
 
 
 def _ask_value(hands: Hands, player: Player, key: str) -> None:
@@ -270,6 +277,10 @@ def _quit(hands: Hands, player: Player, key: str) -> None:
     hands.quit = True
 
 
+def _invite(hands: Hands, player: Player, key: str) -> None:
+    hands.notice = () if hands.notice else hands.invitation
+
+
 def _seek(hands: Hands, player: Player, key: str) -> None:
     if not _learnt(hands, player, SEEK):
         player.board.set(SEEK, SEEK_STEP_S if key in ("]", ".") else -SEEK_STEP_S, ORIGIN)
@@ -288,6 +299,8 @@ def _loop_end(hands: Hands, player: Player, key: str) -> None:
 
 
 _NO_FILE = "is for files: a card cannot be paused or wound"
+_NO_SETTINGS = "reads a settings file anew, and there is none: `rtsep live SETTINGS.yaml`"
+_NO_WEB = "shows the link to the mixer in the browser, which needs `rtsep live --web`"
 _FILE: dict[str, Any] = {"needs": "/transport/play", "lacks": _NO_FILE}
 
 BINDINGS: tuple[Binding, ...] = (
@@ -317,7 +330,10 @@ BINDINGS: tuple[Binding, ...] = (
     Binding(("a",), "a", "loop from here", _loop_start, **_FILE),
     Binding(("b",), "b", "loop to here", _loop_end, **_FILE),
     Binding(("c",), "c", "no loop", _do("/transport/loop_off"), **_FILE),
-    Binding(("r",), "r", "read settings anew", _reload, needs_settings=True),
+    Binding(
+        ("r",), "r", "read settings anew", _reload, has=lambda hands: hands.can_reload, lacks=_NO_SETTINGS
+    ),
+    Binding(("j",), "j", "join by browser", _invite, has=lambda hands: hands.invitation, lacks=_NO_WEB),
     Binding(("?",), "?", "all keys", _help, is_basic=True),
     Binding(("q",), "q", "quit", _quit, is_basic=True),
 )
@@ -337,6 +353,7 @@ def press(key: str, hands: Hands, player: Player) -> None:
     player
         The session that the key moves.
     """
+    before = hands.notice
     try:
         if hands.prompt is not None:
             _write(key, hands, hands.prompt)
@@ -344,6 +361,8 @@ def press(key: str, hands: Hands, player: Player) -> None:
             _act(key if len(key) > 1 else key.lower(), hands, player)
     except UsageError as error:  # a loop of no length, say: the music goes on
         hands.message = str(error)
+    if hands.notice is before:
+        hands.notice = ()
 
 
 def _act(key: str, hands: Hands, player: Player) -> None:
@@ -352,8 +371,6 @@ def _act(key: str, hands: Hands, player: Player) -> None:
     hands.message = ""
     if binding.works(player, hands):
         binding.action(hands, player, key)
-    elif binding.needs_settings:
-        hands.message = "there is no settings file to read anew: `rtsep live SETTINGS.yaml`"
     else:
         hands.message = f"{binding.label} {binding.lacks}"
 

@@ -56,6 +56,8 @@ def draw(player: Player, hands: Hands, width: int, marks: Marks = UNICODE, heigh
         Lines of the terminal.
     """
     width = max(width, LEAST_COLUMNS)
+    if hands.notice:
+        return Text("\n".join(line for text in hands.notice for line in _wrapped(text, width)))
     look = Look(player.board, player.status(), player.levels(), width, marks)
     view = hands.look(player.board)
     lines = page_lines(look, hands, view)
@@ -64,6 +66,10 @@ def draw(player: Player, hands: Hands, width: int, marks: Marks = UNICODE, heigh
     below = [line for part in parts for line in part.lines]
     n_rows = int(min(len(lines), max(1, height - len(top) - len(below))))
     return Text("\n").join([*top, *pointed(lines, view.place, n_rows, marks), *below])
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return [text] if len(text) <= width else textwrap.wrap(text, width)
 
 
 def _fitting(parts: list[Part], n_rows: int, height: float) -> list[Part]:

@@ -107,6 +107,8 @@ class Screen:
             self._told = answer
             if answer:
                 yield answer
+        if hands.notice != known.notice:
+            yield from hands.notice
         if hands.n_helps != known.n_helps:
             helps = help_chunks(self._player, hands, is_short=False)
             yield from (line.plain.rstrip() for line in filled(helps, self._console.width))

@@ -367,11 +367,32 @@ def test_the_key_behind_l_says_what_a_controller_shall_move_and_moves_nothing(so
     assert (hands.leaf, hands.learns, hands.page) == (None, False, MIXER)
 
 
+def test_without_a_web_mixer_there_is_no_way_to_it(card: StillSession) -> None:
+    hands = Hands()
+    type_keys(card, hands, "j")
+    assert not hands.notice
+    assert "needs `rtsep live --web`" in hands.message
+
+
+def test_a_scene_is_replaced_only_by_whoever_says_so(card: StillSession) -> None:
+    hands = Hands()
+    type_keys(card, hands, "m", "w", *"karaoke", "KEY_ENTER", "KEY_ENTER")
+    assert not card.board["/scene/current"]
+    type_keys(card, hands, "w", *"karaoke", "KEY_ENTER")
+    assert hands.prompt is not None
+    assert hands.prompt.label == "there is a scene karaoke; replace it? (yes) "
+    type_keys(card, hands, *"no", "KEY_ENTER")
+    assert not card.board["/scene/current"]
+    type_keys(card, hands, "w", *"karaoke", "KEY_ENTER", *"y", "KEY_ENTER")
+    assert hands.message == "the mix is kept as scene karaoke"
+    assert card.board["/scene/current"] == "karaoke"
+
+
 def test_settings_are_read_anew_where_there_are_some(card: StillSession) -> None:
     hands = Hands()
     type_keys(card, hands, "r")
     assert not hands.reload
-    assert "no settings file" in hands.message
+    assert hands.message == "r reads a settings file anew, and there is none: `rtsep live SETTINGS.yaml`"
     hands = Hands(can_reload=True)
     type_keys(card, hands, "r")
     assert hands.reload

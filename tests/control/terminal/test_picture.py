@@ -15,6 +15,7 @@ from rtsep.control.terminal.hands import Hands
 from rtsep.control.terminal.keys import BINDINGS, press
 from rtsep.control.terminal.picture import draw
 from rtsep.control.terminal.rows import SESSION, rows
+from rtsep.control.web.invitation import invite
 
 
 @pytest.mark.parametrize("width", [40, 41, 57, 80, 120, 200])
@@ -129,9 +130,20 @@ def test_what_has_a_level_shows_it_and_what_has_none_shows_its_fader(marks) -> N
     for name in ("vocals", "aux"):
         assert marks.rms in lines[name]
         assert marks.knob not in lines[name]
-    [group] = [line for name, line in lines.items() if name.startswith("all instr")]
-    assert marks.knob in group
-    assert marks.more in group  # it is longer than its column
+    assert marks.knob in lines["crossfade"]
+
+
+def test_how_to_come_to_the_web_mixer_stands_in_place_of_the_picture(song: StillSession) -> None:
+    lines = tuple(invite("192.168.100.100", 8737, "x" * 22))
+    hands = Hands(invitation=lines)
+    press("j", hands, song)
+    shown = draw(song, hands, 80, height=24).plain.splitlines()
+    assert shown[: len(lines) - 1] == list(lines[:-1])  # the last is wider
+    assert len(shown) <= 24
+    assert max(map(len, shown)) <= 80
+    press("m", hands, song)  # the next key does what it always does
+    assert draw(song, hands, 80, height=24).plain.startswith("▸1 vocals")
+    assert song.board["/stem/vocals/mute"]
 
 
 def test_a_loop_is_marked_whoever_has_set_it(song: StillSession) -> None:
