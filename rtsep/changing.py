@@ -79,13 +79,17 @@ def _mixed(old: Mix, new: Mix, now: Mix, n_outputs: int) -> Mix:
         name: _moved(old.buses.get(name, bus), bus, now.buses.get(name, bus))
         for name, bus in new.buses.items()
     }
-    buses = {name: bus if max(bus.outputs) < n_outputs else new.buses[name] for name, bus in buses.items()}
+    for name, bus in buses.items():  # what goes elsewhere is no louder there
+        if max(bus.outputs) >= n_outputs:
+            buses[name] = replace(bus, outputs=new.buses[name].outputs)
     strips = {}
     for name in {**now.all_strips, **new.all_strips}:
         first, then, there = (one.all_strips.get(name, Strip()) for one in (old, new, now))
         strip = _moved(first, then, there)
         strip = replace(strip, cue=strip.cue and CUE in buses)
-        strips[name] = strip if _fits(strip, buses, n_outputs) else then
+        if not _fits(strip, buses, n_outputs):
+            strip = replace(strip, route=then.route, sends=then.sends)
+        strips[name] = strip
     directs = {name: strips.pop(name) for name in new.directs}
     groups = {
         name: _moved(old.groups.get(name, group), group, now.groups.get(name, group))

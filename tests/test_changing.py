@@ -68,18 +68,18 @@ def test_the_master_stays_where_a_hand_has_put_it_on_a_card_of_other_channels(
     assert found.n_outputs == len(then)
 
 
-def test_what_is_not_there_any_more_is_not_gone_to() -> None:
+def test_what_is_not_there_any_more_is_not_gone_to_and_nothing_gets_louder() -> None:
     before = settings(mixer={"buses": {"aux": {"channels": [5]}}})
     after = LiveSettings()
     mixer = make_mixer(before)
     mixer.set_strip("mid", Strip(-1.0, sends={"aux": 0.0}))
     mixer.add(["side"])
-    mixer.set_strip("side", Strip(-2.0, route=(3, 4)))
+    mixer.set_strip("side", Strip(-2.0, mute=True, route=(3, 4)))
     mixer.set_bus(MAIN, Bus((3, 4), -5.0))
     found = mixed(mixer, before, after)
     assert found.n_outputs == 2
-    assert found.state == {"mid": Strip(), "side": Strip()}
-    assert found.buses == {MAIN: Bus((0, 1))}
+    assert found.state == {"mid": Strip(), "side": Strip(-2.0, mute=True)}
+    assert found.buses == {MAIN: Bus((0, 1), -5.0)}
     found.matrix(STEMS)
 
 
