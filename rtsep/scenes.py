@@ -2,7 +2,8 @@
 
 A scene is what the parameters of a mix are set to, by address. Recalled, it puts stems, groups, cross-fader and amount
 of separation where it says, and to their defaults where it says nothing; routes, buses and direct inputs it leaves
-alone unless it names them (`rtsep.parameters` has it all). The faders are there at once, and the sound takes the fade.
+alone unless it names them, as every scene that was saved does (`rtsep.parameters` has it all). The faders are there at
+once, and the sound takes the fade.
 """
 
 from __future__ import annotations
@@ -256,9 +257,20 @@ class Scenes:
         self._go(*self._before)
 
     def save(self, name: str) -> None:
-        """Have the mix as a scene, all that does not stand at its default: known at once, and written beside."""
-        defaults = {address: found.default for address, found in self._board.parameters.items()}
-        self._store.save(name, {a: value for a, value in self._now().items() if value != defaults[a]})
+        """Have the mix as a scene: known at once, and written beside.
+
+        What a recall puts to its default anyway is left out where it stands there; a route, a bus or a direct input
+        never is, for a recall leaves alone what is not named.
+        """
+        table = self._board.parameters
+        self._store.save(
+            name,
+            {
+                address: value
+                for address, value in self._now().items()
+                if table[address].in_scenes == "left" or value != table[address].default
+            },
+        )
         self.current = name
         self._keep(f"the scene {name} is kept")
 

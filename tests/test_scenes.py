@@ -60,21 +60,28 @@ def test_the_scenes_that_are_always_there() -> None:
     assert "karaoke" not in built_in(("drums", "rest"))
 
 
-def test_a_scene_leaves_the_master_alone_unless_it_was_saved_with_it() -> None:
+def test_scenes_that_come_with_rtsep_leave_routes_buses_and_direct_inputs_alone() -> None:
     stage = Stage()
-    stage.board["/bus/main/gain_db"] = -20.0
-    stage.board["/scene/recall"] = "karaoke"
-    assert stage.board["/bus/main/gain_db"] == -20.0
-    stage.board["/scene/save"] = "quiet"
-    stage.board["/bus/main/gain_db"] = 0.0
-    stage.board["/scene/recall"] = "quiet"
-    assert stage.board["/bus/main/gain_db"] == -20.0
+    left = {
+        "/bus/main/gain_db": -20.0,
+        "/stem/bass/route": "3-4",
+        "/direct/microphone/mute": True,
+        "/direct/microphone/send/aux": -6.0,
+    }
+    for address, value in left.items():
+        stage.board[address] = value
+    for name in stage.scenes.names:
+        stage.board["/scene/recall"] = name
+        assert {address: stage.board[address] for address in left} == left
+
+
+MOVES = st.dictionaries(st.sampled_from(ADDRESSES), st.floats(0, 1), max_size=12)
 
 
 @settings(max_examples=30, deadline=None)
-@given(moves=st.dictionaries(st.sampled_from(ADDRESSES), st.floats(0, 1), max_size=12))
-def test_what_was_saved_comes_back_from_the_file(
-    tmp_path_factory: pytest.TempPathFactory, moves: dict[str, float]
+@given(moves=MOVES, later=MOVES)
+def test_what_was_saved_comes_back_from_the_file_wherever_the_mix_stands_then(
+    tmp_path_factory: pytest.TempPathFactory, moves: dict[str, float], later: dict[str, float]
 ) -> None:
     path = tmp_path_factory.mktemp("scenes") / "deep" / "scenes.yaml"
     stage = Stage(path)
@@ -85,6 +92,8 @@ def test_what_was_saved_comes_back_from_the_file(
     stage.board["/scene/save"] = "mine"
     assert stage.written() == "the scene mine is kept"
     again = Stage(path)
+    for address, position in later.items():
+        again.board.move(address, position)
     again.board["/scene/recall"] = "mine"
     assert {address: again.board[address] for address in of_scenes} == wanted
 
@@ -99,7 +108,12 @@ def test_the_file_is_for_people(tmp_path: Path) -> None:
     assert stage.written() == "the scene mine is kept"
     assert path.read_text() == (
         "scenes:\n  by hand:\n    stem:\n      drums:\n        gain_db: -.inf\n        solo: true\n"
-        "  later:\n    crossfade: -1.0\n  mine:\n    stem:\n      vocals:\n        mute: true\n"
+        "  later:\n    crossfade: -1.0\n  mine:\n    stem:\n      vocals:\n        mute: true\n        route: main\n"
+        "      drums:\n        route: main\n      bass:\n        route: main\n      other:\n        route: main\n"
+        "    direct:\n      microphone:\n        gain_db: 0.0\n        mute: false\n        pan: 0.0\n"
+        "        invert: false\n        send:\n          cue: -.inf\n          aux: -.inf\n"
+        "    bus:\n      main:\n        gain_db: 0.0\n      cue:\n        gain_db: 0.0\n"
+        "      aux:\n        gain_db: 0.0\n"
     )
     assert stage.scenes.names[-3:] == ("by hand", "later", "mine")
     stage.board["/scene/delete"] = "mine"
