@@ -10,29 +10,17 @@ from __future__ import annotations
 
 import difflib
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
-
-from pydantic import Field
 
 from rtsep.board import Board
-from rtsep.config import Strict, read_yaml, write_yaml
 from rtsep.errors import ConfigError, UsageError
 from rtsep.mixer import Mixer
-from rtsep.parameters import row_of
 from rtsep.scales import Value
+from rtsep.scene_file import Scene, SceneFile, copy_beside, read_scenes, write_scenes
 from rtsep.wishes import Ask
 
 SCENES = "scenes.yaml"  # in the folder of this user's settings
-
-Scene = Mapping[str, Value]
-
-
-class SceneFile(Strict):
-    """The file of the scenes: name to a tree of addresses, such as ``karaoke: {stem: {vocals: {mute: true}}}``."""
-
-    scenes: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
 class SceneStore:
@@ -42,14 +30,23 @@ class SceneStore:
     ----------
     path
         The file; it need not be there. None: scenes last as long as the session.
+
+    Attributes
+    ----------
+    complaint : str
+        What a person should know of the file as it was found at first: what of it is left out, and why; empty: nothing.
     """
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self._lock, self._writing = threading.Lock(), threading.Lock()
-        self._saved: dict[str, Scene] = {}
-        self._saved = self._read()
+        self._file = SceneFile()
         self._unwritten: dict[str, Scene | None] = {}  # what hands have done since; None: deleted
+        try:
+            self._file = self._read()
+            self.complaint = self._told(self._file.faults)
+        except ConfigError as error:
+            self.complaint = f"no scenes of your own are there: {error}"
 
     @property
     def unwritten(self) -> tuple[str, ...]:
@@ -59,7 +56,8 @@ class SceneStore:
 
     def _own(self) -> dict[str, Scene]:
         with self._lock:
-            return _changed(self._saved, self._unwritten)
+            changed = {**self._file.scenes, **self._unwritten}
+        return {name: scene for name, scene in changed.items() if scene is not None}
 
     def names(self, stems: Sequence[str]) -> tuple[str, ...]:
         """All scenes: those of rtsep that these stems can play, then a person's own."""
@@ -98,49 +96,56 @@ class SceneStore:
         with self._lock:
             self._unwritten[name] = None
 
-    def write(self) -> None:
+    def write(self) -> str:
         """Put all that was saved and deleted into the file, which may take as long as a disk does.
+
+        Returns
+        -------
+        str
+            What a person should know of what was found there; empty: nothing.
 
         Raises
         ------
         UsageError
-            The file cannot be written, or holds something else. It is as it was then, and all is known as before.
+            The file cannot be written. It is as it was then, and all is known as before.
         """
         with self._writing:
             with self._lock:
                 changes = dict(self._unwritten)
             if not changes:
-                return
-            saved = _changed(self._read(), changes)  # what somebody wrote by hand meanwhile stays
-            if self.path is not None:
-                _write(self.path, saved)
+                return ""
+            try:
+                found, told = self._found()
+                file = found.changed(changes)
+                if self.path is not None:
+                    write_scenes(self.path, file)
+            except OSError as error:
+                raise UsageError(f"{self.path} cannot be written: {error.strerror or error}") from error
             with self._lock:
-                self._saved = saved
+                self._file = file
                 for name, scene in changes.items():
                     if self._unwritten[name] is scene:  # or it was saved again meanwhile
                         del self._unwritten[name]
+            return told
 
-    def _read(self) -> dict[str, Scene]:
-        if self.path is None:
-            return self._saved
-        if not self.path.exists():
-            return {}
-        trees = read_yaml(self.path, SceneFile).scenes
-        return {name: _checked(as_scene(tree), f"{self.path}: scenes.{name}") for name, tree in trees.items()}
+    def _found(self) -> tuple[SceneFile, str]:
+        """The file as it is now, for what somebody wrote by hand meanwhile stays, and what is new and wrong in it.
 
+        If it is none of scenes any more, it is the one that it was, after that of now has been put beside.
+        """
+        try:
+            found = self._read()
+        except ConfigError as error:
+            assert self.path is not None, "there was something to read"
+            return self._file, f"{error} What stood there is in {copy_beside(self.path)} now."
+        return found, self._told(fault for fault in found.faults if fault not in self._file.faults)
 
-def _changed(saved: Mapping[str, Scene], changes: Mapping[str, Scene | None]) -> dict[str, Scene]:
-    """Scenes with some more, or less."""
-    return {name: scene for name, scene in {**saved, **changes}.items() if scene is not None}
+    def _read(self) -> SceneFile:
+        return self._file if self.path is None else read_scenes(self.path)
 
-
-def _write(path: Path, scenes: Mapping[str, Scene]) -> None:
-    trees = {name: as_tree(scene) for name, scene in scenes.items()}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_yaml(path, SceneFile(scenes=trees))
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error
+    def _told(self, faults: Iterable[str]) -> str:
+        text = "; ".join(faults)
+        return f"{self.path}: {text}" if text else ""
 
 
 def built_in(stems: Sequence[str]) -> dict[str, Scene]:
@@ -155,35 +160,6 @@ def built_in(stems: Sequence[str]) -> dict[str, Scene]:
     if "bass" in stems:
         scenes["bassless"] = {"/stem/bass/mute": True}
     return scenes
-
-
-def as_tree(scene: Scene) -> dict[str, Any]:
-    """Addresses as people read them: ``/stem/vocals/mute`` is ``stem: {vocals: {mute: ...}}``."""
-    tree: dict[str, Any] = {}
-    for address, value in scene.items():
-        *folders, leaf = address.strip("/").split("/")
-        place = tree
-        for folder in folders:
-            place = place.setdefault(folder, {})
-        place[leaf] = value
-    return tree
-
-
-def as_scene(tree: Mapping[str, Any], under: str = "") -> dict[str, Value]:
-    """The inverse of `as_tree`."""
-    scene: dict[str, Value] = {}
-    for key, value in tree.items():
-        address = f"{under}/{key}"
-        scene |= as_scene(value, address) if isinstance(value, Mapping) else {address: value}
-    return scene
-
-
-def _checked(scene: Scene, where: str) -> dict[str, Value]:
-    """A scene whose addresses and values can be, though perhaps not with the model that plays."""
-    try:
-        return {address: row_of(address).scale.check(value) for address, value in scene.items()}
-    except UsageError as error:
-        raise ConfigError(f"{where}: {error}") from None
 
 
 class Scenes:
@@ -291,10 +267,10 @@ class Scenes:
 
     def _write(self, done: str) -> str:
         try:
-            self._store.write()
+            told = self._store.write()
         except UsageError as error:
             return f"{done}, but only until this session ends: {error}"
-        return done
+        return f"{done}. {told}" if told else done
 
     def _now(self) -> dict[str, Value]:
         parameters = self._board.parameters
