@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from rtsep.board import Board
@@ -199,7 +199,7 @@ class Scenes:
     ) -> None:
         self._board, self._mixer, self._store, self._stems, self._ask = board, mixer, store, stems, ask
         self.fade_s, self.current = fade_s, ""
-        self._before: tuple[str, dict[str, Value]] | None = None
+        self._past: tuple[str, dict[str, Value]] | None = None  # the scene then, and what was moved since
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -214,23 +214,39 @@ class Scenes:
         UsageError
             There is none of that name.
         """
-        self._go(name, self._store.find(name, tuple(self._stems())))
+        scene = self._store.find(name, tuple(self._stems()))
+        with self._board.together():
+            table, before = self._board.parameters, self._board.values
+            reset = {address: found.default for address, found in table.items() if found.in_scenes == "reset"}
+            wanted = self._fitting(f"the scene {name!r}", {**reset, **scene})
+            moved = {address: value for address, value in wanted.items() if before[address] != value}
+            if moved:
+                self._set(moved)
+                self._past = self.current, {address: before[address] for address in moved}
+            self.current = name
 
     def stand_at(self, name: str) -> None:
-        """It is this scene that the mix came from, in an earlier session, if there still is one of that name."""
+        """It is this scene that the mix came from, if there still is one of that name."""
         self.current = name if name in self.names else ""
 
     def undo(self) -> None:
-        """Go back to where everything stood before the last recall; once more, and it is as after it.
+        """Put what the last recall moved back to where it stood; once more, and it is as after it.
+
+        What the recall did not move stays, and one that moved nothing is none.
 
         Raises
         ------
         UsageError
             No scene was recalled.
         """
-        if self._before is None:
+        if self._past is None:
             raise UsageError("no scene was recalled, so there is nothing to undo")
-        self._go(*self._before)
+        name, stood = self._past
+        with self._board.together():
+            wanted, now = self._fitting("the mix before the last scene", stood), self._board.values
+            self._set(wanted)
+            self._past = self.current, {address: now[address] for address in wanted}
+            self.stand_at(name)
 
     def save(self, name: str) -> None:
         """Have the mix as a scene: known at once, and written beside.
@@ -238,15 +254,13 @@ class Scenes:
         What a recall puts to its default anyway is left out where it stands there; a route, a bus or a direct input
         never is, for a recall leaves alone what is not named.
         """
-        table = self._board.parameters
-        self._store.save(
-            name,
-            {
-                address: value
-                for address, value in self._now().items()
-                if table[address].in_scenes == "left" or value != table[address].default
-            },
-        )
+        values = self._board.values
+        scene = {
+            address: values[address]
+            for address, found in self._board.parameters.items()
+            if found.in_scenes == "left" or (found.in_scenes == "reset" and values[address] != found.default)
+        }
+        self._store.save(name, scene)
         self.current = name
         self._keep(f"the scene {name} is kept")
 
@@ -272,29 +286,20 @@ class Scenes:
             return f"{done}, but only until this session ends: {error}"
         return f"{done}. {told}" if told else done
 
-    def _now(self) -> dict[str, Value]:
-        parameters = self._board.parameters
-        return {a: v for a, v in self._board.values.items() if parameters[a].in_scenes != "never"}
+    def _fitting(self, what: str, values: Mapping[str, Value]) -> dict[str, Value]:
+        """Those that there is a parameter for, checked before any is set: they are set whole or not at all."""
+        table, fitting = self._board.parameters, {}
+        for address in filter(table.__contains__, values):
+            try:
+                fitting[address] = table[address].scale.check(values[address])
+            except UsageError as error:
+                raise UsageError(f"{what} does not fit here: {address}: {error}") from None
+        return fitting
 
-    def _go(self, name: str, scene: Scene) -> None:
-        """Set everything at once, with a fade of what is heard. What there is no parameter for is left out."""
-        wanted = self._wanted(name, scene)
-        with self._board.together():
-            before, departure = self._now(), self._mixer.heard
-            for address, value in wanted.items():
-                if before.get(address) != value:
-                    self._board[address] = value
-            if self.fade_s > 0:
-                self._mixer.fade_from(departure, self.fade_s)
-            self._before, self.current = (self.current, before), name
-
-    def _wanted(self, name: str, scene: Scene) -> dict[str, Value]:
-        """All that a scene sets, checked before any of it is: it is set whole or not at all."""
-        wanted = {}
-        for address, found in self._board.parameters.items():
-            if address in scene or found.in_scenes == "reset":
-                try:
-                    wanted[address] = found.scale.check(scene.get(address, found.default))
-                except UsageError as error:
-                    raise UsageError(f"the scene {name!r} does not fit here: {address}: {error}") from None
-        return wanted
+    def _set(self, values: Mapping[str, Value]) -> None:
+        """Set everything at once, with a fade of what is heard."""
+        departure = self._mixer.heard
+        for address, value in values.items():
+            self._board[address] = value
+        if self.fade_s > 0:
+            self._mixer.fade_from(departure, self.fade_s)
