@@ -299,7 +299,8 @@ class Scenes:
     def _set(self, values: Mapping[str, Value]) -> None:
         """Set everything at once, with a fade of what is heard."""
         departure = self._mixer.heard
-        for address, value in values.items():
-            self._board[address] = value
+        with self._mixer.keeping_solos():
+            for address, value in values.items():
+                self._board[address] = value
         if self.fade_s > 0:
             self._mixer.fade_from(departure, self.fade_s)
