@@ -42,7 +42,14 @@ _PLAIN = {
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain values only, and no key twice: the second would silently win."""
+    """Plain values only, and no key twice: the second would silently win. Keys are names, also ``1`` and ``off``."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Take keys as they are written, those of merged groups too."""
+        super().flatten_mapping(node)
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                key.tag = "tag:yaml.org,2002:str"
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Refuse what YAML forbids and PyYAML takes."""
@@ -88,14 +95,25 @@ def read_yaml(path: str | os.PathLike[str], kind: type[S]) -> S:
     ConfigError
         The file is missing, is no YAML, or holds an unknown key or a value out of range.
     """
+    data = read_tree(path)
+    return parse(data if data is not None else {}, kind, str(path))
+
+
+def read_tree(path: str | os.PathLike[str]) -> object:
+    """Read a YAML file into plain values, whatever they are; of an empty one that is None.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing, or is no YAML.
+    """
     file = Path(path)
     try:
-        data = yaml.load(file.read_text(encoding="utf-8-sig"), _Loader)
+        return yaml.load(file.read_text(encoding="utf-8-sig"), _Loader)
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror or error}. Give the path of a YAML file.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} is not YAML: {' '.join(str(error).split())}") from error
-    return parse(data if data is not None else {}, kind, str(file))
 
 
 def parse(data: object, kind: type[S], where: str) -> S:

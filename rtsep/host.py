@@ -130,8 +130,8 @@ class Host:
 
     @property
     def notice(self) -> str | None:
-        """What a person should know before it starts: what was left to recover, and if the model is too slow."""
-        return self._rig.notice
+        """What a person should know before it starts: what was left to recover, a slow model, scenes that are none."""
+        return "\n".join(filter(None, (self._rig.notice, self._podium.notice))) or None
 
     @property
     def is_late(self) -> bool:

@@ -14,7 +14,7 @@ from rtsep.deck import Deck
 from rtsep.mix import CUE, MAIN, Mix
 from rtsep.mixer import Mixer
 from rtsep.parameters import ROWS, Parameter, expand
-from rtsep.scales import Text, Value, as_number
+from rtsep.scales import Route, Value, as_number
 from rtsep.scenes import Scenes
 
 PARTS = {"stem": "strips", "direct": "directs", "group": "groups", "bus": "buses"}
@@ -87,7 +87,7 @@ def _route_control(mixer: Mixer, parameter: Parameter, stem: str) -> Control:
         mixer.edit("strips", stem, route=route_of(str(value)))
 
     options = dict.fromkeys((*routes(mixer.n_outputs), str(get())))
-    return Control(replace(parameter, scale=Text(tuple(options))), get, set_)
+    return Control(replace(parameter, scale=Route(tuple(options))), get, set_)
 
 
 def routes(n_outputs: int) -> Iterator[str]:

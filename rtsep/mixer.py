@@ -67,14 +67,14 @@ class Mixer:
     n_outputs
         Output channels.
     solo_is_exclusive
-        Whether the solo of a stem or a group ends all others.
+        Whether to press the solo of a stem or a group ends all others.
     """
 
     def __init__(self, mix: Mix, n_outputs: int, *, solo_is_exclusive: bool = False) -> None:
         self._mix = mix
         self.n_outputs, self.solo_is_exclusive = n_outputs, solo_is_exclusive
         self._lock = threading.RLock()
-        self._n_held = 0
+        self._n_held, self._keeps_solos = 0, False
         self._players: list[tuple[tuple[str, ...], Coefficients]] = []
         self._departure: Heard = ()  # where a fade comes from, and how far the mix has come
         self._share = 1.0
@@ -169,7 +169,8 @@ class Mixer:
         with self._lock:
             _check_name(kind, name, getattr(self._mix, part))
             self._check_places(values)
-            if self.solo_is_exclusive and values.get("solo") and part != "directs":
+            ends_others = self.solo_is_exclusive and not self._keeps_solos
+            if ends_others and values.get("solo") and part != "directs":
                 self._apply(_without_solo)
             self._apply(lambda mix: _edited(mix, part, name, values))
             self._publish()
@@ -190,6 +191,16 @@ class Mixer:
             finally:
                 self._n_held -= 1
                 self._publish()
+
+    @contextmanager
+    def keeping_solos(self) -> Iterator[None]:
+        """In this block, of this thread, no solo ends another: a whole mix is set, and no button pressed."""
+        with self._lock:
+            before, self._keeps_solos = self._keeps_solos, True
+            try:
+                yield
+            finally:
+                self._keeps_solos = before
 
     @property
     def heard(self) -> Heard:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rtsep.errors import UsageError
-from rtsep.scales import Gain, Names, Range, Scale, Switch, Text, Value
+from rtsep.scales import Gain, Names, Range, Route, Scale, Switch, Text, Value
 
 MOST_FADE_S = 60.0
 MOST_LENGTH_S = 100 * 3600.0
@@ -60,7 +60,7 @@ TABLE: tuple[Parameter, ...] = (
     Parameter("/stem/{stem}/pan", BALANCE, 0.0, "balance: -1 left, 1 right", in_scenes="reset"),
     Parameter("/stem/{stem}/invert", SWITCH, False, "opposite polarity", in_scenes="reset"),
     Parameter("/stem/{stem}/cue", SWITCH, False, "listens to a stem on the bus cue, before its fader"),
-    Parameter("/stem/{stem}/route", Text(), "main", "outputs of a stem: main, or its own", in_scenes="left"),
+    Parameter("/stem/{stem}/route", Route(), "main", "outputs of a stem: main, or its own", in_scenes="left"),
     Parameter("/stem/{stem}/send/{bus}", FADER, -math.inf, "sends a stem to a bus too", in_scenes="reset"),
     Parameter("/direct/{direct}/gain_db", FADER, 0.0, "the fader of a direct input", in_scenes="left"),
     Parameter("/direct/{direct}/mute", SWITCH, False, "silences a direct input", in_scenes="left"),

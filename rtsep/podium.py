@@ -85,13 +85,16 @@ class Podium:
     scenes : Scenes
         What recalls them.
     message : str
-        What became of the last change that took time.
+        What became of the last change that took time; at first `notice`.
+    notice : str
+        What a person should know of the file of the scenes before it starts; empty: nothing.
     """
 
     def __init__(self, session: Session, stems: Callable[[], tuple[str, ...]], scenes: SceneStore) -> None:
         self._session, self._stems = session, stems
         self.board = Board(together=session.mix.together)
-        self.message, self._is_over = "", threading.Event()
+        self.message = self.notice = scenes.complaint
+        self._is_over = threading.Event()
         # A take need not wait for a model that is being loaded, nor a jump for a scene that is being written.
         # What plays can be changed as soon as it does.
         self._changes, self._takes, self._jumps = (Wishes(self._say, is_held=True) for _ in range(3))

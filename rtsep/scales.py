@@ -205,6 +205,17 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Route(Text):
+    """Outputs, counted from 1: ``main``, ``3-4``, ``5``; also as settings have them, ``[3, 4]`` and ``[5]``, or a 5."""
+
+    def check(self, value: object) -> str:
+        """See `Scale`."""
+        outputs = value if isinstance(value, (list, tuple)) else [value]
+        is_counted = bool(outputs) and all(type(output) is int for output in outputs)
+        return super().check("-".join(map(str, outputs)) if is_counted else value)
+
+
+@dataclass(frozen=True)
 class Names:
     """Several names of at most `longest` characters: a tuple in Python, a list in JSON, several values in OSC."""
 

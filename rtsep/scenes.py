@@ -2,7 +2,8 @@
 
 A scene is what the parameters of a mix are set to, by address. Recalled, it puts stems, groups, cross-fader and amount
 of separation where it says, and to their defaults where it says nothing; routes, buses and direct inputs it leaves
-alone unless it names them (`rtsep.parameters` has it all). The faders are there at once, and the sound takes the fade.
+alone unless it names them, as every scene that was saved does (`rtsep.parameters` has it all). The faders are there at
+once, and the sound takes the fade.
 """
 
 from __future__ import annotations
@@ -11,27 +12,15 @@ import difflib
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-from pydantic import Field
 
 from rtsep.board import Board
-from rtsep.config import Strict, read_yaml, write_yaml
 from rtsep.errors import ConfigError, UsageError
 from rtsep.mixer import Mixer
-from rtsep.parameters import row_of
 from rtsep.scales import Value
+from rtsep.scene_file import Scene, SceneFile, copy_beside, read_scenes, write_scenes
 from rtsep.wishes import Ask
 
 SCENES = "scenes.yaml"  # in the folder of this user's settings
-
-Scene = Mapping[str, Value]
-
-
-class SceneFile(Strict):
-    """The file of the scenes: name to a tree of addresses, such as ``karaoke: {stem: {vocals: {mute: true}}}``."""
-
-    scenes: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
 class SceneStore:
@@ -41,14 +30,23 @@ class SceneStore:
     ----------
     path
         The file; it need not be there. None: scenes last as long as the session.
+
+    Attributes
+    ----------
+    complaint : str
+        What a person should know of the file as it was found at first: what of it is left out, and why; empty: nothing.
     """
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self._lock, self._writing = threading.Lock(), threading.Lock()
-        self._saved: dict[str, Scene] = {}
-        self._saved = self._read()
+        self._file = SceneFile()
         self._unwritten: dict[str, Scene | None] = {}  # what hands have done since; None: deleted
+        try:
+            self._file = self._read()
+            self.complaint = self._told(self._file.faults)
+        except ConfigError as error:
+            self.complaint = f"no scenes of your own are there: {error}"
 
     @property
     def unwritten(self) -> tuple[str, ...]:
@@ -58,7 +56,8 @@ class SceneStore:
 
     def _own(self) -> dict[str, Scene]:
         with self._lock:
-            return _changed(self._saved, self._unwritten)
+            changed = {**self._file.scenes, **self._unwritten}
+        return {name: scene for name, scene in changed.items() if scene is not None}
 
     def names(self, stems: Sequence[str]) -> tuple[str, ...]:
         """All scenes: those of rtsep that these stems can play, then a person's own."""
@@ -97,49 +96,56 @@ class SceneStore:
         with self._lock:
             self._unwritten[name] = None
 
-    def write(self) -> None:
+    def write(self) -> str:
         """Put all that was saved and deleted into the file, which may take as long as a disk does.
+
+        Returns
+        -------
+        str
+            What a person should know of what was found there; empty: nothing.
 
         Raises
         ------
         UsageError
-            The file cannot be written, or holds something else. It is as it was then, and all is known as before.
+            The file cannot be written. It is as it was then, and all is known as before.
         """
         with self._writing:
             with self._lock:
                 changes = dict(self._unwritten)
             if not changes:
-                return
-            saved = _changed(self._read(), changes)  # what somebody wrote by hand meanwhile stays
-            if self.path is not None:
-                _write(self.path, saved)
+                return ""
+            try:
+                found, told = self._found()
+                file = found.changed(changes)
+                if self.path is not None:
+                    write_scenes(self.path, file)
+            except OSError as error:
+                raise UsageError(f"{self.path} cannot be written: {error.strerror or error}") from error
             with self._lock:
-                self._saved = saved
+                self._file = file
                 for name, scene in changes.items():
                     if self._unwritten[name] is scene:  # or it was saved again meanwhile
                         del self._unwritten[name]
+            return told
 
-    def _read(self) -> dict[str, Scene]:
-        if self.path is None:
-            return self._saved
-        if not self.path.exists():
-            return {}
-        trees = read_yaml(self.path, SceneFile).scenes
-        return {name: _checked(as_scene(tree), f"{self.path}: scenes.{name}") for name, tree in trees.items()}
+    def _found(self) -> tuple[SceneFile, str]:
+        """The file as it is now, for what somebody wrote by hand meanwhile stays, and what is new and wrong in it.
 
+        If it is none of scenes any more, it is the one that it was, after that of now has been put beside.
+        """
+        try:
+            found = self._read()
+        except ConfigError as error:
+            assert self.path is not None, "there was something to read"
+            return self._file, f"{error} What stood there is in {copy_beside(self.path)} now."
+        return found, self._told(fault for fault in found.faults if fault not in self._file.faults)
 
-def _changed(saved: Mapping[str, Scene], changes: Mapping[str, Scene | None]) -> dict[str, Scene]:
-    """Scenes with some more, or less."""
-    return {name: scene for name, scene in {**saved, **changes}.items() if scene is not None}
+    def _read(self) -> SceneFile:
+        return self._file if self.path is None else read_scenes(self.path)
 
-
-def _write(path: Path, scenes: Mapping[str, Scene]) -> None:
-    trees = {name: as_tree(scene) for name, scene in scenes.items()}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_yaml(path, SceneFile(scenes=trees))
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error
+    def _told(self, faults: Iterable[str]) -> str:
+        text = "; ".join(faults)
+        return f"{self.path}: {text}" if text else ""
 
 
 def built_in(stems: Sequence[str]) -> dict[str, Scene]:
@@ -154,35 +160,6 @@ def built_in(stems: Sequence[str]) -> dict[str, Scene]:
     if "bass" in stems:
         scenes["bassless"] = {"/stem/bass/mute": True}
     return scenes
-
-
-def as_tree(scene: Scene) -> dict[str, Any]:
-    """Addresses as people read them: ``/stem/vocals/mute`` is ``stem: {vocals: {mute: ...}}``."""
-    tree: dict[str, Any] = {}
-    for address, value in scene.items():
-        *folders, leaf = address.strip("/").split("/")
-        place = tree
-        for folder in folders:
-            place = place.setdefault(folder, {})
-        place[leaf] = value
-    return tree
-
-
-def as_scene(tree: Mapping[str, Any], under: str = "") -> dict[str, Value]:
-    """The inverse of `as_tree`."""
-    scene: dict[str, Value] = {}
-    for key, value in tree.items():
-        address = f"{under}/{key}"
-        scene |= as_scene(value, address) if isinstance(value, Mapping) else {address: value}
-    return scene
-
-
-def _checked(scene: Scene, where: str) -> dict[str, Value]:
-    """A scene whose addresses and values can be, though perhaps not with the model that plays."""
-    try:
-        return {address: row_of(address).scale.check(value) for address, value in scene.items()}
-    except UsageError as error:
-        raise ConfigError(f"{where}: {error}") from None
 
 
 class Scenes:
@@ -222,7 +199,7 @@ class Scenes:
     ) -> None:
         self._board, self._mixer, self._store, self._stems, self._ask = board, mixer, store, stems, ask
         self.fade_s, self.current = fade_s, ""
-        self._before: tuple[str, dict[str, Value]] | None = None
+        self._past: tuple[str, dict[str, Value]] | None = None  # the scene then, and what was moved since
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -237,28 +214,53 @@ class Scenes:
         UsageError
             There is none of that name.
         """
-        self._go(name, self._store.find(name, tuple(self._stems())))
+        scene = self._store.find(name, tuple(self._stems()))
+        with self._board.together():
+            table, before = self._board.parameters, self._board.values
+            reset = {address: found.default for address, found in table.items() if found.in_scenes == "reset"}
+            wanted = self._fitting(f"the scene {name!r}", {**reset, **scene})
+            moved = {address: value for address, value in wanted.items() if before[address] != value}
+            if moved:
+                self._set(moved)
+                self._past = self.current, {address: before[address] for address in moved}
+            self.current = name
 
     def stand_at(self, name: str) -> None:
-        """It is this scene that the mix came from, in an earlier session, if there still is one of that name."""
+        """It is this scene that the mix came from, if there still is one of that name."""
         self.current = name if name in self.names else ""
 
     def undo(self) -> None:
-        """Go back to where everything stood before the last recall; once more, and it is as after it.
+        """Put what the last recall moved back to where it stood; once more, and it is as after it.
+
+        What the recall did not move stays, and one that moved nothing is none.
 
         Raises
         ------
         UsageError
             No scene was recalled.
         """
-        if self._before is None:
+        if self._past is None:
             raise UsageError("no scene was recalled, so there is nothing to undo")
-        self._go(*self._before)
+        name, stood = self._past
+        with self._board.together():
+            wanted, now = self._fitting("the mix before the last scene", stood), self._board.values
+            self._set(wanted)
+            self._past = self.current, {address: now[address] for address in wanted}
+            self.stand_at(name)
 
     def save(self, name: str) -> None:
-        """Have the mix as a scene, all that does not stand at its default: known at once, and written beside."""
-        defaults = {address: found.default for address, found in self._board.parameters.items()}
-        self._store.save(name, {a: value for a, value in self._now().items() if value != defaults[a]})
+        """Have the mix as a scene: known at once, and written beside.
+
+        What a recall puts to its default anyway is left out where it stands there; a route, a bus or a direct input
+        never is, for a recall leaves alone what is not named.
+        """
+        values = self._board.values
+        scene = {
+            address: values[address]
+            for address, found in self._board.parameters.items()
+            if found.in_scenes == "left" or (found.in_scenes == "reset" and values[address] != found.default)
+        }
+        self._store.save(name, scene)
         self.current = name
         self._keep(f"the scene {name} is kept")
 
@@ -279,34 +281,26 @@ class Scenes:
 
     def _write(self, done: str) -> str:
         try:
-            self._store.write()
+            told = self._store.write()
         except UsageError as error:
             return f"{done}, but only until this session ends: {error}"
-        return done
+        return f"{done}. {told}" if told else done
 
-    def _now(self) -> dict[str, Value]:
-        parameters = self._board.parameters
-        return {a: v for a, v in self._board.values.items() if parameters[a].in_scenes != "never"}
+    def _fitting(self, what: str, values: Mapping[str, Value]) -> dict[str, Value]:
+        """Those that there is a parameter for, checked before any is set: they are set whole or not at all."""
+        table, fitting = self._board.parameters, {}
+        for address in filter(table.__contains__, values):
+            try:
+                fitting[address] = table[address].scale.check(values[address])
+            except UsageError as error:
+                raise UsageError(f"{what} does not fit here: {address}: {error}") from None
+        return fitting
 
-    def _go(self, name: str, scene: Scene) -> None:
-        """Set everything at once, with a fade of what is heard. What there is no parameter for is left out."""
-        wanted = self._wanted(name, scene)
-        with self._board.together():
-            before, departure = self._now(), self._mixer.heard
-            for address, value in wanted.items():
-                if before.get(address) != value:
-                    self._board[address] = value
-            if self.fade_s > 0:
-                self._mixer.fade_from(departure, self.fade_s)
-            self._before, self.current = (self.current, before), name
-
-    def _wanted(self, name: str, scene: Scene) -> dict[str, Value]:
-        """All that a scene sets, checked before any of it is: it is set whole or not at all."""
-        wanted = {}
-        for address, found in self._board.parameters.items():
-            if address in scene or found.in_scenes == "reset":
-                try:
-                    wanted[address] = found.scale.check(scene.get(address, found.default))
-                except UsageError as error:
-                    raise UsageError(f"the scene {name!r} does not fit here: {address}: {error}") from None
-        return wanted
+    def _set(self, values: Mapping[str, Value]) -> None:
+        """Set everything at once, with a fade of what is heard."""
+        departure = self._mixer.heard
+        with self._mixer.keeping_solos():
+            for address, value in values.items():
+                self._board[address] = value
+        if self.fade_s > 0:
+            self._mixer.fade_from(departure, self.fade_s)
