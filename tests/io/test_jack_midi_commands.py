@@ -247,7 +247,7 @@ def test_a_fader_is_learnt_told_checked_and_used(
             assert command.end() == 0
         path = tmp_path / "midi" / "nanokontrol2.yaml"
         moves = "CC 5 on channel 1 of nanoKONTROL2:knobs moves /stem/1/gain_db"
-        assert f"{moves}; before, CC 5 moved /stem/6/gain_db.\nKept in {path}." in command.said
+        assert f"{moves}; before, CC 5 moved /stem/6/gain_db.\nKept in {path}, which" in command.said
         with rtsep("check", str(path)) as command:
             assert command.end() == 0
         assert "CC 5 on channel 1  /stem/1/gain_db" in command.said

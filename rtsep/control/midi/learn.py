@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rtsep.config import to_yaml, user_folder
-from rtsep.control.midi.maps import FOLDER, Binding, Line, Map, is_same, told
+from rtsep.config import to_yaml
+from rtsep.control.midi.known import Chosen, own_file
+from rtsep.control.midi.maps import Binding, Line, Map, is_same, told
 from rtsep.control.midi.messages import Message
 from rtsep.control.midi.ports import steady
 from rtsep.control.midi.recognise import recognise
@@ -154,39 +156,45 @@ class Learnt:
         The control and what it moves.
     map
         With that line in it.
-    path
-        Where it belongs.
+    name
+        Of that map.
     text
         What a person should know: which control moves what, and what it moved before.
+    asked_by
+        What `--midi` has to say for it.
     """
 
     line: Line
     map: Map
-    path: Path
+    name: str
     text: str
+    asked_by: str
+
+    @property
+    def path(self) -> Path:
+        """Where it belongs."""
+        return own_file(self.name)
 
 
-def teach(maps: Mapping[str, Map], map_: Map, wish: Wish, port: str, found: dict[str, Any]) -> Learnt:
-    """Put what was recognised into a map.
+def teach(chosen: Chosen, wish: Wish, port: str, found: dict[str, Any]) -> Learnt:
+    """Put what was recognised into a map, where the same wish finds it the next time.
 
     Parameters
     ----------
-    maps
-        Those that are known, by name: what is learnt on one that is made for the port shadows it, under its name.
-    map_
-        That of the port.
+    chosen
+        The map of the port. What is learnt on one that has a name is kept under that name, and goes before one that
+        ships; what is learnt on the one for any port becomes a map that is made for this port.
     wish, port, found
         What `Learner` tells.
     """
     value = {} if wish.value is None else {"value": wish.value}
     line = Line.model_validate({**found, "to": wish.address, **value})
-    new, conflicts = with_line(map_, line, port)
-    own = [name for name, known in maps.items() if known is map_ and known.fits(port)]
-    path = user_folder() / FOLDER / (f"{own[0]}.yaml" if own else file_of(port))
+    new, conflicts = with_line(chosen.map, line)
+    if chosen.name is None:
+        new = new.model_copy(update={"name": steady(port), "match": re.escape(steady(port))})
     before = "".join(f"; before, {conflict}" for conflict in conflicts)
-    return Learnt(
-        line, new, path, f"{told(next(line.bindings()).key)}{_how(line)} of {port} moves {wish}{before}"
-    )
+    text = f"{told(next(line.bindings()).key)}{_how(line)} of {port} moves {wish}{before}"
+    return Learnt(line, new, chosen.name or name_of(port), text, chosen.wish)
 
 
 def _how(line: Line) -> str:
@@ -212,11 +220,12 @@ def keep(learnt: Learnt) -> str:
             f"{learnt.path} cannot be written: {error.strerror or error}. RTSEP_CONFIG=FOLDER names another "
             f"folder for settings; the line for a map is {line}"
         ) from error
-    return f"Kept in {learnt.path}" + (f"; as it was, with its notes, in {before}" if before else "")
+    asks = f", which `--midi {shlex.quote(learnt.asked_by)}` takes"
+    return f"Kept in {learnt.path}{asks}" + (f"; as it was, with its notes, in {before}" if before else "")
 
 
-def with_line(map_: Map, line: Line, port: str) -> tuple[Map, list[str]]:
-    """The map with one line more, made for a port; and what the same controls moved before, which they do no more."""
+def with_line(map_: Map, line: Line) -> tuple[Map, list[str]]:
+    """The map with one line more, and what the same controls moved before, which they do no more."""
     taken = {binding.key for binding in line.bindings()}
     lines, conflicts = [], []
     for old in map_.bindings:
@@ -225,8 +234,6 @@ def with_line(map_: Map, line: Line, port: str) -> tuple[Map, list[str]]:
         conflicts += [f"{told(binding.key)} moved {binding.to}" for binding in lost]
         lines += [old] if not lost else [single(binding) for binding in bindings if binding not in lost]
     changes: dict[str, Any] = {"bindings": (*lines, line)}
-    if not map_.fits(port):
-        changes |= {"name": steady(port), "match": re.escape(steady(port))}
     if map_.shift is not None and any(is_same(map_.shift.key, key) for key in taken):
         changes["shift"] = None
         conflicts.append(f"{told(map_.shift.key)} was the shift button")
@@ -272,6 +279,6 @@ def save(map_: Map, path: Path) -> Path | None:
     return before
 
 
-def file_of(port: str) -> str:
-    """A name for the file of what a port has learnt."""
-    return re.sub(r"[^a-z0-9]+", "_", steady(port).lower()).strip("_") + ".yaml"
+def name_of(port: str) -> str:
+    """A name for the map of what a port has learnt."""
+    return re.sub(r"[^a-z0-9]+", "_", steady(port).lower()).strip("_")
