@@ -39,6 +39,7 @@ def list_() -> None:
     from rtsep.control.midi.ports import Ports, steady
 
     maps, ports = known_maps(), Ports()
+    maps.tell_broken(say)
     inputs, outputs = ports.inputs(), ports.outputs()
     ports.close()
     table = Table("port", "lights", "map", box=None, pad_edge=False, header_style="bold")
@@ -58,7 +59,9 @@ def monitor(port: PortArgument = None) -> None:
     from rtsep.control.midi.known import known_maps
     from rtsep.control.midi.listening import Listening
 
-    over, meanings, speaker = threading.Event(), _Meanings(known_maps()), ""
+    over, maps, speaker = threading.Event(), known_maps(), ""
+    maps.tell_broken(say)
+    meanings = _Meanings(maps)
     with Listening(port, say) as ears, interruptible(over.set):
         say(f"Listening to {', '.join(ears.names)}; Ctrl-C ends it.")
         for heard in ears.rounds():
@@ -87,6 +90,7 @@ def learn(
     from rtsep.control.midi.learn import keep, read_wish, teach
 
     wish, maps = read_wish(address), known_maps()
+    maps.tell_broken(say)
     name, found = _moved(wish, port)
     learnt = teach(maps.of(name), wish, name, found)
     say(f"{learnt.text}.")

@@ -77,6 +77,7 @@ class Controllers:
         self._maps = known_maps()
         for text in self._wanted:
             self._maps.chosen(text, "")
+        self._maps.tell_broken(lambda text: self._say(f"MIDI: {text}"))
         with ExitStack() as opened:
             self._feed = self._player.board.feed()
             opened.callback(self._feed.close)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -42,13 +42,22 @@ class Maps:
     ----------
     by_name
         A person's own first, then those that come with rtsep.
+    broken
+        Of a person's own those that are none, and why.
     """
 
     by_name: Mapping[str, Map]
+    broken: Mapping[str, ConfigError]
 
     def with_map(self, name: str, map_: Map) -> Maps:
         """The same with one of them exchanged, or one more."""
-        return Maps({**self.by_name, name: map_})
+        broken = {other: error for other, error in self.broken.items() if other != name}
+        return Maps({**self.by_name, name: map_}, broken)
+
+    def tell_broken(self, say: Callable[[str], None]) -> None:
+        """Say what is left out."""
+        for name, error in self.broken.items():
+            say(f"the map {name} is left out: {error}")
 
     def named(self, text: str) -> Map:
         """The map of this name, or in this file.
@@ -58,6 +67,8 @@ class Maps:
         ConfigError
             There is none, or it is no map.
         """
+        if text in self.broken:
+            raise self.broken[text]
         if text in self.by_name:
             return self.by_name[text]
         if not _is_file(text) and not Path(text).is_file():
@@ -76,7 +87,7 @@ class Maps:
         """
         if text == AUTO:
             return self._made_for(port)
-        if text in self.by_name or _is_file(text):
+        if text in self.by_name or text in self.broken or _is_file(text):
             map_ = self.named(text)
             return Chosen(map_, text, text) if map_.match is None or map_.fits(port) else None
         is_meant = expression(text).search(port) is not None
@@ -92,19 +103,20 @@ class Maps:
 
 
 def known_maps() -> Maps:
-    """All maps that there are.
+    """All maps that there are."""
+    own: dict[str, Map] = {}
+    broken: dict[str, ConfigError] = {}
+    for name, path in _files(user_folder() / FOLDER).items():
+        try:
+            own[name] = read_map(path)
+        except ConfigError as error:
+            broken[name] = error
+    shipped = {name: read_map(path) for name, path in _files(shipped_folder()).items()}
+    return Maps(own | {name: map_ for name, map_ in shipped.items() if name not in own}, broken)
 
-    Raises
-    ------
-    ConfigError
-        One of them is no map.
-    """
-    folders = (user_folder() / FOLDER, shipped_folder())
-    files = [path for folder in folders for path in sorted(folder.glob("[!.]*.yaml"))]
-    maps: dict[str, Map] = {}
-    for path in files:
-        maps.setdefault(path.stem, read_map(path))
-    return Maps(maps)
+
+def _files(folder: Path) -> dict[str, Path]:
+    return {path.stem: path for path in sorted(folder.glob("[!.]*.yaml"))}
 
 
 def shipped_folder() -> Path:

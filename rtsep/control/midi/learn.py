@@ -15,11 +15,11 @@ from typing import Any
 
 from rtsep.config import to_yaml
 from rtsep.control.midi.known import Chosen, own_file
-from rtsep.control.midi.maps import Binding, Line, Map, is_same, told
+from rtsep.control.midi.maps import Binding, Line, Map, is_same, read_map, told
 from rtsep.control.midi.messages import Message
 from rtsep.control.midi.ports import steady
 from rtsep.control.midi.recognise import recognise
-from rtsep.errors import RtsepError, UsageError
+from rtsep.errors import ConfigError, RtsepError, UsageError
 from rtsep.parameters import row_of
 from rtsep.scales import Switch, Text, Value
 from rtsep.whole import replacing
@@ -221,7 +221,7 @@ def keep(learnt: Learnt) -> str:
             f"folder for settings; the line for a map is {line}"
         ) from error
     asks = f", which `--midi {shlex.quote(learnt.asked_by)}` takes"
-    return f"Kept in {learnt.path}{asks}" + (f"; as it was, with its notes, in {before}" if before else "")
+    return f"Kept in {learnt.path}{asks}" + (f"; as it was in {before}" if before else "")
 
 
 def with_line(map_: Map, line: Line) -> tuple[Map, list[str]]:
@@ -266,17 +266,25 @@ def save(map_: Map, path: Path) -> Path | None:
     Returns
     -------
     Path or None
-        Where the file is as it was, if somebody had written notes into it.
+        Where the file is as it was, if there was more in it than a map: notes, or mistakes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     before = None
-    if path.is_file() and b"#" in path.read_bytes():
+    if path.is_file() and (b"#" in path.read_bytes() or not _is_map(path)):
         before = path.with_name(f"{path.name}.before")
         with replacing(before) as file:
             file.write(path.read_bytes())
     with replacing(path) as file:
         file.write(to_yaml(map_.model_dump(mode="json", exclude_unset=True), is_dense=True).encode())
     return before
+
+
+def _is_map(path: Path) -> bool:
+    try:
+        read_map(path)
+    except ConfigError:
+        return False
+    return True
 
 
 def name_of(port: str) -> str:

@@ -70,9 +70,7 @@ def test_a_map_of_ones_own_is_written_itself_and_as_it_was_beside_it(tmp_path: P
     path = tmp_path / "a map of mine.yaml"
     path.write_text(NOTED)
     said = keep(learnt(path.name, PORT))
-    assert said == (
-        f"Kept in {path}, which `--midi 'a map of mine.yaml'` takes; as it was, with its notes, in {path}.before"
-    )
+    assert said == (f"Kept in {path}, which `--midi 'a map of mine.yaml'` takes; as it was in {path}.before")
     assert Path(f"{path}.before").read_text() == NOTED
     assert set(read_map(path).by_key()) == {("cc", None, 1), NEW}
 
