@@ -15,12 +15,12 @@ from typing import Any
 
 from rtsep.config import to_yaml
 from rtsep.control.midi.known import Chosen, own_file
-from rtsep.control.midi.maps import Binding, Line, Map, is_same, read_map, told
+from rtsep.control.midi.maps import PLAYS, Binding, Light, Line, Map, is_same, read_map, told
 from rtsep.control.midi.messages import Message
 from rtsep.control.midi.ports import steady
 from rtsep.control.midi.recognise import recognise
 from rtsep.errors import ConfigError, RtsepError, UsageError
-from rtsep.parameters import row_of
+from rtsep.parameters import ROWS, row_of
 from rtsep.scales import Switch, Text, Value
 from rtsep.whole import replacing
 
@@ -194,7 +194,7 @@ def teach(chosen: Chosen, wish: Wish, port: str, found: dict[str, Any]) -> Learn
         new = new.model_copy(update={"name": steady(port), "match": re.escape(steady(port))})
     before = "".join(f"; before, {conflict}" for conflict in conflicts)
     text = f"{told(next(line.bindings()).key)}{_how(line)} of {port} moves {wish}{before}"
-    return Learnt(line, new, chosen.name or name_of(port), text, chosen.wish)
+    return Learnt(new.bindings[-1], new, chosen.name or name_of(port), text, chosen.wish)
 
 
 def _how(line: Line) -> str:
@@ -227,17 +227,30 @@ def keep(learnt: Learnt) -> str:
 def with_line(map_: Map, line: Line) -> tuple[Map, list[str]]:
     """The map with one line more, and what the same controls moved before, which they do no more."""
     taken = {binding.key for binding in line.bindings()}
-    lines, conflicts = [], []
+    lines, conflicts, light = [], [], line.light
     for old in map_.bindings:
         bindings = list(old.bindings())
         lost = [binding for binding in bindings if any(is_same(binding.key, key) for key in taken)]
         conflicts += [f"{told(binding.key)} moved {binding.to}" for binding in lost]
+        light = next(filter(None, (_light(binding, line) for binding in lost)), light)
         lines += [old] if not lost else [single(binding) for binding in bindings if binding not in lost]
+    if light is not None:
+        line = line.model_copy(update={"light": light})
     changes: dict[str, Any] = {"bindings": (*lines, line)}
     if map_.shift is not None and any(is_same(map_.shift.key, key) for key in taken):
         changes["shift"] = None
         conflicts.append(f"{told(map_.shift.key)} was the shift button")
     return map_.model_copy(update=changes), conflicts
+
+
+def _light(before: Binding, line: Line) -> Light | None:
+    """The light of a control, for what it moves from now on: of that it can show a switch, and whether a stem plays."""
+    light, row = single(before).light, row_of(line.to)
+    if light is None or not isinstance(row.scale, Switch) or row.kind != "held":
+        return None
+    told_before = light.model_fields_set - {"shows"}
+    kept = {name: getattr(light, name) for name in Light.model_fields if name in told_before}
+    return Light(**kept, **({"shows": PLAYS} if row is ROWS["/stem/{stem}/mute"] else {}))
 
 
 def single(binding: Binding) -> Line:
