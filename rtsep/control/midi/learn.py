@@ -18,7 +18,7 @@ from rtsep.control.midi.known import Chosen, own_file
 from rtsep.control.midi.maps import PLAYS, Binding, Light, Line, Map, is_same, read_map, told
 from rtsep.control.midi.messages import Message
 from rtsep.control.midi.ports import steady
-from rtsep.control.midi.recognise import recognise
+from rtsep.control.midi.recognise import is_button, recognise
 from rtsep.errors import ConfigError, RtsepError, UsageError
 from rtsep.parameters import ROWS, row_of
 from rtsep.scales import Switch, Text, Value
@@ -28,6 +28,7 @@ QUIET_S = 0.3  # after which a movement is over
 OFF = "off"
 MOST_MESSAGES, MOST_MOVEMENTS = 4096, 8  # that are remembered of a port
 GO_ON = "not sure yet: a fader further, a knob without ends slowly to both sides, a button once more"
+NO_BUTTON = "a button cannot move a fader; move a fader or a knob"
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,8 @@ class Learner:
             if found is not None:
                 self._wish, self._heard = None, {}
         if found is None:
-            self.say(f"{wish}: {GO_ON}")
+            is_wrong = not wish.is_pressed and is_button(movements[-1])
+            self.say(f"{wish}: {NO_BUTTON if is_wrong else GO_ON}")
         else:
             self.learnt(wish, port, found)
 
