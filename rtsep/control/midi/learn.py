@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rtsep.config import to_yaml
+from rtsep.config import parse, to_yaml
 from rtsep.control.midi.known import Chosen, own_file
 from rtsep.control.midi.maps import PLAYS, Binding, Light, Line, Map, is_same, read_map, told
 from rtsep.control.midi.messages import Message
@@ -21,7 +21,7 @@ from rtsep.control.midi.ports import steady
 from rtsep.control.midi.recognise import is_button, recognise
 from rtsep.errors import ConfigError, RtsepError, UsageError
 from rtsep.parameters import ROWS, row_of
-from rtsep.scales import Switch, Text, Value
+from rtsep.scales import Range, Switch, Text, Value
 from rtsep.whole import replacing
 
 QUIET_S = 0.3  # after which a movement is over
@@ -63,7 +63,8 @@ def read_wish(text: str) -> Wish:
     if not equals:
         if isinstance(row.scale, Text) and not row.scale.options:
             raise UsageError(f"{address} is a name; say which one the control shall set: {address}=NAME")
-        return Wish(address)
+        is_jump = row.kind == "momentary" and isinstance(row.scale, Range)
+        return Wish(address, row.default if is_jump else None)  # a place on a fader is none in a song
     words: dict[str, Value] = {"true": True, "false": False} if isinstance(row.scale, Switch) else {}
     return Wish(address, row.scale.check(words.get(given.lower(), given)))
 
@@ -139,13 +140,36 @@ class Learner:
             port = max(over, key=lambda name: len(over[name].now))
             movements = {name: heard.rest() for name, heard in over.items()}[port]
             found = recognise(movements, is_pressed=wish.is_pressed)
-            if found is not None:
+            missing = _missing(wish, movements[-1], found)
+            if not missing:
                 self._wish, self._heard = None, {}
-        if found is None:
-            is_wrong = not wish.is_pressed and is_button(movements[-1])
-            self.say(f"{wish}: {NO_BUTTON if is_wrong else GO_ON}")
+        if missing or found is None:
+            self.say(f"{wish}: {missing}")
         else:
             self.learnt(wish, port, found)
+
+
+def _missing(wish: Wish, movement: Sequence[Message], found: dict[str, Any] | None) -> str:
+    """What is asked of the hand, as what was moved is not known yet, or cannot do it; else empty."""
+    if found is None:
+        return NO_BUTTON if not wish.is_pressed and is_button(movement) else GO_ON
+    try:
+        line_of(wish, found)
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+def line_of(wish: Wish, found: dict[str, Any]) -> Line:
+    """The line of a map for what was recognised.
+
+    Raises
+    ------
+    ConfigError
+        Such a control cannot do that.
+    """
+    value = {} if wish.value is None else {"value": wish.value}
+    return parse({**found, "to": wish.address, **value}, Line, "what was moved")
 
 
 @dataclass(frozen=True)
@@ -189,8 +213,7 @@ def teach(chosen: Chosen, wish: Wish, port: str, found: dict[str, Any]) -> Learn
     wish, port, found
         What `Learner` tells.
     """
-    value = {} if wish.value is None else {"value": wish.value}
-    line = Line.model_validate({**found, "to": wish.address, **value})
+    line = line_of(wish, found)
     new, conflicts = with_line(chosen.map, line)
     if chosen.name is None:
         new = new.model_copy(update={"name": steady(port), "match": re.escape(steady(port))})

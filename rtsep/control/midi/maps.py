@@ -25,6 +25,7 @@ from pydantic import Field, field_validator, model_validator
 
 from rtsep.config import Strict, read_yaml
 from rtsep.control.midi.messages import FINE, Kind, Message
+from rtsep.control.midi.reach import is_name, unreachable
 from rtsep.errors import UsageError
 from rtsep.parameters import Parameter, row_of
 from rtsep.scales import Gain, Range, Scale, Switch, Value
@@ -185,11 +186,19 @@ class Binding:
                 raise ValueError(f"{address} tells something; it cannot be set")
             for value in (*(self.line.range or ()), *(() if self.value is None else (self.value,))):
                 row.scale.check(value)
-        if self.line.press == "toggle" and not isinstance(row_of(self.to).scale, Switch):
-            raise ValueError(f"{self.to} is no switch, so nothing to toggle; press: set sets it to a value")
+            if reason := unreachable(self, row):
+                raise ValueError(f"{address} {reason}")
         row_of(self.shows)
         if self.shows_stem and not self.to.startswith("/stem/"):
             raise ValueError(f"{self.to} is of no stem, so its light cannot show whether one plays")
+
+    def is_pressed(self, parameter: Parameter) -> bool:
+        """Whether it moves this like a button, not like a fader or a knob."""
+        if self.is_relative:
+            return False
+        if self.key[0] in ("note", "program") or self.line.press is not None or self.value is not None:
+            return True
+        return isinstance(parameter.scale, Switch) or is_name(parameter)
 
     def lamp(self) -> tuple[Kind, int, int] | None:
         """Kind, channel and number of its light."""
