@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -9,6 +11,7 @@ from pathlib import Path
 
 from rtsep.config import user_folder
 from rtsep.control.midi.maps import FOLDER, Map, expression, read_map
+from rtsep.control.midi.ports import steady
 from rtsep.errors import ConfigError
 
 AUTO, GENERIC = "auto", "generic"
@@ -24,14 +27,17 @@ class Chosen:
     map
         The map.
     name
-        Its name, or its file; None: no map is made for the port, and this is the one for any.
+        The name, or the file, of what is learnt on it.
     wish
-        What asks for it again.
+        What asks for that again.
+    is_for_any
+        Whether no map is made for the port: what is learnt becomes one.
     """
 
     map: Map
-    name: str | None
+    name: str
     wish: str
+    is_for_any: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,16 @@ class Maps:
 
     def of(self, port: str) -> Chosen:
         """The map of a port that is wanted: the first that is made for it, else the one for any."""
-        return self._made_for(port) or Chosen(self.by_name[GENERIC], None, AUTO)
+        return self._made_for(port) or Chosen(
+            self.by_name[GENERIC], self.free_name(port), AUTO, is_for_any=True
+        )
+
+    def free_name(self, port: str) -> str:
+        """A name for the map of what a port has learnt, which no other map has: not even where case does not count."""
+        taken = {name.casefold() for name in (*self.by_name, *self.broken)}
+        name = re.sub(r"\W+", "_", steady(port).casefold()).strip("_") or "port"
+        numbered = (f"{name}_{n}" for n in itertools.count(2))
+        return next(free for free in itertools.chain([name], numbered) if free not in taken)
 
     def _made_for(self, port: str) -> Chosen | None:
         fitting = (Chosen(map_, name, AUTO) for name, map_ in self.by_name.items() if map_.fits(port))

@@ -208,18 +208,18 @@ def teach(chosen: Chosen, wish: Wish, port: str, found: dict[str, Any]) -> Learn
     Parameters
     ----------
     chosen
-        The map of the port. What is learnt on one that has a name is kept under that name, and goes before one that
-        ships; what is learnt on the one for any port becomes a map that is made for this port.
+        The map of the port. What is learnt on it is kept under its name, and goes before one that ships; what is
+        learnt on the one for any port becomes a map that is made for this port.
     wish, port, found
         What `Learner` tells.
     """
     line = line_of(wish, found)
     new, conflicts = with_line(chosen.map, line)
-    if chosen.name is None:
+    if chosen.is_for_any:
         new = new.model_copy(update={"name": steady(port), "match": re.escape(steady(port))})
     before = "".join(f"; before, {conflict}" for conflict in conflicts)
     text = f"{told(next(line.bindings()).key)}{_how(line)} of {port} moves {wish}{before}"
-    return Learnt(new.bindings[-1], new, chosen.name or name_of(port), text, chosen.wish)
+    return Learnt(new.bindings[-1], new, chosen.name, text, chosen.wish)
 
 
 def _how(line: Line) -> str:
@@ -323,8 +323,3 @@ def _is_map(path: Path) -> bool:
     except ConfigError:
         return False
     return True
-
-
-def name_of(port: str) -> str:
-    """A name for the map of what a port has learnt."""
-    return re.sub(r"[^a-z0-9]+", "_", steady(port).lower()).strip("_")

@@ -4,6 +4,7 @@
 
     name: My controller
     match: my controller          # a part of its port's name, or a regular expression
+    unless: daw                   # the same, for ports of its that say something else
     shift: {note: 98}             # a button to hold
     bindings:
       - {cc: [0, 1, 2, 3], to: "/stem/{n}/gain_db"}          # {n}: 1, 2, 3, 4, the stems in the model's order
@@ -265,11 +266,12 @@ class Map(Strict):
 
     name: str = "a map"
     match: str | None = None
+    unless: str | None = None
     shift: ShiftButton | None = None
     pickup: bool = True
     bindings: tuple[Line, ...] = ()
 
-    @field_validator("match")
+    @field_validator("match", "unless")
     @classmethod
     def _compiles(cls, text: str | None) -> str | None:
         if text is not None:
@@ -289,7 +291,8 @@ class Map(Strict):
 
     def fits(self, port: str) -> bool:
         """Whether it is made for the controller of this name."""
-        return self.match is not None and expression(self.match).search(port) is not None
+        is_other = self.unless is not None and expression(self.unless).search(port) is not None
+        return self.match is not None and expression(self.match).search(port) is not None and not is_other
 
 
 def bound(bindings: Mapping[Key, list[Binding]], message: Message) -> list[Binding]:

@@ -83,3 +83,41 @@ def test_of_a_map_that_ships_nothing_else_changes_and_the_next_is_learnt_on_the_
     assert (after.name, after.match) == (before.name, before.match)
     assert after.bindings[:-2] == before.bindings
     assert set(after.by_key()) - set(before.by_key()) == {NEW, ("note", 1, 9)}
+
+
+def test_every_port_has_a_file_of_its_own(tmp_path: Path) -> None:
+    """Also of letters that are not English, of none at all, and where another map has the file."""
+    (tmp_path / "midi").mkdir()
+    (tmp_path / "midi" / "My_Pads.yaml").write_text("bindings: [{cc: 1}]")
+    ports = [
+        "コントローラ",
+        "鍵盤",
+        "My-Keys 20:0",
+        "My Keys 24:0",
+        "!!!",
+        "???",
+        "generic",
+        "my pads",
+        "auto",
+    ]
+    kept = list[str]()
+    for port in ports:
+        new = teach(known_maps().of(port), Wish("/stem/1/pan"), port, {"cc": 99, "channel": 1})
+        kept.append(new.path.name)
+        keep(new)
+    names = [
+        "コントローラ",
+        "鍵盤",
+        "my_keys",
+        "my_keys_2",
+        "port",
+        "port_2",
+        "generic_2",
+        "my_pads_2",
+        "auto",
+    ]
+    assert kept == [f"{name}.yaml" for name in names]
+    for port, name in zip(ports, names, strict=True):
+        assert chosen(AUTO, port).name == name
+        assert NEW in chosen(AUTO, port).map.by_key()
+    assert known_maps().named("generic").match is None
