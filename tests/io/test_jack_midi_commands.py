@@ -337,7 +337,7 @@ def test_a_folder_that_cannot_be_written_is_told_with_the_line_to_keep(
         "note 48 on channel 1 of pad:knobs moves /bypass; before, note 48 moved /stem/5/solo" in command.said
     )
     assert "cannot be written" in command.said
-    assert '{"note": 48, "channel": 1, "to": "/bypass"}' in command.said
+    assert '{"note": 48, "channel": 1, "to": "/bypass", "light": {}}' in command.said
     assert (tmp_path / "midi").read_text() == "a file in its place"
 
 

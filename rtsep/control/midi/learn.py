@@ -273,9 +273,8 @@ def _light(before: Binding, line: Line) -> Light | None:
     light, row = single(before).light, row_of(line.to)
     if light is None or not isinstance(row.scale, Switch) or row.kind != "held":
         return None
-    told_before = light.model_fields_set - {"shows"}
-    kept = {name: getattr(light, name) for name in Light.model_fields if name in told_before}
-    return Light(**kept, **({"shows": PLAYS} if row is ROWS["/stem/{stem}/mute"] else {}))
+    kept = light.model_dump(exclude_unset=True, exclude={"shows"})
+    return Light.model_validate(kept | ({"shows": PLAYS} if row is ROWS["/stem/{stem}/mute"] else {}))
 
 
 def single(binding: Binding) -> Line:
