@@ -207,8 +207,9 @@ def _explain(error: Any, kind: type[BaseModel]) -> str:
     if error["type"] in _PLAIN:
         what = _PLAIN[error["type"]].format(**error.get("ctx", {}))
         return f"{place}: {what} (given: {error['input']!r})"
-    is_whole = isinstance(error["input"], dict)  # a rule about several keys says itself what is wrong
-    return f"{place}: {what}" + ("" if is_whole else f" (given: {error['input']!r})")
+    if isinstance(error["input"], dict):  # a rule about several keys says itself what is wrong
+        return f"{place}: {what}" if keys else what
+    return f"{place}: {what} (given: {error['input']!r})"
 
 
 def _walk(kind: type[BaseModel], loc: tuple[Any, ...]) -> tuple[list[str], list[type[BaseModel]]]:

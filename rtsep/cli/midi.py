@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,8 +15,9 @@ from rtsep.cli.console import out, say
 from rtsep.cli.interrupts import interruptible
 
 if TYPE_CHECKING:
+    from rtsep.control.midi.known import Maps
     from rtsep.control.midi.learn import Wish
-    from rtsep.control.midi.maps import Binding, Map
+    from rtsep.control.midi.maps import Binding
     from rtsep.control.midi.messages import Message
 
 app = typer.Typer(
@@ -34,21 +35,22 @@ PortArgument = Annotated[
 @app.command("list")
 def list_() -> None:
     """Show the controllers that are plugged in, and the map that each would get."""
-    from rtsep.control.midi.known import AUTO, GENERIC, chosen, known_maps
+    from rtsep.control.midi.known import AUTO, GENERIC, known_maps
     from rtsep.control.midi.ports import Ports, steady
 
     maps, ports = known_maps(), Ports()
+    maps.tell_broken(say)
     inputs, outputs = ports.inputs(), ports.outputs()
     ports.close()
     table = Table("port", "lights", "map", box=None, pad_edge=False, header_style="bold")
     for name in inputs:
-        found = chosen(AUTO, name, maps)
-        is_lit = any(steady(o) == steady(name) or (found and found.fits(o)) for o in outputs)
-        map_ = Text(found.name) if found else Text(f"{GENERIC}, if it is named", "dim")
+        found = maps.chosen(AUTO, name)
+        is_lit = any(steady(o) == steady(name) or (found and found.map.fits(o)) for o in outputs)
+        map_ = Text(found.map.name) if found else Text(f"{GENERIC}, if it is named", "dim")
         table.add_row(Text(name), "yes" if is_lit else "", map_)
     if inputs:
         out.print(table)
-    say(f"Maps: {', '.join(maps)}." if inputs else "No MIDI controller is plugged in.")
+    say(f"Maps: {', '.join(maps.by_name)}." if inputs else "No MIDI controller is plugged in.")
 
 
 @app.command()
@@ -57,7 +59,9 @@ def monitor(port: PortArgument = None) -> None:
     from rtsep.control.midi.known import known_maps
     from rtsep.control.midi.listening import Listening
 
-    over, meanings, speaker = threading.Event(), _Meanings(known_maps()), ""
+    over, maps, speaker = threading.Event(), known_maps(), ""
+    maps.tell_broken(say)
+    meanings = _Meanings(maps)
     with Listening(port, say) as ears, interruptible(over.set):
         say(f"Listening to {', '.join(ears.names)}; Ctrl-C ends it.")
         for heard in ears.rounds():
@@ -86,8 +90,9 @@ def learn(
     from rtsep.control.midi.learn import keep, read_wish, teach
 
     wish, maps = read_wish(address), known_maps()
+    maps.tell_broken(say)
     name, found = _moved(wish, port)
-    learnt = teach(maps, _map_of(name, maps), wish, name, found)
+    learnt = teach(maps.of(name), wish, name, found)
     say(f"{learnt.text}.")
     say(f"{keep(learnt)}.")
 
@@ -116,10 +121,10 @@ def check(
     map_: Annotated[str, typer.Argument(metavar="MAP", help="A file, or the name of a map that there is.")],
 ) -> None:
     """Read a map as `live` does: print what moves what, and what cannot work as it was meant."""
-    from rtsep.control.midi.known import known_maps, named
+    from rtsep.control.midi.known import known_maps
     from rtsep.control.midi.maps import problems, told
 
-    found = named(map_, known_maps())
+    found = known_maps().named(map_)
     table = Table(show_header=False, box=None, pad_edge=False)
     for binding in found.each():
         table.add_row(Text(told(binding.key)), Text(_does(binding)))
@@ -134,7 +139,7 @@ def check(
 class _Meanings:
     """What messages of controllers mean, by the maps that they would get."""
 
-    def __init__(self, maps: Mapping[str, Map]) -> None:
+    def __init__(self, maps: Maps) -> None:
         self._maps = maps
         self._last: deque[tuple[str, int, int]] = deque(maxlen=2)  # port, channel and number of controllers
 
@@ -142,7 +147,7 @@ class _Meanings:
         """A line for each message, and for what several make together."""
         from rtsep.control.midi.maps import bound
 
-        map_ = _map_of(port, self._maps)
+        map_ = self._maps.of(port).map
         bindings = map_.by_key()
         for message in messages:
             if message.kind == "cc":
@@ -159,13 +164,6 @@ class _Meanings:
 
         halves = (message.number, message.number + FINE)
         return list(self._last) == [(port, message.channel, number) for number in halves]
-
-
-def _map_of(port: str, maps: Mapping[str, Map]) -> Map:
-    """What `live` would take for a port that is named."""
-    from rtsep.control.midi.known import AUTO, GENERIC, chosen
-
-    return chosen(AUTO, port, maps) or maps[GENERIC]
 
 
 def _does(binding: Binding) -> str:

@@ -247,7 +247,7 @@ def test_a_fader_is_learnt_told_checked_and_used(
             assert command.end() == 0
         path = tmp_path / "midi" / "nanokontrol2.yaml"
         moves = "CC 5 on channel 1 of nanoKONTROL2:knobs moves /stem/1/gain_db"
-        assert f"{moves}; before, CC 5 moved /stem/6/gain_db.\nKept in {path}." in command.said
+        assert f"{moves}; before, CC 5 moved /stem/6/gain_db.\nKept in {path}, which" in command.said
         with rtsep("check", str(path)) as command:
             assert command.end() == 0
         assert "CC 5 on channel 1  /stem/1/gain_db" in command.said
@@ -337,7 +337,7 @@ def test_a_folder_that_cannot_be_written_is_told_with_the_line_to_keep(
         "note 48 on channel 1 of pad:knobs moves /bypass; before, note 48 moved /stem/5/solo" in command.said
     )
     assert "cannot be written" in command.said
-    assert '{"note": 48, "channel": 1, "to": "/bypass"}' in command.said
+    assert '{"note": 48, "channel": 1, "to": "/bypass", "light": {}}' in command.said
     assert (tmp_path / "midi").read_text() == "a file in its place"
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from rtsep.board import Control
 from rtsep.control.crew import Crew, Guard
-from rtsep.control.midi.known import AUTO, GENERIC, chosen, known_maps
+from rtsep.control.midi.known import AUTO, Chosen, known_maps
 from rtsep.control.midi.learn import OFF, Learner, Wish, keep, read_wish, teach
 from rtsep.control.midi.maps import Map
 from rtsep.control.midi.ports import steady
@@ -70,14 +70,14 @@ class Controllers:
         self._plugged: dict[str, Plugged] = {}
         self._asked: set[str] = set()
         self._settled = threading.Event()
-        self._learnt: dict[str, Map] = {}
         self._guard, self._waiting = Guard("MIDI", say), set(wanted)
         self._crew = Crew(self._guard)
 
     def __enter__(self) -> Controllers:
         self._maps = known_maps()
         for text in self._wanted:
-            chosen(text, "", self._maps)
+            self._maps.chosen(text, "")
+        self._maps.tell_broken(lambda text: self._say(f"MIDI: {text}"))
         with ExitStack() as opened:
             self._feed = self._player.board.feed()
             opened.callback(self._feed.close)
@@ -124,8 +124,8 @@ class Controllers:
 
     def _begin(self) -> None:
         """Ask a porter, which has just begun, for the ports that are wanted."""
-        if self._virtual is not None:
-            self._put(self._virtual, self._map_of(self._virtual) or self._maps[GENERIC], has_lights=True)
+        if self._virtual is not None and (map_ := self._map_of(self._virtual)) is not None:
+            self._put(self._virtual, map_, has_lights=True)
         self._plug(*self._porter.process.answer)
         self._note_settled()
 
@@ -195,11 +195,15 @@ class Controllers:
 
     def _map_of(self, port: str) -> Map | None:
         """The map by which a port is wanted; None: it is not."""
+        found = self._chosen(port)
+        return None if found is None else found.map
+
+    def _chosen(self, port: str) -> Chosen | None:
         for text in self._wanted:
-            if (found := chosen(text, port, self._maps)) is not None:
+            if (found := self._maps.chosen(text, port)) is not None:
                 self._waiting.discard(text)
-                return self._learnt.get(steady(port), found)
-        return None
+                return found
+        return self._maps.of(port) if port == self._virtual else None
 
     # --- showing ---
 
@@ -234,11 +238,11 @@ class Controllers:
         self._say(f"MIDI: {text}")
 
     def _learn(self, wish: Wish, port: str, found: dict[str, Any]) -> None:
-        plugged = self._plugged.get(port)
-        if plugged is None:
+        plugged, chosen = self._plugged.get(port), self._chosen(port)
+        if plugged is None or chosen is None:
             return
-        learnt = teach(self._maps, plugged.surface.map, wish, port, found)
-        self._learnt[steady(port)] = self._maps[learnt.path.stem] = learnt.map
+        learnt = teach(chosen, wish, port, found)
+        self._maps = self._maps.with_map(learnt.name, learnt.map)
         plugged.surface = plugged.surface.with_map(learnt.map)
         try:
             self._tell_learned(f"{learnt.text}. {keep(learnt)}")

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rtsep.config import to_yaml, user_folder
-from rtsep.control.midi.maps import FOLDER, Binding, Line, Map, is_same, told
+from rtsep.config import parse, to_yaml
+from rtsep.control.midi.known import Chosen, own_file
+from rtsep.control.midi.maps import PLAYS, Binding, Light, Line, Map, is_same, read_map, told
 from rtsep.control.midi.messages import Message
 from rtsep.control.midi.ports import steady
-from rtsep.control.midi.recognise import recognise
-from rtsep.errors import RtsepError, UsageError
-from rtsep.parameters import row_of
-from rtsep.scales import Switch, Text, Value
+from rtsep.control.midi.recognise import is_button, recognise
+from rtsep.errors import ConfigError, RtsepError, UsageError
+from rtsep.parameters import ROWS, row_of
+from rtsep.scales import Range, Switch, Text, Value
 from rtsep.whole import replacing
 
 QUIET_S = 0.3  # after which a movement is over
 OFF = "off"
 MOST_MESSAGES, MOST_MOVEMENTS = 4096, 8  # that are remembered of a port
 GO_ON = "not sure yet: a fader further, a knob without ends slowly to both sides, a button once more"
+NO_BUTTON = "a button cannot move a fader; move a fader or a knob"
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ def read_wish(text: str) -> Wish:
     if not equals:
         if isinstance(row.scale, Text) and not row.scale.options:
             raise UsageError(f"{address} is a name; say which one the control shall set: {address}=NAME")
-        return Wish(address)
+        is_jump = row.kind == "momentary" and isinstance(row.scale, Range)
+        return Wish(address, row.default if is_jump else None)  # a place on a fader is none in a song
     words: dict[str, Value] = {"true": True, "false": False} if isinstance(row.scale, Switch) else {}
     return Wish(address, row.scale.check(words.get(given.lower(), given)))
 
@@ -136,12 +140,36 @@ class Learner:
             port = max(over, key=lambda name: len(over[name].now))
             movements = {name: heard.rest() for name, heard in over.items()}[port]
             found = recognise(movements, is_pressed=wish.is_pressed)
-            if found is not None:
+            missing = _missing(wish, movements[-1], found)
+            if not missing:
                 self._wish, self._heard = None, {}
-        if found is None:
-            self.say(f"{wish}: {GO_ON}")
+        if missing or found is None:
+            self.say(f"{wish}: {missing}")
         else:
             self.learnt(wish, port, found)
+
+
+def _missing(wish: Wish, movement: Sequence[Message], found: dict[str, Any] | None) -> str:
+    """What is asked of the hand, as what was moved is not known yet, or cannot do it; else empty."""
+    if found is None:
+        return NO_BUTTON if not wish.is_pressed and is_button(movement) else GO_ON
+    try:
+        line_of(wish, found)
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+def line_of(wish: Wish, found: dict[str, Any]) -> Line:
+    """The line of a map for what was recognised.
+
+    Raises
+    ------
+    ConfigError
+        Such a control cannot do that.
+    """
+    value = {} if wish.value is None else {"value": wish.value}
+    return parse({**found, "to": wish.address, **value}, Line, "what was moved")
 
 
 @dataclass(frozen=True)
@@ -154,39 +182,44 @@ class Learnt:
         The control and what it moves.
     map
         With that line in it.
-    path
-        Where it belongs.
+    name
+        Of that map.
     text
         What a person should know: which control moves what, and what it moved before.
+    asked_by
+        What `--midi` has to say for it.
     """
 
     line: Line
     map: Map
-    path: Path
+    name: str
     text: str
+    asked_by: str
+
+    @property
+    def path(self) -> Path:
+        """Where it belongs."""
+        return own_file(self.name)
 
 
-def teach(maps: Mapping[str, Map], map_: Map, wish: Wish, port: str, found: dict[str, Any]) -> Learnt:
-    """Put what was recognised into a map.
+def teach(chosen: Chosen, wish: Wish, port: str, found: dict[str, Any]) -> Learnt:
+    """Put what was recognised into a map, where the same wish finds it the next time.
 
     Parameters
     ----------
-    maps
-        Those that are known, by name: what is learnt on one that is made for the port shadows it, under its name.
-    map_
-        That of the port.
+    chosen
+        The map of the port. What is learnt on it is kept under its name, and goes before one that ships; what is
+        learnt on the one for any port becomes a map that is made for this port.
     wish, port, found
         What `Learner` tells.
     """
-    value = {} if wish.value is None else {"value": wish.value}
-    line = Line.model_validate({**found, "to": wish.address, **value})
-    new, conflicts = with_line(map_, line, port)
-    own = [name for name, known in maps.items() if known is map_ and known.fits(port)]
-    path = user_folder() / FOLDER / (f"{own[0]}.yaml" if own else file_of(port))
+    line = line_of(wish, found)
+    new, conflicts = with_line(chosen.map, line)
+    if chosen.is_for_any:
+        new = new.model_copy(update={"name": steady(port), "match": re.escape(steady(port))})
     before = "".join(f"; before, {conflict}" for conflict in conflicts)
-    return Learnt(
-        line, new, path, f"{told(next(line.bindings()).key)}{_how(line)} of {port} moves {wish}{before}"
-    )
+    text = f"{told(next(line.bindings()).key)}{_how(line)} of {port} moves {wish}{before}"
+    return Learnt(new.bindings[-1], new, chosen.name, text, chosen.wish)
 
 
 def _how(line: Line) -> str:
@@ -212,25 +245,36 @@ def keep(learnt: Learnt) -> str:
             f"{learnt.path} cannot be written: {error.strerror or error}. RTSEP_CONFIG=FOLDER names another "
             f"folder for settings; the line for a map is {line}"
         ) from error
-    return f"Kept in {learnt.path}" + (f"; as it was, with its notes, in {before}" if before else "")
+    asks = f", which `--midi {shlex.quote(learnt.asked_by)}` takes"
+    return f"Kept in {learnt.path}{asks}" + (f"; as it was in {before}" if before else "")
 
 
-def with_line(map_: Map, line: Line, port: str) -> tuple[Map, list[str]]:
-    """The map with one line more, made for a port; and what the same controls moved before, which they do no more."""
+def with_line(map_: Map, line: Line) -> tuple[Map, list[str]]:
+    """The map with one line more, and what the same controls moved before, which they do no more."""
     taken = {binding.key for binding in line.bindings()}
-    lines, conflicts = [], []
+    lines, conflicts, light = [], [], line.light
     for old in map_.bindings:
         bindings = list(old.bindings())
         lost = [binding for binding in bindings if any(is_same(binding.key, key) for key in taken)]
         conflicts += [f"{told(binding.key)} moved {binding.to}" for binding in lost]
+        light = next(filter(None, (_light(binding, line) for binding in lost)), light)
         lines += [old] if not lost else [single(binding) for binding in bindings if binding not in lost]
+    if light is not None:
+        line = line.model_copy(update={"light": light})
     changes: dict[str, Any] = {"bindings": (*lines, line)}
-    if not map_.fits(port):
-        changes |= {"name": steady(port), "match": re.escape(steady(port))}
     if map_.shift is not None and any(is_same(map_.shift.key, key) for key in taken):
         changes["shift"] = None
         conflicts.append(f"{told(map_.shift.key)} was the shift button")
     return map_.model_copy(update=changes), conflicts
+
+
+def _light(before: Binding, line: Line) -> Light | None:
+    """The light of a control, for what it moves from now on: of that it can show a switch, and whether a stem plays."""
+    light, row = single(before).light, row_of(line.to)
+    if light is None or not isinstance(row.scale, Switch) or row.kind != "held":
+        return None
+    kept = light.model_dump(exclude_unset=True, exclude={"shows"})
+    return Light.model_validate(kept | ({"shows": PLAYS} if row is ROWS["/stem/{stem}/mute"] else {}))
 
 
 def single(binding: Binding) -> Line:
@@ -259,11 +303,11 @@ def save(map_: Map, path: Path) -> Path | None:
     Returns
     -------
     Path or None
-        Where the file is as it was, if somebody had written notes into it.
+        Where the file is as it was, if there was more in it than a map: notes, or mistakes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     before = None
-    if path.is_file() and b"#" in path.read_bytes():
+    if path.is_file() and (b"#" in path.read_bytes() or not _is_map(path)):
         before = path.with_name(f"{path.name}.before")
         with replacing(before) as file:
             file.write(path.read_bytes())
@@ -272,6 +316,9 @@ def save(map_: Map, path: Path) -> Path | None:
     return before
 
 
-def file_of(port: str) -> str:
-    """A name for the file of what a port has learnt."""
-    return re.sub(r"[^a-z0-9]+", "_", steady(port).lower()).strip("_") + ".yaml"
+def _is_map(path: Path) -> bool:
+    try:
+        read_map(path)
+    except ConfigError:
+        return False
+    return True

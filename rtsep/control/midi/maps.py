@@ -4,6 +4,7 @@
 
     name: My controller
     match: my controller          # a part of its port's name, or a regular expression
+    unless: daw                   # the same, for ports of its that say something else
     shift: {note: 98}             # a button to hold
     bindings:
       - {cc: [0, 1, 2, 3], to: "/stem/{n}/gain_db"}          # {n}: 1, 2, 3, 4, the stems in the model's order
@@ -25,6 +26,7 @@ from pydantic import Field, field_validator, model_validator
 
 from rtsep.config import Strict, read_yaml
 from rtsep.control.midi.messages import FINE, Kind, Message
+from rtsep.control.midi.reach import is_name, unreachable
 from rtsep.errors import UsageError
 from rtsep.parameters import Parameter, row_of
 from rtsep.scales import Gain, Range, Scale, Switch, Value
@@ -185,11 +187,19 @@ class Binding:
                 raise ValueError(f"{address} tells something; it cannot be set")
             for value in (*(self.line.range or ()), *(() if self.value is None else (self.value,))):
                 row.scale.check(value)
-        if self.line.press == "toggle" and not isinstance(row_of(self.to).scale, Switch):
-            raise ValueError(f"{self.to} is no switch, so nothing to toggle; press: set sets it to a value")
+            if reason := unreachable(self, row):
+                raise ValueError(f"{address} {reason}")
         row_of(self.shows)
         if self.shows_stem and not self.to.startswith("/stem/"):
             raise ValueError(f"{self.to} is of no stem, so its light cannot show whether one plays")
+
+    def is_pressed(self, parameter: Parameter) -> bool:
+        """Whether it moves this like a button, not like a fader or a knob."""
+        if self.is_relative:
+            return False
+        if self.key[0] in ("note", "program") or self.line.press is not None or self.value is not None:
+            return True
+        return isinstance(parameter.scale, Switch) or is_name(parameter)
 
     def lamp(self) -> tuple[Kind, int, int] | None:
         """Kind, channel and number of its light."""
@@ -256,11 +266,12 @@ class Map(Strict):
 
     name: str = "a map"
     match: str | None = None
+    unless: str | None = None
     shift: ShiftButton | None = None
     pickup: bool = True
     bindings: tuple[Line, ...] = ()
 
-    @field_validator("match")
+    @field_validator("match", "unless")
     @classmethod
     def _compiles(cls, text: str | None) -> str | None:
         if text is not None:
@@ -280,7 +291,8 @@ class Map(Strict):
 
     def fits(self, port: str) -> bool:
         """Whether it is made for the controller of this name."""
-        return self.match is not None and expression(self.match).search(port) is not None
+        is_other = self.unless is not None and expression(self.unless).search(port) is not None
+        return self.match is not None and expression(self.match).search(port) is not None and not is_other
 
 
 def bound(bindings: Mapping[Key, list[Binding]], message: Message) -> list[Binding]:

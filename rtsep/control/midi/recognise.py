@@ -5,7 +5,8 @@ left open until one of them could not: whoever moves it is asked to go on.
 
 - A *fader* or a knob with ends says where it stands: sooner or later something that is no small step.
 - A *knob without ends* says how far it was turned: small steps, and of both signs once it was turned to both sides.
-- A *button* says on and off; one that latches, or never says that it is let go, says one thing with every press.
+- A *button* says on and off; one that latches, or never says that it is let go, says one thing with every press. It
+  is taken only for what is on or off, or done once.
 """
 
 from __future__ import annotations
@@ -70,6 +71,16 @@ def recognise(movements: Sequence[Movement], *, is_pressed: bool = False) -> dic
         [[m.value for m in controls[key]] for controls in said if key in controls], kind, is_pressed
     )
     return None if found is None else line | found
+
+
+def is_button(movement: Movement) -> bool:
+    """Whether the control of a movement was pressed, not moved through: it said on and off, and little between."""
+    said = _by_control(movement, _parts(movement))
+    key = _meant(said)
+    if key is None or key[0] != "cc":
+        return key is not None and key[0] in ("note", "program")
+    values = [message.value for message in said[key]]
+    return _says_on_and_off(values) and not _is_moved_through(values)
 
 
 def _meant(controls: dict[Key, list[Message]]) -> Key | None:
@@ -157,8 +168,8 @@ def _kind(movements: Sequence[Sequence[int]], kind: Kind, is_pressed: bool) -> d
     values = list(itertools.chain(*movements))
     if kind == "cc":
         return _kind_of_controller(movements, values, is_pressed)
-    if kind == "note":
-        return {} if any(values) else None
+    if kind in ("note", "program"):
+        return {} if is_pressed and any(values) else None
     is_moved = TOP[kind] != TOP_14 or max(values) - min(values) > JITTER << 7
     return {} if is_moved or (is_pressed and kind == "nrpn") else None
 
@@ -171,9 +182,17 @@ def _kind_of_controller(
     if encodings := [name for name, steps in ENCODINGS.items() if steps.keys() >= set(values)]:
         turned = [name for name in encodings if _is_turned(values, name)]
         return {"encoder": turned[0]} if len(turned) == 1 else None
-    is_button = min(values) == 0 and max(values) >= PRESSED
-    is_fader = len(set(values)) >= FEW and max(values) - min(values) > JITTER
-    return {} if is_button or is_fader else None
+    return {} if _is_moved_through(values) or (is_pressed and _says_on_and_off(values)) else None
+
+
+def _says_on_and_off(values: Sequence[int]) -> bool:
+    return min(values) == 0 and max(values) >= PRESSED
+
+
+def _is_moved_through(values: Sequence[int]) -> bool:
+    """Whether a fader could have said this, and no button: several values without an off between."""
+    stretches = [list(stretch) for is_on, stretch in itertools.groupby(values, bool) if is_on]
+    return any(len(set(said)) >= FEW for said in stretches) and max(values) - min(values) > JITTER
 
 
 def _button(movements: Sequence[Sequence[int]], values: Sequence[int]) -> dict[str, Any] | None:

@@ -131,7 +131,7 @@ class Surface:
         parameter, hold = self._board.parameter(address), self._holds[binding.key, address]
         if binding.is_relative:
             self._step(binding, parameter, address, _steps(binding, message.value))
-        elif is_button(binding, parameter):
+        elif binding.is_pressed(parameter):
             self._press(binding, parameter, address, hold, message)
         else:
             self._turn(binding, parameter, address, hold, message)
@@ -273,14 +273,6 @@ def resolve(board: Board, address: str) -> str | None:
         return None
     meant = "/".join(("", kind, list(names)[place], *rest[1:]))
     return meant if meant in board else None
-
-
-def is_button(binding: Binding, parameter: Parameter) -> bool:
-    """Whether a control is pressed, not turned."""
-    if binding.key[0] in ("note", "program") or binding.line.press is not None or binding.value is not None:
-        return True
-    scale = parameter.scale
-    return isinstance(scale, Switch) or (isinstance(scale, Text) and not scale.options)
 
 
 def _is_pressed(message: Message) -> bool:

@@ -142,9 +142,7 @@ def test_nothing_more_is_learnt_after_off(monkeypatch: pytest.MonkeyPatch) -> No
 def test_what_a_control_moved_before_is_told_and_taken_from_its_row(tmp_path: Path) -> None:
     row = {"cc": [1, 2, 3], "to": "/stem/{n}/gain_db"}
     old = parse({"bindings": [row, {"note": 1, "to": "/bypass"}], "match": "pad"}, Map, "test")
-    new, conflicts = with_line(
-        old, Line.model_validate({"cc": 2, "channel": 1, "to": "/crossfade"}), "my pad"
-    )
+    new, conflicts = with_line(old, Line.model_validate({"cc": 2, "channel": 1, "to": "/crossfade"}))
     assert conflicts == ["CC 2 moved /stem/2/gain_db"]
     assert {b.key: b.to for b in new.each()} == {
         ("cc", None, 1): "/stem/1/gain_db",
@@ -158,7 +156,7 @@ def test_what_a_control_moved_before_is_told_and_taken_from_its_row(tmp_path: Pa
 
 def test_a_shift_button_that_learns_something_else_is_none_any_more() -> None:
     old = parse({"shift": {"note": 98}, "bindings": [{"note": 1, "to": MUTE}]}, Map, "test")
-    new, conflicts = with_line(old, Line.model_validate({"note": 98, "channel": 1, "to": "/bypass"}), "pad")
+    new, conflicts = with_line(old, Line.model_validate({"note": 98, "channel": 1, "to": "/bypass"}))
     assert (new.shift, conflicts) == (None, ["note 98 was the shift button"])
 
 
@@ -169,7 +167,7 @@ def test_whatever_is_learnt_on_a_map_the_rest_of_it_does_what_it_did(path: Path)
     for binding in map_.each():
         kind, channel, number = binding.key
         line = {kind: True if kind == "bend" else number, "channel": channel or 1, "to": "/separation"}
-        new, conflicts = with_line(map_, Line.model_validate(line), "a port")
+        new, conflicts = with_line(map_, Line.model_validate(line))
         assert conflicts
         was = {b.key: b for b in map_.each() if b.key != binding.key}
         for now in new.each()[:-1]:
@@ -185,18 +183,16 @@ def test_whatever_is_learnt_on_a_map_the_rest_of_it_does_what_it_did(path: Path)
 
 
 def test_what_is_learnt_on_a_map_that_ships_shadows_it_under_its_name(tmp_path: Path) -> None:
-    maps = known_maps()
-    learnt = teach(maps, maps["nanokontrol2"], Wish("/crossfade"), PORT, {"cc": 0, "channel": 1})
+    learnt = teach(known_maps().of(PORT), Wish("/crossfade"), PORT, {"cc": 0, "channel": 1})
     keep(learnt)
     assert learnt.path == tmp_path / "midi" / "nanokontrol2.yaml"
     assert learnt.text == f"CC 0 on channel 1 of {PORT} moves /crossfade; before, CC 0 moved /stem/1/gain_db"
-    assert known_maps()["nanokontrol2"].each() == learnt.map.each()
+    assert known_maps().named("nanokontrol2").each() == learnt.map.each()
 
 
 def test_what_is_learnt_on_the_map_for_any_is_kept_for_this_port_only(tmp_path: Path) -> None:
-    maps = known_maps()
     found = {"cc": 1, "channel": 2, "encoder": "signed_bit"}
-    learnt = teach(maps, maps["generic"], Wish("/separation"), "My Keys 28:0", found)
+    learnt = teach(known_maps().of("My Keys 28:0"), Wish("/separation"), "My Keys 28:0", found)
     keep(learnt)
     assert learnt.path == tmp_path / "midi" / "my_keys.yaml"
     assert "(without ends, signed_bit)" in learnt.text
@@ -218,8 +214,7 @@ def test_a_file_in_the_place_of_the_folder_loses_nothing(tmp_path: Path) -> None
 
 
 def _refused(tmp_path: Path, close: Any) -> None:
-    maps = known_maps()
-    learnt = teach(maps, maps["generic"], Wish(f"{MUTE}", True), PORT, {"note": 36, "channel": 1})
+    learnt = teach(known_maps().of("pad"), Wish(f"{MUTE}", True), "pad", {"note": 36, "channel": 1})
     close()
     with pytest.raises(RtsepError, match="RTSEP_CONFIG") as refused:
         keep(learnt)

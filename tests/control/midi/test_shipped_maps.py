@@ -58,7 +58,7 @@ class Board:
 
 def test_the_maps_that_ship_are_there() -> None:
     assert set(MAPS) == {"nanokontrol2", "launch_control_xl", "apc_mini_mk2", "generic"}
-    assert set(MAPS) <= set(known_maps())
+    assert set(MAPS) <= set(known_maps().by_name)
 
 
 @pytest.mark.parametrize(
