@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from controller_bench import GAIN, MUTE, PAN, SOLO, STEMS, Bench
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from session import StillSession
@@ -18,29 +19,7 @@ from rtsep.control.midi.maps import Map, problems
 from rtsep.control.midi.messages import TOP, Message, encoded
 from rtsep.control.midi.surface import NEAR, Surface
 from rtsep.errors import ConfigError
-from rtsep.scales import AT_TOP, Value, is_above
-
-STEMS = ("vocals", "drums", "bass", "other")
-GAIN, MUTE, SOLO, PAN = (f"/stem/vocals/{what}" for what in ("gain_db", "mute", "solo", "pan"))
-
-
-class Bench:
-    """A session, and a controller of these lines."""
-
-    def __init__(self, *lines: dict[str, Any], **more: Any) -> None:
-        self.session = StillSession(None, STEMS)
-        self.board, self.said = self.session.board, list[str]()
-        self.map = parse({"bindings": list(lines), **more}, Map, "test")
-        self.surface = Surface(self.session, self.map, "midi:test", self.said.append)  # type: ignore[arg-type]
-
-    def say(self, kind: str, number: int, *values: int, channel: int = 1) -> list[Value]:
-        """Send values of a control; the gain of the vocals after each."""
-        gains = []
-        for value in values:
-            for data in encoded(Message(kind, channel, number, value)):  # type: ignore[arg-type]
-                self.surface.hear(data)
-            gains.append(self.board[GAIN])
-        return gains
+from rtsep.scales import AT_TOP, is_above
 
 
 def test_a_fader_moves_from_end_to_end() -> None:
