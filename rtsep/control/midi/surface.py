@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -30,18 +29,21 @@ RECALL, NAMES = "/scene/recall", "/scene/names"
 
 @dataclass
 class Hold:
-    """Where a control stands, and where it left its parameter.
+    """What a control has to do with the one parameter that it was last used for.
 
     Attributes
     ----------
+    address
+        The parameter.
     last
         The position that the control stood for last.
     sent
-        The position of the parameter after it was moved by this control.
+        The position of the parameter after it was moved by this control, if the control stands there still.
     is_down
         Whether the button is pressed.
     """
 
+    address: str
     last: float | None = None
     sent: float | None = None
     is_down: bool = False
@@ -51,12 +53,16 @@ class Hold:
 
         Beyond the `ends` of what the control reaches it is met at the nearer one.
         """
-        if self.sent is not None and abs(self.sent - now) < SAME:
+        if self.is_at(now):
             return True
         meets = min(max(now, min(ends)), max(ends))
         if abs(position - meets) <= NEAR:
             return True
         return self.last is not None and (self.last - meets) * (position - meets) < 0
+
+    def is_at(self, now: float) -> bool:
+        """Whether the parameter, which stands at `now`, is where this control left it and stands itself."""
+        return self.sent is not None and abs(self.sent - now) < SAME
 
 
 class Surface:
@@ -84,7 +90,7 @@ class Surface:
         self._parser, self._assembler = Parser(), Assembler()
         self._bindings = map_.by_key()
         self._lit = [binding for binding in map_.each() if binding.line.light or binding.line.motor]
-        self._holds: dict[tuple[Key, str], Hold] = defaultdict(Hold)
+        self._holds: dict[tuple[Key, str], Hold] = {}  # by control, and what it is for without shift
         self._shown: dict[tuple[Key, str], list[bytes]] = {}
         self._found: dict[str, str | None] = {}
         self._generation = -1
@@ -124,11 +130,10 @@ class Surface:
                 self._say(str(error))
 
     def _act(self, binding: Binding, message: Message) -> None:
-        shifted = binding.shift if self._is_shifted else None
-        address = self._resolve(shifted or binding.to)
+        address = self._address(binding)
         if address is None:  # a strip without a stem
             return
-        parameter, hold = self._board.parameter(address), self._holds[binding.key, address]
+        parameter, hold = self._board.parameter(address), self._hold(binding, address)
         if binding.is_relative:
             self._step(binding, parameter, address, _steps(binding, message.value))
         elif is_button(binding, parameter):
@@ -147,6 +152,7 @@ class Surface:
         follows = not (picks_up and is_fader(parameter)) or hold.takes(position, now, ends)
         hold.last = position
         if not follows:
+            hold.sent = None  # it has gone from where it left the parameter
             return
         if not (binding.line.motor and parameter.kind == "held" and _is_echo(binding, message, scale, now)):
             self._board.move(address, position, self._origin)
@@ -185,6 +191,13 @@ class Surface:
         elif is_down:
             self._board.set(address, self._wanted(binding, parameter), self._origin)
 
+    def _hold(self, binding: Binding, address: str) -> Hold:
+        """That of a control for an address: what it was used for before, it lets go."""
+        hold = self._holds.get((binding.key, binding.to))
+        if hold is None or hold.address != address:
+            hold = self._holds[binding.key, binding.to] = Hold(address)
+        return hold
+
     def _wanted(self, binding: Binding, parameter: Parameter) -> Value:
         """What a button sets: of scenes also the n-th."""
         value = binding.value if binding.value is not None else parameter.default
@@ -216,13 +229,13 @@ class Surface:
         """What of it is shown, by which bytes, and whether the controller is known to be there already."""
         if binding.line.light is not None:
             yield "light", [self._light(binding, is_bright=is_bright)], False
-        if not binding.line.motor or (address := self._resolve(binding.to)) is None:
+        if not binding.line.motor or (address := self._address(binding)) is None:
             return
         position, scale = self._board.position(address), self._board.parameter(address).scale
         kind, channel, number = binding.key
         value = round(binding.place(position, scale) * TOP[kind])
-        sent = self._holds[binding.key, address].sent
-        is_own = sent is not None and abs(sent - position) < SAME
+        hold = self._holds.get((binding.key, binding.to))
+        is_own = hold is not None and hold.address == address and hold.is_at(position)
         yield "motor", encoded(Message(kind, channel or 1, number, value)), is_own
 
     def _light(self, binding: Binding, *, is_bright: bool) -> bytes:
@@ -249,6 +262,10 @@ class Surface:
         )
 
     # --- addresses ---
+
+    def _address(self, binding: Binding) -> str | None:
+        """What a control moves now, with shift or without."""
+        return self._resolve((binding.shift if self._is_shifted else None) or binding.to)
 
     def _resolve(self, address: str) -> str | None:
         """The address on the board: ``/stem/2/mute`` is that of the second stem; None if there are not so many."""
