@@ -41,12 +41,15 @@ class Hold:
         The position of the parameter after it was moved by this control, if the control stands there still.
     is_down
         Whether the button is pressed.
+    rest
+        The position to which the parameter goes when the button is let go; None: it stays.
     """
 
     address: str
     last: float | None = None
     sent: float | None = None
     is_down: bool = False
+    rest: float | None = None
 
     def takes(self, position: float, now: float, ends: tuple[float, float]) -> bool:
         """Whether the parameter, which stands at `now`, follows: it is where it was left, or met, or passed by.
@@ -90,7 +93,7 @@ class Surface:
         self._parser, self._assembler = Parser(), Assembler()
         self._bindings = map_.by_key()
         self._lit = [binding for binding in map_.each() if binding.line.light or binding.line.motor]
-        self._holds: dict[tuple[Key, str], Hold] = {}  # by control, and what it is for without shift
+        self._holds: dict[tuple[Key, str], Hold] = {}  # by `_control`
         self._shown: dict[tuple[Key, str], list[bytes]] = {}
         self._found: dict[str, str | None] = {}
         self._generation = -1
@@ -98,38 +101,51 @@ class Surface:
         self.n_refused = 0
 
     def with_map(self, map_: Map) -> Surface:
-        """The same controller with another map: what it has begun to say goes on."""
+        """The same controller with another map: what it has begun to say goes on, and what it held is let go."""
+        self.let_go()
         other = Surface(self._player, map_, self._origin, self._say)
         other._parser, other._assembler = self._parser, self._assembler
+        other._is_shifted = self._is_shifted and map_.shift == self.map.shift
         return other
+
+    def let_go(self) -> None:
+        """Nobody's hand is on it any more: release the buttons that are down."""
+        for control in list(self._holds):
+            self._let_go(control)
 
     @property
     def _board(self) -> Board:
         return self._player.board
 
     def hear(self, data: Iterable[int], *, acts: bool = True) -> list[Message]:
-        """Do what the controller says, or with `acts` false nothing; what it said."""
+        """Do what the controller says, or with `acts` false only let go what it moves; what it said."""
         heard = []
         for message in self._parser.feed(data):
             for whole in self._assembler.assemble(message):
                 heard.append(whole)
-                if acts:
-                    self._do(whole)
+                self._do(whole, self._act if acts else self._miss)
         return heard
 
-    def _do(self, message: Message) -> None:
+    def _do(self, message: Message, act: Callable[[Binding, Message], None]) -> None:
         shift = self.map.shift
         if shift is not None and shift.is_meant(message):
             self._is_shifted = _is_pressed(message)
             return
         for binding in bound(self._bindings, message):
             try:
-                self._act(binding, message)
+                act(binding, message)
             except UsageError as error:
                 self.n_refused += 1
                 self._say(str(error))
 
+    def _miss(self, binding: Binding, message: Message) -> None:
+        self._let_go(_control(binding))
+
     def _act(self, binding: Binding, message: Message) -> None:
+        held = self._holds.get(_control(binding))
+        if held is not None and held.is_down and not _is_pressed(message):
+            self._let_go(_control(binding))  # whatever shift says by now
+            return
         address = self._address(binding)
         if address is None:  # a strip without a stem
             return
@@ -175,28 +191,33 @@ class Surface:
     def _press(
         self, binding: Binding, parameter: Parameter, address: str, hold: Hold, message: Message
     ) -> None:
-        """A button."""
+        """A button goes down."""
         press = binding.line.press
-        is_down = press == "each" or _is_pressed(message)
-        if press != "each" and message.kind == "cc" and is_down == hold.is_down:
-            return
-        hold.is_down = is_down
-        if press is None or press == "each":
-            press = "toggle" if _toggles(binding, parameter) else "set"
+        if press != "each":
+            if not _is_pressed(message) or (message.kind == "cc" and hold.is_down):
+                return
+            hold.is_down = True
         if press == "momentary":
-            position = binding.position(float(is_down), parameter.scale)
-            self._board.move(address, position, self._origin)
-        elif is_down and press == "toggle":
+            self._board.move(address, binding.position(1.0, parameter.scale), self._origin)
+            hold.rest = binding.position(0.0, parameter.scale)
+        elif press == "toggle" or (press != "set" and _toggles(binding, parameter)):
             self._board.set(address, not self._board[address], self._origin)
-        elif is_down:
+        else:
             self._board.set(address, self._wanted(binding, parameter), self._origin)
 
     def _hold(self, binding: Binding, address: str) -> Hold:
         """That of a control for an address: what it was used for before, it lets go."""
-        hold = self._holds.get((binding.key, binding.to))
+        hold = self._holds.get(_control(binding))
         if hold is None or hold.address != address:
-            hold = self._holds[binding.key, binding.to] = Hold(address)
+            self._let_go(_control(binding))
+            hold = self._holds[_control(binding)] = Hold(address)
         return hold
+
+    def _let_go(self, control: tuple[Key, str]) -> None:
+        """A hand leaves a control, or what the control was used for."""
+        hold = self._holds.pop(control, None)
+        if hold is not None and hold.rest is not None and hold.address in self._board:
+            self._board.move(hold.address, hold.rest, self._origin)
 
     def _wanted(self, binding: Binding, parameter: Parameter) -> Value:
         """What a button sets: of scenes also the n-th."""
@@ -234,7 +255,7 @@ class Surface:
         position, scale = self._board.position(address), self._board.parameter(address).scale
         kind, channel, number = binding.key
         value = round(binding.place(position, scale) * TOP[kind])
-        hold = self._holds.get((binding.key, binding.to))
+        hold = self._holds.get(_control(binding))
         is_own = hold is not None and hold.address == address and hold.is_at(position)
         yield "motor", encoded(Message(kind, channel or 1, number, value)), is_own
 
@@ -298,6 +319,11 @@ def is_button(binding: Binding, parameter: Parameter) -> bool:
         return True
     scale = parameter.scale
     return isinstance(scale, Switch) or (isinstance(scale, Text) and not scale.options)
+
+
+def _control(binding: Binding) -> tuple[Key, str]:
+    """Which control it is, and what for: one may be bound twice."""
+    return binding.key, binding.to
 
 
 def _is_pressed(message: Message) -> bool:
