@@ -188,6 +188,7 @@ class Controllers:
 
     def _put(self, name: str, map_: Map, *, has_lights: bool) -> None:
         self._plugged[name] = Plugged(name, self._surface(name, map_), has_lights)
+        self._tell_dark(name)
         self._say(f"MIDI: {name} ({map_.name})")
         self._feed.changed.set()
 
@@ -228,6 +229,10 @@ class Controllers:
             if plugged.has_lights and (lights := plugged.surface.show(is_bright=is_bright)):
                 self._porter.send(line("send", [plugged.name, [light.hex() for light in lights]]))
 
+    def _tell_dark(self, name: str) -> None:
+        """What puts out the lights of a controller, for the porter to do when they are not wanted any more."""
+        self._porter.send(line("dark", [name, [light.hex() for light in self._plugged[name].surface.dark()]]))
+
     # --- learning ---
 
     def _arm(self, text: str) -> None:
@@ -247,6 +252,7 @@ class Controllers:
         learnt = teach(self._maps, plugged.surface.map, wish, port, found)
         self._learnt[steady(port)] = self._maps[learnt.path.stem] = learnt.map
         plugged.surface = plugged.surface.with_map(learnt.map)
+        self._tell_dark(port)
         try:
             self._tell_learned(f"{learnt.text}. {keep(learnt)}")
         except RtsepError as error:

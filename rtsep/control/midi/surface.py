@@ -246,6 +246,11 @@ class Surface:
                     messages += [] if is_there else wanted
         return messages
 
+    def dark(self) -> list[bytes]:
+        """The messages that put out each of its lights."""
+        lights = ((binding, binding.line.light) for binding in self._lit)
+        return [_lit(binding, light.dark) for binding, light in lights if light is not None]
+
     def _pictures(self, binding: Binding, *, is_bright: bool) -> Iterator[tuple[str, list[bytes], bool]]:
         """What of it is shown, by which bytes, and whether the controller is known to be there already."""
         if binding.line.light is not None:
@@ -260,17 +265,14 @@ class Surface:
         yield "motor", encoded(Message(kind, channel or 1, number, value)), is_own
 
     def _light(self, binding: Binding, *, is_bright: bool) -> bytes:
-        light, lamp = binding.line.light, binding.lamp()
+        light = binding.line.light
         assert light is not None
-        assert lamp is not None
-        kind, channel, number = lamp
         is_on = self._is_on(binding)
-        value = light.lit if is_on else light.dark
         if is_on and binding.shows_stem and self._player.is_late:
-            value = light.blink if light.blink is not None else (light.lit if is_bright else light.dark)
-            if light.blink is not None and light.blink_channel is not None:
-                channel = light.blink_channel
-        return bytes(((NOTE_ON if kind == "note" else CONTROL) | (channel - 1), number, value))
+            if light.blink is not None:
+                return _lit(binding, light.blink, light.blink_channel)
+            is_on = is_bright
+        return _lit(binding, light.lit if is_on else light.dark)
 
     def _is_on(self, binding: Binding) -> bool:
         address = self._resolve(binding.shows)
@@ -319,6 +321,14 @@ def is_button(binding: Binding, parameter: Parameter) -> bool:
         return True
     scale = parameter.scale
     return isinstance(scale, Switch) or (isinstance(scale, Text) and not scale.options)
+
+
+def _lit(binding: Binding, value: int, channel: int | None = None) -> bytes:
+    """What gives its light a value, on its channel or another one."""
+    lamp = binding.lamp()
+    assert lamp is not None
+    kind, own, number = lamp
+    return bytes(((NOTE_ON if kind == "note" else CONTROL) | ((channel or own) - 1), number, value))
 
 
 def _control(binding: Binding) -> tuple[Key, str]:
