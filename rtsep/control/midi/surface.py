@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from rtsep.board import Board
+from rtsep.control.midi.hold import NEAR, Hold
 from rtsep.control.midi.maps import Binding, Key, Map, bound, is_fader
 from rtsep.control.midi.messages import (
     CONTROL,
     NOTE_ON,
     PRESSED,
-    TOP_7,
     Assembler,
     Message,
     Parser,
@@ -20,51 +20,10 @@ from rtsep.control.midi.messages import (
 from rtsep.control.player import Player
 from rtsep.errors import UsageError
 from rtsep.parameters import Parameter
-from rtsep.scales import SAME, Gain, Scale, Switch, Text, Value, as_names, is_above
+from rtsep.scales import Gain, Scale, Switch, Text, Value, as_names, is_above
 
-NEAR = 1.01 / TOP_7  # a step of a fader: what lies no further away is met
+AGAIN_S = 5.0  # after which a reason is told again
 RECALL, NAMES = "/scene/recall", "/scene/names"
-
-
-@dataclass
-class Hold:
-    """What a control has to do with the one parameter that it was last used for.
-
-    Attributes
-    ----------
-    address
-        The parameter.
-    last
-        The position that the control stood for last.
-    sent
-        The position of the parameter after it was moved by this control, if the control stands there still.
-    is_down
-        Whether the button is pressed.
-    rest
-        The position to which the parameter goes when the button is let go; None: it stays.
-    """
-
-    address: str
-    last: float | None = None
-    sent: float | None = None
-    is_down: bool = False
-    rest: float | None = None
-
-    def takes(self, position: float, now: float, ends: tuple[float, float]) -> bool:
-        """Whether the parameter, which stands at `now`, follows: it is where it was left, or met, or passed by.
-
-        Beyond the `ends` of what the control reaches it is met at the nearer one.
-        """
-        if self.is_at(now):
-            return True
-        meets = min(max(now, min(ends)), max(ends))
-        if abs(position - meets) <= NEAR:
-            return True
-        return self.last is not None and (self.last - meets) * (position - meets) < 0
-
-    def is_at(self, now: float) -> bool:
-        """Whether the parameter, which stands at `now`, is where this control left it and stands itself."""
-        return self.sent is not None and abs(self.sent - now) < SAME
 
 
 class Surface:
@@ -79,7 +38,7 @@ class Surface:
     origin
         Its name on the board.
     say
-        Is told what was asked for in vain.
+        Is told what was asked for in vain; a reason that goes on is told every `AGAIN_S`.
 
     Attributes
     ----------
@@ -98,6 +57,7 @@ class Surface:
         self._generation = -1
         self._is_shifted = False
         self.n_refused = 0
+        self._refused_s: dict[str, float] = {}  # reason to when it was told, of late
 
     def with_map(self, map_: Map) -> Surface:
         """The same controller with another map: what it has begun to say goes on, and what it held is let go."""
@@ -134,8 +94,15 @@ class Surface:
             try:
                 act(binding, message)
             except UsageError as error:
-                self.n_refused += 1
-                self._say(str(error))
+                self._refuse(str(error))
+
+    def _refuse(self, reason: str) -> None:
+        now_s = time.monotonic()
+        self.n_refused += 1
+        self._refused_s = {told: at_s for told, at_s in self._refused_s.items() if now_s - at_s < AGAIN_S}
+        if reason not in self._refused_s:
+            self._refused_s[reason] = now_s
+            self._say(reason)
 
     def _miss(self, binding: Binding, message: Message) -> None:
         self._let_go(_control(binding))

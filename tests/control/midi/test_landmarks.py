@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtsep.config import parse
+from rtsep.control.midi.hold import NEAR
 from rtsep.control.midi.maps import Binding, Line
 from rtsep.control.midi.messages import TOP
-from rtsep.control.midi.surface import NEAR
 from rtsep.parameters import row_of
 
 SOURCES = ({"cc": 7}, {"cc14": 7}, {"nrpn": 7}, {"bend": True})

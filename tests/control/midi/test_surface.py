@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from session import StillSession
 
 from rtsep.config import parse
+from rtsep.control.midi.hold import NEAR
 from rtsep.control.midi.maps import Map, problems
 from rtsep.control.midi.messages import TOP, Message, encoded
-from rtsep.control.midi.surface import NEAR, Surface
+from rtsep.control.midi.surface import Surface
 from rtsep.errors import ConfigError
 from rtsep.scales import AT_TOP, is_above
 

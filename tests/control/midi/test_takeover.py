@@ -9,7 +9,7 @@ from controller_bench import GAIN, PAN, Bench
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtsep.control.midi.surface import NEAR
+from rtsep.control.midi.hold import NEAR
 
 FADER, SHIFT = 7, 98
 
