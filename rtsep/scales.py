@@ -26,6 +26,7 @@ _POSITIONS, _GAINS_DB = (np.array(column) for column in zip(*FADER_LAW, strict=T
 TOP_DB = FADER_LAW[-1][1]
 DB_A_WAY = 40.0  # of the upper half, if it were the whole way
 
+MIDDLE = 0.5
 SAME = 1e-6  # positions that are one: OSC has them in float32
 AT_TOP = 0.01  # a step of a MIDI fader and a bit more, 0.4 dB: so far a fader trembles, or is not quite up
 
@@ -36,6 +37,10 @@ class Scale(Protocol):
     @property
     def unit(self) -> str:
         """What a value is counted in; empty where that says nothing."""
+
+    @property
+    def landmark(self) -> float:
+        """The position that a hand looks for, and one value of every controller means exactly."""
 
     @property
     def allowed(self) -> str:
@@ -66,6 +71,7 @@ class Gain:
 
     high_db: float = 24.0
     unit: str = "dB"
+    landmark: float = float(np.interp(0.0, _GAINS_DB, _POSITIONS))  # 0 dB
 
     @property
     def allowed(self) -> str:
@@ -105,6 +111,7 @@ class Range:
     low: float
     high: float
     unit: str = ""
+    landmark: float = MIDDLE
 
     @property
     def allowed(self) -> str:
@@ -136,6 +143,7 @@ class Switch:
     """On or off; on the wire also 1 and 0."""
 
     unit: str = ""
+    landmark: float = MIDDLE
     allowed: str = "true or false"
 
     def check(self, value: object) -> bool:
@@ -164,6 +172,7 @@ class Text:
     options: tuple[str, ...] = ()
     longest: int = 64
     unit: str = ""
+    landmark: float = MIDDLE
 
     @property
     def allowed(self) -> str:
@@ -221,6 +230,7 @@ class Names:
 
     longest: int = 64
     unit: str = ""
+    landmark: float = MIDDLE
 
     @property
     def allowed(self) -> str:

@@ -40,6 +40,10 @@ class Pad:
         """Lay a cable from the knobs."""
         self._write(f"connect {port}\n")
 
+    def hear(self, port: str) -> None:
+        """Lay a cable to the lamps."""
+        self._write(f"hear {port}\n")
+
     def _write(self, text: str) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(text)
@@ -84,6 +88,8 @@ def main(server: str, name: str) -> None:
     for line in sys.stdin:
         if line.startswith("connect "):
             client.connect(f"{name}:knobs", line.split(" ", 1)[1].strip())
+        elif line.startswith("hear "):
+            client.connect(line.split(" ", 1)[1].strip(), f"{name}:lamps")
         else:
             said.append(bytes.fromhex(line))
     client.deactivate()

@@ -257,10 +257,11 @@ def test_a_fader_is_learnt_told_checked_and_used(
         monkeypatch.setenv("JACK_DEFAULT_SERVER", server)
         session = StillSession(None)
         for wanted in ("auto", "nanokontrol2"):
-            with Controllers(session, [wanted], lambda text: None):
+            with Controllers(session, [wanted], lambda text: None) as controllers:
+                until(lambda: controllers.names)  # a busy machine opens ports later than the session begins
                 session.board[GAIN] = 0.0
                 knobs.say(*cc(5, *range(80, 110)))
-                until(lambda: session.board.position(GAIN) == pytest.approx(109 / 127))
+                until(lambda: session.board.position(GAIN) == pytest.approx(109 / 127, abs=0.003))
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,7 @@ class Controllers:
             opened.callback(self._feed.close)
             self._porter = Kept(self._start, self._hear, self._lose, self._begin, self._say, "MIDI's process")
             opened.callback(self._porter.close)
+            opened.callback(self._lose)
             opened.callback(self._crew.end, self._feed.changed.set, self._porter.end)
             self._begin()
             self._player.board.keep(self._controls())
@@ -131,7 +132,8 @@ class Controllers:
 
     def _lose(self) -> None:
         """The porter has ended, and with it all ports."""
-        self._plugged.clear()
+        for name in list(self._plugged):
+            self._unplug(name)
         self._asked.clear()
 
     def _hear(self, kind: str, content: Any) -> None:
@@ -172,15 +174,21 @@ class Controllers:
     def _plug(self, inputs: Sequence[str], outputs: Sequence[str]) -> None:
         """Ask for what has come, and forget what has gone."""
         for name in [name for name in self._plugged if name not in inputs and name != self._virtual]:
-            del self._plugged[name]
+            self._unplug(name)
             self._say(f"MIDI: {name} is gone; it is waited for")
         for name in inputs:
             if name not in self._plugged and name not in self._asked and self._map_of(name) is not None:
                 self._asked.add(name)
                 self._porter.send(line("listen", [name, self._lights_of(name, outputs)]))
 
+    def _unplug(self, name: str) -> None:
+        """Forget a controller: what it held down is let go."""
+        with self._guard:
+            self._plugged.pop(name).surface.let_go()
+
     def _put(self, name: str, map_: Map, *, has_lights: bool) -> None:
         self._plugged[name] = Plugged(name, self._surface(name, map_), has_lights)
+        self._tell_dark(name)
         self._say(f"MIDI: {name} ({map_.name})")
         self._feed.changed.set()
 
@@ -225,6 +233,10 @@ class Controllers:
             if plugged.has_lights and (lights := plugged.surface.show(is_bright=is_bright)):
                 self._porter.send(line("send", [plugged.name, [light.hex() for light in lights]]))
 
+    def _tell_dark(self, name: str) -> None:
+        """What puts out the lights of a controller, for the porter to do when they are not wanted any more."""
+        self._porter.send(line("dark", [name, [light.hex() for light in self._plugged[name].surface.dark()]]))
+
     # --- learning ---
 
     def _arm(self, text: str) -> None:
@@ -244,6 +256,7 @@ class Controllers:
         learnt = teach(chosen, wish, port, found)
         self._maps = self._maps.with_map(learnt.name, learnt.map)
         plugged.surface = plugged.surface.with_map(learnt.map)
+        self._tell_dark(port)
         try:
             self._tell_learned(f"{learnt.text}. {keep(learnt)}")
         except RtsepError as error:

@@ -22,10 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from rtsep.config import Strict, read_yaml
-from rtsep.control.midi.messages import FINE, Kind, Message
+from rtsep.control.midi.messages import FINE, TOP, Kind, Message
 from rtsep.control.midi.reach import is_name, unreachable
 from rtsep.errors import UsageError
 from rtsep.parameters import Parameter, row_of
@@ -210,6 +211,24 @@ class Binding:
             if (named := getattr(light, one)) is not None:
                 kind, number = one, as_tuple(named)[(self.n - 1) % len(as_tuple(named))]
         return kind, light.channel or channel or 1, number
+
+    def meant(self, value: int, scale: Scale) -> float:
+        """Where the parameter goes when the control says `value`."""
+        return self.position(float(np.interp(value, *self._knots(scale))), scale)
+
+    def shown(self, position: float, scale: Scale) -> int:
+        """What the control says when it stands where a position is, as near as it can come: the inverse of `meant`."""
+        values, places = self._knots(scale)
+        return round(float(np.interp(self.place(position, scale), places, values)))
+
+    def _knots(self, scale: Scale) -> tuple[tuple[int, ...], tuple[float, ...]]:
+        """Values of the control and where it stands then, evenly between: at its ends, and at the landmark.
+
+        No value lies in the middle of 0 to 127, nor at three quarters: without a knot nothing would mean 0 dB exactly.
+        """
+        top, place = TOP[self.key[0]], self.place(scale.landmark, scale)
+        value = round(place * top)
+        return ((0, value, top), (0.0, place, 1.0)) if 0 < value < top else ((0, top), (0.0, 1.0))
 
     def position(self, x: float, scale: Scale) -> float:
         """Where the parameter goes when the control stands at `x`, 0 to 1."""

@@ -178,6 +178,11 @@ def joined(before: int | None, half: int, *, is_fine: bool) -> int:
     return min(half << 7 | TOP_7, max(half << 7, before))
 
 
+def lamp_of(data: bytes) -> bytes:
+    """Which light a message is for, whatever it says to it: a note or a controller of one channel."""
+    return data[:2]
+
+
 def encoded(message: Message) -> list[bytes]:
     """The bytes that say it, without running status; what takes several messages is several."""
     channel, value = message.channel - 1, message.value

@@ -6,7 +6,8 @@ polled and sent to in here, and the session gets bytes through a pipe, which wak
 
 ==========  =========================================================================================
 to porter   ``open`` (once: the name of a virtual port, or none), ``listen`` (an input, and outputs for its lights, the
-            best first), ``send`` (an input, and messages for its lights)
+            best first), ``send`` (an input, and messages for its lights), ``dark`` (an input, and the messages that put
+            out its lights: sent at the end, whatever ends; those that are not named again at once)
 back        ``ready`` (once: the inputs and outputs that there are) or ``failed`` (at any time, why), ``there`` (inputs
             and outputs, whenever they change), ``opened`` (an input, and whether it has lights), ``refused`` (an
             input), ``heard`` (an input, and messages)
@@ -23,10 +24,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
+from rtsep.control.midi.messages import lamp_of
 from rtsep.control.midi.ports import Input, Output, Ports
 from rtsep.control.process import FAILED
 from rtsep.control.wire import LINE_BYTES, line, read_line
@@ -37,6 +40,35 @@ IDLE_S = 0.001  # ... and while nothing was
 ACTIVE_FOR_S = 3.0
 PLUG_S = 0.2  # between two looks for ports
 MOST_AT_ONCE = 256  # messages of one port in one line
+
+
+@dataclass
+class Held:
+    """A port that is open.
+
+    Attributes
+    ----------
+    input, output
+        The controller, and its lights if it has any.
+    dark
+        What puts each of them out.
+    """
+
+    input: Input
+    output: Output | None
+    dark: list[bytes] = field(default_factory=list)
+
+    def send(self, messages: Iterable[bytes]) -> None:
+        """To its lights."""
+        if self.output is not None:
+            self.output.send(messages)
+
+    def close(self) -> None:
+        """Put out its lights, and let it go."""
+        self.send(self.dark)
+        self.input.close()
+        if self.output is not None:
+            self.output.close()
 
 
 class Porter:
@@ -54,10 +86,10 @@ class Porter:
 
     def __init__(self, ports: Ports, virtual: str | None, out: BinaryIO) -> None:
         self._ports, self._virtual, self._write = ports, virtual, out
-        self._held: dict[str, tuple[Input, Output | None]] = {}
+        self._held: dict[str, Held] = {}
         self._there: tuple[list[str], list[str]] = [], []
         if virtual is not None:
-            self._held[virtual] = ports.open_virtual(virtual)
+            self._held[virtual] = Held(*ports.open_virtual(virtual))
 
     def run(self, orders: queue.SimpleQueue[bytes], is_over: threading.Event) -> None:
         """Work until the session says nothing any more, or until it is over."""
@@ -91,18 +123,24 @@ class Porter:
     def _obey(self, kind: str, content: Any) -> None:
         if kind == "listen":
             self._listen(*content)
-        elif kind == "send":
-            name, messages = content
-            _, output = self._held.get(name, (None, None))
-            if output is not None:
-                output.send(map(bytes.fromhex, messages))
+            return
+        name, texts = content
+        held, messages = self._held.get(name), [bytes.fromhex(text) for text in texts]
+        if held is None:
+            return
+        if kind == "send":
+            held.send(messages)
+        elif kind == "dark":
+            lamps = {lamp_of(message) for message in messages}
+            held.send(message for message in held.dark if lamp_of(message) not in lamps)
+            held.dark = messages
 
     def _take_all(self) -> bool:
         """Whether anything had come."""
         is_any = False
-        for name, (input_, _) in self._held.items():
+        for name, held in self._held.items():
             messages: list[str] = []
-            while len(messages) < MOST_AT_ONCE and (data := input_.take()) is not None:
+            while len(messages) < MOST_AT_ONCE and (data := held.input.take()) is not None:
                 messages.append(data.hex())
             if messages:
                 self.tell("heard", [name, messages])
@@ -141,7 +179,7 @@ class Porter:
             self._there = [], []  # so that it is told of again
             return
         output = self._first(lights)
-        self._held[name] = input_, output
+        self._held[name] = Held(input_, output)
         self.tell("opened", [name, output is not None])
 
     def _first(self, names: Sequence[str]) -> Output | None:
@@ -152,9 +190,8 @@ class Porter:
         return None
 
     def _leave(self, name: str) -> None:
-        for port in self._held.pop(name, ()):
-            if port is not None:
-                port.close()
+        if (held := self._held.pop(name, None)) is not None:
+            held.close()
 
 
 def read_orders(stream: BinaryIO) -> queue.SimpleQueue[bytes]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from rtsep.board import Board
+from rtsep.control.midi.hold import NEAR, Hold
 from rtsep.control.midi.maps import Binding, Key, Map, bound, is_fader
 from rtsep.control.midi.messages import (
     CONTROL,
     NOTE_ON,
     PRESSED,
-    TOP,
-    TOP_7,
     Assembler,
     Message,
     Parser,
@@ -22,41 +20,10 @@ from rtsep.control.midi.messages import (
 from rtsep.control.player import Player
 from rtsep.errors import UsageError
 from rtsep.parameters import Parameter
-from rtsep.scales import SAME, Gain, Scale, Switch, Text, Value, as_names, is_above
+from rtsep.scales import Gain, Scale, Switch, Text, Value, as_names, is_above
 
-NEAR = 1.01 / TOP_7  # a step of a fader: what lies no further away is met
+AGAIN_S = 5.0  # after which a reason is told again
 RECALL, NAMES = "/scene/recall", "/scene/names"
-
-
-@dataclass
-class Hold:
-    """Where a control stands, and where it left its parameter.
-
-    Attributes
-    ----------
-    last
-        The position that the control stood for last.
-    sent
-        The position of the parameter after it was moved by this control.
-    is_down
-        Whether the button is pressed.
-    """
-
-    last: float | None = None
-    sent: float | None = None
-    is_down: bool = False
-
-    def takes(self, position: float, now: float, ends: tuple[float, float]) -> bool:
-        """Whether the parameter, which stands at `now`, follows: it is where it was left, or met, or passed by.
-
-        Beyond the `ends` of what the control reaches it is met at the nearer one.
-        """
-        if self.sent is not None and abs(self.sent - now) < SAME:
-            return True
-        meets = min(max(now, min(ends)), max(ends))
-        if abs(position - meets) <= NEAR:
-            return True
-        return self.last is not None and (self.last - meets) * (position - meets) < 0
 
 
 class Surface:
@@ -71,7 +38,7 @@ class Surface:
     origin
         Its name on the board.
     say
-        Is told what was asked for in vain.
+        Is told what was asked for in vain; a reason that goes on is told every `AGAIN_S`.
 
     Attributes
     ----------
@@ -84,51 +51,71 @@ class Surface:
         self._parser, self._assembler = Parser(), Assembler()
         self._bindings = map_.by_key()
         self._lit = [binding for binding in map_.each() if binding.line.light or binding.line.motor]
-        self._holds: dict[tuple[Key, str], Hold] = defaultdict(Hold)
+        self._holds: dict[tuple[Key, str], Hold] = {}  # by `_control`
         self._shown: dict[tuple[Key, str], list[bytes]] = {}
         self._found: dict[str, str | None] = {}
         self._generation = -1
         self._is_shifted = False
         self.n_refused = 0
+        self._refused_s: dict[str, float] = {}  # reason to when it was told, of late
 
     def with_map(self, map_: Map) -> Surface:
-        """The same controller with another map: what it has begun to say goes on."""
+        """The same controller with another map: what it has begun to say goes on, and what it held is let go."""
+        self.let_go()
         other = Surface(self._player, map_, self._origin, self._say)
         other._parser, other._assembler = self._parser, self._assembler
+        other._is_shifted = self._is_shifted and map_.shift == self.map.shift
         return other
+
+    def let_go(self) -> None:
+        """Nobody's hand is on it any more: release the buttons that are down."""
+        for control in list(self._holds):
+            self._let_go(control)
 
     @property
     def _board(self) -> Board:
         return self._player.board
 
     def hear(self, data: Iterable[int], *, acts: bool = True) -> list[Message]:
-        """Do what the controller says, or with `acts` false nothing; what it said."""
+        """Do what the controller says, or with `acts` false only let go what it moves; what it said."""
         heard = []
         for message in self._parser.feed(data):
             for whole in self._assembler.assemble(message):
                 heard.append(whole)
-                if acts:
-                    self._do(whole)
+                self._do(whole, self._act if acts else self._miss)
         return heard
 
-    def _do(self, message: Message) -> None:
+    def _do(self, message: Message, act: Callable[[Binding, Message], None]) -> None:
         shift = self.map.shift
         if shift is not None and shift.is_meant(message):
             self._is_shifted = _is_pressed(message)
             return
         for binding in bound(self._bindings, message):
             try:
-                self._act(binding, message)
+                act(binding, message)
             except UsageError as error:
-                self.n_refused += 1
-                self._say(str(error))
+                self._refuse(str(error))
+
+    def _refuse(self, reason: str) -> None:
+        now_s = time.monotonic()
+        self.n_refused += 1
+        self._refused_s = {told: at_s for told, at_s in self._refused_s.items() if now_s - at_s < AGAIN_S}
+        if reason not in self._refused_s:
+            self._refused_s[reason] = now_s
+            self._say(reason)
+
+    def _miss(self, binding: Binding, message: Message) -> None:
+        self._let_go(_control(binding))
 
     def _act(self, binding: Binding, message: Message) -> None:
-        shifted = binding.shift if self._is_shifted else None
-        address = self._resolve(shifted or binding.to)
+        held = self._holds.get(_control(binding))
+        if held is not None and held.is_down and not _is_pressed(message):
+            self._let_go(_control(binding))  # whatever shift says by now
+            return
+        address = self._address(binding)
         if address is None:  # a strip without a stem
             return
-        parameter, hold = self._board.parameter(address), self._holds[binding.key, address]
+        parameter, hold = self._board.parameter(address), self._hold(binding, address)
         if binding.is_relative:
             self._step(binding, parameter, address, _steps(binding, message.value))
         elif binding.is_pressed(parameter):
@@ -141,12 +128,13 @@ class Surface:
     ) -> None:
         """A fader or a knob with two ends."""
         scale, now = parameter.scale, self._board.position(address)
-        position = binding.position(message.value / TOP[message.kind], scale)
+        position = binding.meant(message.value, scale)
         picks_up = binding.line.pickup if binding.line.pickup is not None else self.map.pickup
         ends = binding.position(0.0, scale), binding.position(1.0, scale)
         follows = not (picks_up and is_fader(parameter)) or hold.takes(position, now, ends)
         hold.last = position
         if not follows:
+            hold.sent = None  # it has gone from where it left the parameter
             return
         if not (binding.line.motor and parameter.kind == "held" and _is_echo(binding, message, scale, now)):
             self._board.move(address, position, self._origin)
@@ -169,21 +157,33 @@ class Surface:
     def _press(
         self, binding: Binding, parameter: Parameter, address: str, hold: Hold, message: Message
     ) -> None:
-        """A button."""
+        """A button goes down."""
         press = binding.line.press
-        is_down = press == "each" or _is_pressed(message)
-        if press != "each" and message.kind == "cc" and is_down == hold.is_down:
-            return
-        hold.is_down = is_down
-        if press is None or press == "each":
-            press = "toggle" if _toggles(binding, parameter) else "set"
+        if press != "each":
+            if not _is_pressed(message) or (message.kind == "cc" and hold.is_down):
+                return
+            hold.is_down = True
         if press == "momentary":
-            position = binding.position(float(is_down), parameter.scale)
-            self._board.move(address, position, self._origin)
-        elif is_down and press == "toggle":
+            self._board.move(address, binding.position(1.0, parameter.scale), self._origin)
+            hold.rest = binding.position(0.0, parameter.scale)
+        elif press == "toggle" or (press != "set" and _toggles(binding, parameter)):
             self._board.set(address, not self._board[address], self._origin)
-        elif is_down:
+        else:
             self._board.set(address, self._wanted(binding, parameter), self._origin)
+
+    def _hold(self, binding: Binding, address: str) -> Hold:
+        """That of a control for an address: what it was used for before, it lets go."""
+        hold = self._holds.get(_control(binding))
+        if hold is None or hold.address != address:
+            self._let_go(_control(binding))
+            hold = self._holds[_control(binding)] = Hold(address)
+        return hold
+
+    def _let_go(self, control: tuple[Key, str]) -> None:
+        """A hand leaves a control, or what the control was used for."""
+        hold = self._holds.pop(control, None)
+        if hold is not None and hold.rest is not None and hold.address in self._board:
+            self._board.move(hold.address, hold.rest, self._origin)
 
     def _wanted(self, binding: Binding, parameter: Parameter) -> Value:
         """What a button sets: of scenes also the n-th."""
@@ -212,31 +212,33 @@ class Surface:
                     messages += [] if is_there else wanted
         return messages
 
+    def dark(self) -> list[bytes]:
+        """The messages that put out each of its lights."""
+        lights = ((binding, binding.line.light) for binding in self._lit)
+        return [_lit(binding, light.dark) for binding, light in lights if light is not None]
+
     def _pictures(self, binding: Binding, *, is_bright: bool) -> Iterator[tuple[str, list[bytes], bool]]:
         """What of it is shown, by which bytes, and whether the controller is known to be there already."""
         if binding.line.light is not None:
             yield "light", [self._light(binding, is_bright=is_bright)], False
-        if not binding.line.motor or (address := self._resolve(binding.to)) is None:
+        if not binding.line.motor or (address := self._address(binding)) is None:
             return
         position, scale = self._board.position(address), self._board.parameter(address).scale
         kind, channel, number = binding.key
-        value = round(binding.place(position, scale) * TOP[kind])
-        sent = self._holds[binding.key, address].sent
-        is_own = sent is not None and abs(sent - position) < SAME
+        value = binding.shown(position, scale)
+        hold = self._holds.get(_control(binding))
+        is_own = hold is not None and hold.address == address and hold.is_at(position)
         yield "motor", encoded(Message(kind, channel or 1, number, value)), is_own
 
     def _light(self, binding: Binding, *, is_bright: bool) -> bytes:
-        light, lamp = binding.line.light, binding.lamp()
+        light = binding.line.light
         assert light is not None
-        assert lamp is not None
-        kind, channel, number = lamp
         is_on = self._is_on(binding)
-        value = light.lit if is_on else light.dark
         if is_on and binding.shows_stem and self._player.is_late:
-            value = light.blink if light.blink is not None else (light.lit if is_bright else light.dark)
-            if light.blink is not None and light.blink_channel is not None:
-                channel = light.blink_channel
-        return bytes(((NOTE_ON if kind == "note" else CONTROL) | (channel - 1), number, value))
+            if light.blink is not None:
+                return _lit(binding, light.blink, light.blink_channel)
+            is_on = is_bright
+        return _lit(binding, light.lit if is_on else light.dark)
 
     def _is_on(self, binding: Binding) -> bool:
         address = self._resolve(binding.shows)
@@ -249,6 +251,10 @@ class Surface:
         )
 
     # --- addresses ---
+
+    def _address(self, binding: Binding) -> str | None:
+        """What a control moves now, with shift or without."""
+        return self._resolve((binding.shift if self._is_shifted else None) or binding.to)
 
     def _resolve(self, address: str) -> str | None:
         """The address on the board: ``/stem/2/mute`` is that of the second stem; None if there are not so many."""
@@ -275,6 +281,19 @@ def resolve(board: Board, address: str) -> str | None:
     return meant if meant in board else None
 
 
+def _lit(binding: Binding, value: int, channel: int | None = None) -> bytes:
+    """What gives its light a value, on its channel or another one."""
+    lamp = binding.lamp()
+    assert lamp is not None
+    kind, own, number = lamp
+    return bytes(((NOTE_ON if kind == "note" else CONTROL) | ((channel or own) - 1), number, value))
+
+
+def _control(binding: Binding) -> tuple[Key, str]:
+    """Which control it is, and what for: one may be bound twice."""
+    return binding.key, binding.to
+
+
 def _is_pressed(message: Message) -> bool:
     return message.value > 0 if message.kind in ("note", "program") else message.value >= PRESSED
 
@@ -286,9 +305,8 @@ def _toggles(binding: Binding, parameter: Parameter) -> bool:
 
 def _is_echo(binding: Binding, message: Message, scale: Scale, now: float) -> bool:
     """Whether a motor fader says where it was driven to, in its own coarse steps: that is no hand."""
-    top = TOP[message.kind]
-    is_near = abs(binding.position(message.value / top, scale) - now) <= NEAR
-    return is_near and message.value == round(binding.place(now, scale) * top)
+    is_near = abs(binding.meant(message.value, scale) - now) <= NEAR
+    return is_near and message.value == binding.shown(now, scale)
 
 
 def _steps(binding: Binding, value: int) -> int:

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from midi_bench import GAIN, Bench
 
-from rtsep.control.midi.surface import NEAR
+from rtsep.control.midi.hold import NEAR
 from rtsep.scales import AT_TOP, is_above
 
 
@@ -36,7 +36,7 @@ def test_nothing_jumps_further_than_the_hand_went(moves: list[int | float]) -> N
         )
         bench.say("cc", 7, move)
         jump = abs(bench.board.position(GAIN) - before)
-        hand = 0.0 if last is None else abs(move - last) / 127
+        hand = 0.0 if last is None else abs(move - last) * NEAR
         assert jump <= max(NEAR, hand + slack) + 1e-9
         last = move
 
@@ -44,7 +44,7 @@ def test_nothing_jumps_further_than_the_hand_went(moves: list[int | float]) -> N
 def test_a_fader_takes_hold_where_the_parameter_stands() -> None:
     bench = Bench({"cc": 7, "to": GAIN})
     assert bench.say("cc", 7, 20, 60, 90) == [0.0, 0.0, 0.0]
-    assert bench.say("cc", 7, 95, 96)[-1] == pytest.approx((96 / 127 - 0.5) * 40 - 10)
+    assert bench.say("cc", 7, 95, 96)[-1] == pytest.approx(10 / 32)
     bench.board[GAIN] = -20
     assert bench.say("cc", 7, 97, 98) == [-20.0, -20.0]
 
@@ -57,7 +57,7 @@ def test_a_fader_at_its_top_leaves_alone_what_was_typed_above_it(pickup: bool) -
     bench.board[GAIN] = 18
     coming = (100, 118, 125) if pickup else ()  # nothing is caught below the top
     assert set(bench.say("cc", 7, *coming, 127, 126, 127, 127)) == {18.0}
-    assert bench.say("cc", 7, 120) == [pytest.approx((120 / 127 - 0.5) * 40 - 10)]  # it takes the gain along
+    assert bench.say("cc", 7, 120) == [10 * 25 / 32]  # it takes the gain along
     bench.board[GAIN] = 24
     (motor,) = bench.surface.show()
     assert motor[-1] == 127
