@@ -66,8 +66,12 @@ def test_all_lights_at_a_virtual_port_are_out_after_the_end(server: str) -> None
     with Pad(server, "pad") as pad:
         with Controllers(session, [], lambda text: None, "rtsep control"):
             pad.hear("rtsep control-01:out")  # JACK numbers a client's second name
-            session.board["/stem/drums/solo"] = True
-            until(lambda: LIT in shown(pad).values())
+
+            def is_lit() -> bool:  # by what is said once the cable is there
+                session.board["/stem/drums/solo"] = not session.board["/stem/drums/solo"]
+                return LIT in shown(pad).values()
+
+            until(is_lit)
         until(lambda: is_dark(pad))
 
 
