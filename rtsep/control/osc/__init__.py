@@ -15,7 +15,8 @@ heard at one instant, and may be for later. Beside the board's own addresses the
     /unsubscribe              ends what this sender has subscribed
     /namespace [PATTERN]      one reply for each parameter: address, unit, lowest, highest, default, what it does
 
-Answers go to whoever asked. Switches are sent as 1 and 0, which all controllers understand; a list is several values
+Answers go to whoever asked; what is itself an answer, or only told (``/error``, ``/meter``, ``/status``, the name of
+the scene), is never answered: two sessions may be each other's clients. Switches are sent as 1 and 0, which all controllers understand; a list is several values
 of one message. What is wrong is answered by ``/error TEXT``, one for each address, and counted; what becomes of that
 which takes time (``/record``, ``/model/name``, a scene to be written) is told at ``/message``. Nothing that comes in
 can end the session, and none can hold the board for long: what is touched, tried and answered is paid for from one

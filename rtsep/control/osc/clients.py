@@ -163,11 +163,16 @@ def resolved(clients: Iterable[Address], listener: socket.socket) -> list[Addres
     DeviceError
         A name is not known.
     UsageError
-        Nothing gets there from where it is bound.
+        Nothing gets there from where it is bound, or it is bound there itself.
     """
     here, port = listener.getsockname()[:2]
     found = [_resolved(client, listener.family) for client in clients]
     for there, its_port in found:
+        if its_port == port and _is_bound_at(listener, there):
+            raise UsageError(
+                f"OSC listens at {here}:{port} itself, so its client {there}:{its_port} cannot be there. Give the "
+                f"port at which that client listens, or leave it out"
+            )
         if ip_address(here).is_loopback and not ip_address(there).is_loopback:
             raise UsageError(
                 f"OSC listens at {here}:{port}, from where nothing gets to {there}:{its_port}. Listen at the address "
@@ -175,6 +180,19 @@ def resolved(clients: Iterable[Address], listener: socket.socket) -> list[Addres
                 f"the mix), or leave the client out"
             )
     return found
+
+
+def _is_bound_at(listener: socket.socket, host: str) -> bool:
+    """Whether what is sent to its port of a host comes to the listener itself."""
+    here = listener.getsockname()[0]
+    if host == here or not ip_address(here).is_unspecified:
+        return bool(host == here)
+    with socket.socket(listener.family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError:
+            return False
+    return True  # an address of this machine, at all of which it listens
 
 
 def _resolved(client: Address, family: int) -> Address:

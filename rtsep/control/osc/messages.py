@@ -16,6 +16,7 @@ from rtsep.parameters import Parameter
 from rtsep.scales import Gain, Range, Value
 
 POSITION = "/position"
+METER, STATUS, ERROR, NAMESPACE = "/meter/", "/status", "/error", "/namespace"
 BY_NAME = "what does something at once is reached by its whole address only, not by a pattern"
 
 TOO_MUCH = "too much for now: what is left of this was dropped"
@@ -57,7 +58,7 @@ class Messages:
                     if not isinstance(step, int):
                         replies.append(step)
                     if not account.spend(step if isinstance(step, int) else 1):
-                        replies.append(("/error", TOO_MUCH))
+                        replies.append((ERROR, TOO_MUCH))
                         break
         except Exception as error:
             replies.append(complaint(error))
@@ -70,16 +71,18 @@ class Messages:
             yield complaint(error)
 
     def _do(self, address: str, values: list[Any], sender: Address) -> Iterator[Step]:
+        if self._is_answer(address, values):
+            return  # two sessions that tell each other what happens would answer for ever
         if address == "/subscribe":
             yield len(self._board.parameters)  # it is told everything
             self._clients.subscribe(sender, values[0] if values else sender[1])
         elif address == "/unsubscribe":
             self._clients.unsubscribe(sender)
-        elif address == "/namespace":
+        elif address == NAMESPACE:
             pattern = str(values[0]) if values else "//*"
             yield self._lookup.cost(self._board, pattern)
             for found in self._lookup.find(self._board, pattern):
-                yield ("/namespace", *described(self._board.parameter(found)))
+                yield (NAMESPACE, *described(self._board.parameter(found)))
         else:
             yield from self._set_or_ask(address, values, self._clients.origin_of(sender))
 
@@ -103,6 +106,15 @@ class Messages:
             except Exception as error:  # the others of the pattern can
                 yield complaint(error)
 
+    def _is_answer(self, address: str, values: list[Any]) -> bool:
+        """Whether it is what a session answers or tells by itself, and asks for nothing."""
+        if address.startswith(METER) or address in (STATUS, ERROR):
+            return True
+        if address == NAMESPACE:
+            return len(values) > 1
+        parameter = self._board.parameters.get(address.removesuffix(POSITION))
+        return bool(values) and parameter is not None and parameter.kind == "told"
+
     def _is_button(self, address: str) -> bool:
         """Whether setting it does something, once: nothing that a pattern may do by the way."""
         return self._board.parameter(address).kind == "momentary"
@@ -125,7 +137,7 @@ def as_values(value: Value) -> Sequence[float | str]:
 
 def complaint(error: Exception) -> Reply:
     """What is answered when something cannot be done."""
-    return ("/error", str(error) if isinstance(error, UsageError) else f"an error in rtsep: {error!r}")
+    return (ERROR, str(error) if isinstance(error, UsageError) else f"an error in rtsep: {error!r}")
 
 
 def described(parameter: Parameter) -> Iterator[Any]:

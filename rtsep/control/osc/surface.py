@@ -19,7 +19,7 @@ from rtsep.control.crew import Crew, Guard
 from rtsep.control.osc import limits
 from rtsep.control.osc.clients import Address, Clients, resolved
 from rtsep.control.osc.limits import Budget, Later
-from rtsep.control.osc.messages import Messages, Reply, complaint, stand
+from rtsep.control.osc.messages import ERROR, METER, STATUS, Messages, Reply, complaint, stand
 from rtsep.control.osc.outline import check_outline
 from rtsep.control.player import Player
 from rtsep.errors import DeviceError, UsageError
@@ -167,12 +167,12 @@ class OscSurface:
     def _act_later(self, messages: list[Any], sender: Address, at_s: float) -> None:
         if at_s - time.time() > limits.MOST_WAIT_S:
             text = f"a bundle is for {limits.MOST_WAIT_S:g} s ahead at most, please"
-            self._answer(sender, [("/error", text)])
+            self._answer(sender, [(ERROR, text)])
         elif self._later.put(at_s, messages, sender):
             self._news.set()  # the teller sees to it in time
         else:
             text = f"{limits.MOST_WAITING} bundles wait already, which is the most"
-            self._answer(sender, [("/error", text)])
+            self._answer(sender, [(ERROR, text)])
 
     def _act(self, messages: Sequence[Any], sender: Address) -> None:
         replies = self._messages.act(messages, sender, self._budget)
@@ -208,13 +208,13 @@ class OscSurface:
         status = self._player.status()
         for to, _ in self._clients.all():
             for stem, peak_dbfs in status.peak_dbfs.items():
-                self._send(to, f"/meter/{stem}", peak_dbfs, status.rms_dbfs[stem])
-            self._send(to, "/meter/main", status.main_dbfs)
-            self._send(to, "/status", status.load, status.n_late_blocks, status.n_xruns)
+                self._send(to, f"{METER}{stem}", peak_dbfs, status.rms_dbfs[stem])
+            self._send(to, f"{METER}main", status.main_dbfs)
+            self._send(to, STATUS, status.load, status.n_late_blocks, status.n_xruns)
 
     def _answer(self, sender: Address, replies: Iterable[Reply]) -> None:
         for reply in replies:
-            self.n_refused += reply[0] == "/error"
+            self.n_refused += reply[0] == ERROR
             self._send(sender, *reply)
 
     def _send(self, to: Address, address: str, *values: Any) -> None:
