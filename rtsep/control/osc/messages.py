@@ -16,7 +16,7 @@ from rtsep.parameters import Parameter
 from rtsep.scales import Gain, Range, Value
 
 POSITION = "/position"
-METER, STATUS, ERROR, NAMESPACE = "/meter/", "/status", "/error", "/namespace"
+METER, STATUS, PLACE, ERROR, NAMESPACE = "/meter/", "/status", "/place", "/error", "/namespace"
 BY_NAME = "what does something at once is reached by its whole address only, not by a pattern"
 
 TOO_MUCH = "too much for now: what is left of this was dropped"
@@ -90,13 +90,13 @@ class Messages:
         by_position, pattern = pattern.endswith(POSITION), pattern.removesuffix(POSITION)
         yield self._lookup.cost(self._board, pattern)
         is_exact, addresses = pattern in self._board, self._lookup.find(self._board, pattern)
-        buttons = [] if is_exact else [address for address in addresses if self._is_button(address)]
+        buttons = [] if is_exact else [one for one in addresses if self._does_something(one, values)]
         if values or len(buttons) == len(addresses):  # who only asks all that there is wants no button
             yield from (complaint(UsageError(f"{one}: {BY_NAME}")) for one in buttons)
         for address in [one for one in addresses if one not in buttons]:
             yield 1
             try:
-                if not values and not self._is_button(address):
+                if not values and not self._does_something(address, values):
                     yield from stand(self._board, address, self._board[address])
                 elif by_position:
                     self._board.move(address, as_position(values), origin)
@@ -108,16 +108,20 @@ class Messages:
 
     def _is_answer(self, address: str, values: list[Any]) -> bool:
         """Whether it is what a session answers or tells by itself, and asks for nothing."""
-        if address.startswith(METER) or address in (STATUS, ERROR):
+        if address.startswith(METER) or address in (STATUS, PLACE, ERROR):
             return True
         if address == NAMESPACE:
             return len(values) > 1
         parameter = self._board.parameters.get(address.removesuffix(POSITION))
         return bool(values) and parameter is not None and parameter.kind == "told"
 
-    def _is_button(self, address: str) -> bool:
-        """Whether setting it does something, once: nothing that a pattern may do by the way."""
-        return self._board.parameter(address).kind == "momentary"
+    def _does_something(self, address: str, values: list[Any]) -> bool:
+        """Whether a message does something, once: nothing that a pattern may do by the way.
+
+        A button needs no value; where something goes is asked for without one.
+        """
+        parameter = self._board.parameter(address)
+        return parameter.kind == "momentary" and (bool(values) or not isinstance(parameter.scale, Range))
 
 
 def stand(board: Board, address: str, value: Value) -> Iterator[Reply]:

@@ -7,7 +7,7 @@ import itertools
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -19,7 +19,7 @@ from rtsep.control.crew import Crew, Guard
 from rtsep.control.osc import limits
 from rtsep.control.osc.clients import Address, Clients, resolved
 from rtsep.control.osc.limits import Budget, Later
-from rtsep.control.osc.messages import ERROR, METER, STATUS, Messages, Reply, complaint, stand
+from rtsep.control.osc.messages import ERROR, METER, PLACE, STATUS, Messages, Reply, complaint, stand
 from rtsep.control.osc.outline import check_outline
 from rtsep.control.player import Player
 from rtsep.errors import DeviceError, UsageError
@@ -205,12 +205,20 @@ class OscSurface:
         if not self._clients or now_s < self._next_meters_s:
             return
         self._next_meters_s = now_s + 1 / METERS_HZ
-        status = self._player.status()
+        told = list(self._meters())
         for to, _ in self._clients.all():
-            for stem, peak_dbfs in status.peak_dbfs.items():
-                self._send(to, f"{METER}{stem}", peak_dbfs, status.rms_dbfs[stem])
-            self._send(to, f"{METER}main", status.main_dbfs)
-            self._send(to, STATUS, status.load, status.n_late_blocks, status.n_xruns)
+            for reply in told:
+                self._send(to, *reply)
+
+    def _meters(self) -> Iterator[Reply]:
+        """What changes all the time, under addresses that set nothing: some panels send back what they are told."""
+        status, transport = self._player.status(), self._player.transport
+        for stem, peak_dbfs in status.peak_dbfs.items():
+            yield (f"{METER}{stem}", peak_dbfs, status.rms_dbfs[stem])
+        yield (f"{METER}main", status.main_dbfs)
+        yield (STATUS, status.load, status.n_late_blocks, status.n_xruns)
+        if transport is not None:
+            yield (PLACE, transport.position_s, transport.duration_s)
 
     def _answer(self, sender: Address, replies: Iterable[Reply]) -> None:
         for reply in replies:
