@@ -11,6 +11,7 @@ from rtsep.config import user_folder
 from rtsep.settings import read_place
 
 if TYPE_CHECKING:
+    from rtsep.control.web.link import WebSurface
     from rtsep.host import Host
     from rtsep.settings import WebSettings
 
@@ -24,24 +25,25 @@ def surfaces(host: Host) -> Iterator[None]:
     RtsepError
         One cannot be had as it was asked for; none is left open then.
     """
-    control = host.settings.control
+    control, found = host.settings.control, host.surfaces
     with ExitStack() as opened:
         if control.osc is not None:
             from rtsep.control.osc import OscSurface
 
             where, clients = read_place(control.osc.listen), map(read_place, control.osc.clients)
-            opened.enter_context(OscSurface(host, *where, list(clients), say))
+            found["OSC"] = opened.enter_context(OscSurface(host, *where, list(clients), say))
             say(f"OSC: {control.osc.listen} (UDP)")
         if control.midi is not None:
             from rtsep.control.midi.controllers import Controllers
 
-            opened.enter_context(Controllers(host, control.midi.use, say, control.midi.virtual))
+            midi = control.midi
+            found["MIDI"] = opened.enter_context(Controllers(host, midi.use, say, midi.virtual))
         if control.web is not None:
-            _open_web(host, control.web, opened)
+            found["web"] = _open_web(host, control.web, opened)
         yield
 
 
-def _open_web(host: Host, web: WebSettings, opened: ExitStack) -> None:
+def _open_web(host: Host, web: WebSettings, opened: ExitStack) -> WebSurface:
     """The web mixer; how to come to it is said."""
     from rtsep.control.web.invitation import is_loopback, keep_token
     from rtsep.control.web.link import WebSurface
@@ -51,3 +53,4 @@ def _open_web(host: Host, web: WebSettings, opened: ExitStack) -> None:
     surface = opened.enter_context(WebSurface(host, where, port, token, say))
     for line in surface.invitation():
         say(line)
+    return surface

@@ -86,6 +86,12 @@ class OscSurface:
         return self._guard.n_failed
 
     @property
+    def counts(self) -> dict[str, int]:
+        """What went wrong; see above."""
+        names = ("n_malformed", "n_refused", "n_dropped", "n_unsent", "n_failed")
+        return {name: getattr(self, name) for name in names}
+
+    @property
     def _board(self) -> Board:
         return self._player.board
 
