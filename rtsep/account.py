@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -35,6 +35,14 @@ class Status:
     is_late: bool
     update_hops: int = 0
     n_moves: int = 0
+
+
+class Counting(Protocol):
+    """A surface by which a session is moved, open or closed."""
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """What went wrong there, by names that begin with ``n_``."""
 
 
 def take_status(rig: Rig) -> Status:
@@ -158,7 +166,7 @@ def tell(stats: Mapping[str, Any]) -> list[str]:
         lines.append("The model is too slow for this machine: `rtsep bench` shows what it can do.")
     if stats["n_update_moves"]:
         lines.append(f"The machine was short of time: updates changed {stats['n_update_moves']} times.")
-    return [*lines, *_tell_losses(stats), *_tell_files(stats)]
+    return [*lines, *_tell_losses(stats), *_tell_surfaces(stats["surfaces"]), *_tell_files(stats)]
 
 
 def _tell_losses(stats: Mapping[str, Any]) -> Iterator[str]:
@@ -178,6 +186,14 @@ def _tell_losses(stats: Mapping[str, Any]) -> Iterator[str]:
     if stats["n_recording_lost_samples"]:
         lost_s = stats["n_recording_lost_samples"] / rate_hz
         yield f"The files have {lost_s:.2f} s of silence, all together, where a stem was never made or was lost."
+
+
+def _tell_surfaces(counts: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    """A line for each surface at which something went wrong: ``OSC: 3 malformed, 12 dropped.``"""
+    for name, of_one in counts.items():
+        told = [f"{n} {what.removeprefix('n_')}" for what, n in of_one.items() if n]
+        if told:
+            yield f"{name}: {', '.join(told)}."
 
 
 def _tell_files(stats: Mapping[str, Any]) -> Iterator[str]:

@@ -95,6 +95,18 @@ class Deck:
             self._jump_s += delta_s
         self._do("jump", act)
 
+    @property
+    def position_s(self) -> float:
+        """The place in the file that is heard now."""
+        now = self._transport()
+        return 0.0 if now is None else now.position_s
+
+    @property
+    def duration_s(self) -> float:
+        """The length of the file; 0 where it does not say."""
+        now = self._transport()
+        return 0.0 if now is None else now.duration_s
+
     def seek_to(self, position_s: float) -> None:
         """Jump to a place, wherever a press before it would have led."""
         with self._lock:

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from rtsep.account import Status, take_status, tell
+from rtsep.account import Counting, Status, take_status, tell
 from rtsep.board import Board
 from rtsep.config import read_yaml, user_folder
 from rtsep.errors import RtsepError
@@ -63,6 +63,8 @@ class Host:
     ----------
     started_s : float or None
         When the clock was started, by `time.monotonic`.
+    surfaces : dict
+        What else moves the board, by name; whoever opens one puts it here, and the account has what went wrong there.
     """
 
     def __init__(self, settings: LiveSettings | str | os.PathLike[str], model: Model | None = None) -> None:
@@ -71,6 +73,7 @@ class Host:
         scenes = SceneStore(settings.control.scenes or user_folder() / SCENES)
         self._runs = Succession(settings, model)
         self.started_s: float | None = None
+        self.surfaces: dict[str, Counting] = {}
         self._changing = threading.Lock()
         try:
             self._podium = Podium(self, lambda: self._rig.separator.stems, scenes)
@@ -331,7 +334,8 @@ class Host:
 
     def stats(self) -> dict[str, Any]:
         """The account of the session, for `--stats-json`."""
-        return self._run.stats()
+        counts = {name: dict(surface.counts) for name, surface in self.surfaces.items()}
+        return {**self._run.stats(), "surfaces": counts}
 
     def summary(self) -> list[str]:
         """The account in lines."""

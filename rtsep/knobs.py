@@ -6,6 +6,7 @@ Addresses and fields of the mix have the same names, so that one rule finds most
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
@@ -14,7 +15,7 @@ from rtsep.deck import Deck
 from rtsep.mix import CUE, MAIN, Mix
 from rtsep.mixer import Mixer
 from rtsep.parameters import ROWS, Parameter, expand
-from rtsep.scales import Route, Value, as_number
+from rtsep.scales import Range, Route, Value, as_number
 from rtsep.scenes import Scenes
 
 PARTS = {"stem": "strips", "direct": "directs", "group": "groups", "bus": "buses"}
@@ -112,7 +113,6 @@ def transport_controls(deck: Deck) -> Iterable[Control]:
     if not deck.has_tape:
         return []
     doing: dict[str, Callable[[Value], None]] = {
-        "/transport/position_s": lambda value: deck.seek_to(as_number(value)),
         "/transport/seek_s": lambda value: deck.seek(as_number(value)),
         "/transport/loop_start": lambda value: deck.begin_loop() if value else None,
         "/transport/loop_end": lambda value: deck.end_loop() if value else None,
@@ -125,9 +125,16 @@ def transport_controls(deck: Deck) -> Iterable[Control]:
     }
     return [
         play,
+        Control(_place(deck), lambda: deck.position_s, lambda value: deck.seek_to(as_number(value))),
         *(Control(ROWS[address], lambda: 0.0, do) for address, do in doing.items()),
         *(Control(ROWS[address], get, lambda value: None) for address, get in telling.items()),
     ]
+
+
+def _place(deck: Deck) -> Parameter:
+    """The place in the file: a fader goes all its length, which is rounded up to what people see."""
+    row, length_s = ROWS["/transport/position_s"], math.ceil(100 * deck.duration_s) / 100
+    return replace(row, scale=Range(0.0, length_s, "s")) if length_s else row
 
 
 def scene_controls(scenes: Scenes) -> Iterable[Control]:

@@ -94,10 +94,18 @@ TABLE: tuple[Parameter, ...] = (
     Parameter("/scene/names", Names(), (), "all scenes", "told"),
     Parameter("/transport/play", SWITCH, True, "plays, or stands still"),
     Parameter(
-        "/transport/position_s", Range(0.0, MOST_LENGTH_S, "s"), 0.0, "the place in the file", "momentary"
+        "/transport/position_s",
+        Range(0.0, MOST_LENGTH_S, "s"),
+        0.0,
+        "goes to a place in the file, up to its end, where it stands still",
+        "momentary",
     ),
     Parameter(
-        "/transport/seek_s", Range(-MOST_LENGTH_S, MOST_LENGTH_S, "s"), 5.0, "jumps by so much", "momentary"
+        "/transport/seek_s",
+        Range(-MOST_LENGTH_S, MOST_LENGTH_S, "s"),
+        5.0,
+        "jumps by so much, at most to the end, where it stands still",
+        "momentary",
     ),
     Parameter("/transport/loop_start", SWITCH, True, "a loop begins here", "momentary"),
     Parameter("/transport/loop_end", SWITCH, True, "the loop ends here and is played", "momentary"),

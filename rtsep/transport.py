@@ -102,6 +102,11 @@ class Transport:
         """The place in the file that is heard now."""
         return self.place_s(self._heard())
 
+    @property
+    def _last(self) -> float:
+        """The sample behind the last one; infinity where the file does not say."""
+        return round(self.duration_s * self._rate_hz) or math.inf
+
     def place_s(self, position: int) -> float:
         """The place in the file that is on the tape at a position."""
         return min(self._sample_at(max(0, position)) / self._rate_hz, self.duration_s or math.inf)
@@ -146,15 +151,18 @@ class Transport:
             self.error = error
 
     def pause(self, paused: bool) -> None:
-        """Stand still, or go on from there."""
+        """Stand still, or go on from there; from the end of the file, anew."""
         with self._lock:
             if paused != self._paused and not self._is_closed:
                 sample, at = self._take_hold()
                 self._paused = paused
-                self._turn_to(self._looped(sample), at if paused else None)
+                is_at_end = (
+                    not paused and sample == self._last
+                )  # by a jump; what has played there lies behind it
+                self._turn_to(0 if is_at_end else self._looped(sample), at if paused else None)
 
     def seek(self, delta_s: float) -> None:
-        """Jump by so many seconds from what is heard now; the ends of the file are the limits.
+        """Jump by so many seconds from what is heard now; see `seek_to`.
 
         A jump that is not heard yet counts: two presses of a key are two jumps.
         """
@@ -163,18 +171,21 @@ class Transport:
             here = self._sought.sample if self._sought.start > heard else self._sample_at(heard)
             self._jump_to(here + round(delta_s * self._rate_hz))
 
+    def seek_to(self, position_s: float) -> None:
+        """Jump to a place in the file; its ends are the limits.
+
+        At the end it stands still, so that no slip ends a session; from there it plays anew.
+        """
+        with self._lock:
+            self._jump_to(round(position_s * self._rate_hz))
+
     def _jump_to(self, sample: int) -> None:
         if self._is_closed:
             return
-        last = round(self.duration_s * self._rate_hz) or math.inf
         self._take_hold()
-        self._turn_to(int(min(max(0, sample), last)))
+        self._paused = self._paused or sample >= self._last
+        self._turn_to(int(min(max(0, sample), self._last)))
         self._sought = self._splices[-1]
-
-    def seek_to(self, position_s: float) -> None:
-        """Jump to a place in the file; its ends are the limits."""
-        with self._lock:
-            self._jump_to(round(position_s * self._rate_hz))
 
     def check_loop(self, start_s: float | None, end_s: float | None) -> tuple[int, int] | None:
         """The samples of a loop, or none.

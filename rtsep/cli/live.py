@@ -151,7 +151,9 @@ PlaceOption = Annotated[
 StatsOption = Annotated[
     str | None,
     typer.Option(
-        "--stats-json", metavar="FILE", help="Write latency, load and late blocks there at the end."
+        "--stats-json",
+        metavar="FILE",
+        help="Write latency, load, late blocks and what went wrong at each surface there at the end.",
     ),
 ]
 MeasureOption = Annotated[

@@ -11,6 +11,7 @@ from rtsep.config import user_folder
 from rtsep.settings import read_place
 
 if TYPE_CHECKING:
+    from rtsep.control.web.link import WebSurface
     from rtsep.host import Host
     from rtsep.settings import WebSettings
 
@@ -29,29 +30,32 @@ def surfaces(host: Host) -> Iterator[tuple[str, ...]]:
     RtsepError
         One cannot be had as it was asked for; none is left open then.
     """
-    control = host.settings.control
+    control, found = host.settings.control, host.surfaces
     with ExitStack() as opened:
         if control.osc is not None:
             from rtsep.control.osc import OscSurface
 
             where, clients = read_place(control.osc.listen), map(read_place, control.osc.clients)
-            opened.enter_context(OscSurface(host, *where, list(clients), say))
+            found["OSC"] = opened.enter_context(OscSurface(host, *where, list(clients), say))
             say(f"OSC: {control.osc.listen} (UDP)")
         if control.midi is not None:
             from rtsep.control.midi.controllers import Controllers
 
-            opened.enter_context(Controllers(host, control.midi.use, say, control.midi.virtual))
-        invitation = () if control.web is None else _open_web(host, control.web, opened)
+            midi = control.midi
+            found["MIDI"] = opened.enter_context(Controllers(host, midi.use, say, midi.virtual))
+        invitation = []
+        if control.web is not None:
+            found["web"] = web = _open_web(host, control.web, opened)
+            invitation = web.invitation()
         for line in invitation:
             say(line)
-        yield invitation
+        yield tuple(invitation)
 
 
-def _open_web(host: Host, web: WebSettings, opened: ExitStack) -> tuple[str, ...]:
-    """The web mixer, and how to come to it."""
+def _open_web(host: Host, web: WebSettings, opened: ExitStack) -> WebSurface:
     from rtsep.control.web.invitation import is_loopback, keep_token
     from rtsep.control.web.link import WebSurface
 
     where, port = read_place(web.listen)
     token = "" if is_loopback(where) else keep_token(user_folder())
-    return tuple(opened.enter_context(WebSurface(host, where, port, token, say)).invitation())
+    return opened.enter_context(WebSurface(host, where, port, token, say))

@@ -71,7 +71,7 @@ class Controllers:
         self._asked: set[str] = set()
         self._settled = threading.Event()
         self._guard, self._waiting = Guard("MIDI", say), set(wanted)
-        self._crew = Crew(self._guard)
+        self._crew, self._n_refused = Crew(self._guard), 0
 
     def __enter__(self) -> Controllers:
         self._maps = known_maps()
@@ -103,6 +103,11 @@ class Controllers:
     def n_broken(self) -> int:
         """How often something failed in here that should not have."""
         return self._guard.n_failed
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What went wrong: what controllers asked for in vain, also those that are gone, and what failed in here."""
+        return {"n_refused": self._n_refused, "n_failed": self.n_broken}
 
     @property
     def names(self) -> list[str]:
@@ -193,7 +198,11 @@ class Controllers:
         self._feed.changed.set()
 
     def _surface(self, name: str, map_: Map) -> Surface:
-        return Surface(self._player, map_, f"midi:{name}", lambda text: self._say(f"MIDI: {text}"))
+        return Surface(self._player, map_, f"midi:{name}", self._refuse)
+
+    def _refuse(self, reason: str) -> None:
+        self._n_refused += 1
+        self._say(f"MIDI: {reason}")
 
     def _lights_of(self, name: str, outputs: Sequence[str]) -> list[str]:
         """The ports of its lights: of those that the same map is for, those that are called most alike first."""

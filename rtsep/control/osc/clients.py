@@ -30,7 +30,7 @@ class Client:
     feed
         What is to be sent.
     until_s
-        When it is forgotten, by `time.monotonic`; those of the settings never are.
+        When it is forgotten, by `time.monotonic`; those of the settings never are (`is_kept`).
     is_lost
         Whether something could not be sent to it.
     """
@@ -39,6 +39,11 @@ class Client:
     feed: Feed
     until_s: float
     is_lost: bool = False
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is one of the settings, whoever has subscribed it since."""
+        return self.until_s == math.inf
 
 
 class Clients:
@@ -63,8 +68,7 @@ class Clients:
     def keep(self, addresses: Iterable[Address]) -> None:
         """Tell these until the end, though they never ask."""
         for address in dict.fromkeys(addresses):
-            feed = self._board().feed(origin_of(address), self._wake)
-            self._clients[address] = Client(address, feed, math.inf)
+            self._put(address, Client(address, self._board().feed(origin_of(address), self._wake), math.inf))
 
     def close(self) -> None:
         """Tell nobody any more."""
@@ -84,7 +88,7 @@ class Clients:
         """
         with self._lock:
             clients = list(self._clients.values())
-        fixed = [one for one in clients if one.until_s == math.inf and one.sender[0] == sender[0]]
+        fixed = [one for one in clients if one.is_kept and one.sender[0] == sender[0]]
         if len(fixed) != 1 or any(one.sender == sender for one in clients):
             return origin_of(sender)
         return fixed[0].feed.origin
@@ -112,16 +116,17 @@ class Clients:
         if to not in self._clients and len(self._clients) >= MOST_CLIENTS:
             raise UsageError(f"{MOST_CLIENTS} clients are subscribed already, which is the most")
         feed = self._board().feed(origin_of(sender), self._wake, snapshot=True)
-        with self._lock:
-            before = self._clients.get(to)  # whoever asks last for a port is who moves what is shown there
-            until_s = max(before.until_s if before else 0.0, time.monotonic() + SUBSCRIBED_S)
-            self._clients[to] = Client(sender, feed, until_s)
-        if before:
-            before.feed.close()
+        before = self._clients.get(to)  # whoever asks last for a port is who moves what is shown there
+        until_s = max(before.until_s if before else 0.0, time.monotonic() + SUBSCRIBED_S)
+        self._put(to, Client(sender, feed, until_s))
 
     def unsubscribe(self, sender: Address) -> None:
-        """Forget what a sender has subscribed."""
-        self._forget(lambda client: client.sender == sender)
+        """Forget what a sender has subscribed; a client of the settings is what it was before that."""
+        for to, client in self.all():
+            if client.is_kept and client.sender == sender != to:
+                feed = self._board().feed(origin_of(to), self._wake, snapshot=True)
+                self._put(to, Client(to, feed, math.inf))
+        self._forget(lambda client: client.sender == sender and not client.is_kept)
 
     def renew(self, sender: Address) -> None:
         """A sender has said something: what it has subscribed lasts longer."""
@@ -133,6 +138,13 @@ class Clients:
     def forget_silent(self, now_s: float) -> None:
         """Forget those who have not said anything for too long."""
         self._forget(lambda client: client.until_s < now_s)
+
+    def _put(self, to: Address, client: Client) -> None:
+        """Have it in the place of whoever is told there until now."""
+        with self._lock:
+            before, self._clients[to] = self._clients.get(to), client
+        if before:
+            before.feed.close()
 
     def _forget(self, is_over: Callable[[Client], bool]) -> None:
         with self._lock:
@@ -163,11 +175,16 @@ def resolved(clients: Iterable[Address], listener: socket.socket) -> list[Addres
     DeviceError
         A name is not known.
     UsageError
-        Nothing gets there from where it is bound.
+        Nothing gets there from where it is bound, or it is bound there itself.
     """
     here, port = listener.getsockname()[:2]
     found = [_resolved(client, listener.family) for client in clients]
     for there, its_port in found:
+        if its_port == port and _is_bound_at(listener, there):
+            raise UsageError(
+                f"OSC listens at {here}:{port} itself, so its client {there}:{its_port} cannot be there. Give the "
+                f"port at which that client listens, or leave it out"
+            )
         if ip_address(here).is_loopback and not ip_address(there).is_loopback:
             raise UsageError(
                 f"OSC listens at {here}:{port}, from where nothing gets to {there}:{its_port}. Listen at the address "
@@ -175,6 +192,19 @@ def resolved(clients: Iterable[Address], listener: socket.socket) -> list[Addres
                 f"the mix), or leave the client out"
             )
     return found
+
+
+def _is_bound_at(listener: socket.socket, host: str) -> bool:
+    """Whether what is sent to its port of a host comes to the listener itself."""
+    here = listener.getsockname()[0]
+    if host == here or not ip_address(here).is_unspecified:
+        return bool(host == here)
+    with socket.socket(listener.family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError:
+            return False
+    return True  # an address of this machine, at all of which it listens
 
 
 def _resolved(client: Address, family: int) -> Address:

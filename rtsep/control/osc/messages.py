@@ -16,6 +16,7 @@ from rtsep.parameters import Parameter
 from rtsep.scales import Gain, Range, Value
 
 POSITION = "/position"
+METER, STATUS, PLACE, ERROR, NAMESPACE = "/meter/", "/status", "/place", "/error", "/namespace"
 BY_NAME = "what does something at once is reached by its whole address only, not by a pattern"
 
 TOO_MUCH = "too much for now: what is left of this was dropped"
@@ -57,7 +58,7 @@ class Messages:
                     if not isinstance(step, int):
                         replies.append(step)
                     if not account.spend(step if isinstance(step, int) else 1):
-                        replies.append(("/error", TOO_MUCH))
+                        replies.append((ERROR, TOO_MUCH))
                         break
         except Exception as error:
             replies.append(complaint(error))
@@ -70,16 +71,18 @@ class Messages:
             yield complaint(error)
 
     def _do(self, address: str, values: list[Any], sender: Address) -> Iterator[Step]:
+        if self._is_answer(address, values):
+            return  # two sessions that tell each other what happens would answer for ever
         if address == "/subscribe":
             yield len(self._board.parameters)  # it is told everything
             self._clients.subscribe(sender, values[0] if values else sender[1])
         elif address == "/unsubscribe":
             self._clients.unsubscribe(sender)
-        elif address == "/namespace":
+        elif address == NAMESPACE:
             pattern = str(values[0]) if values else "//*"
             yield self._lookup.cost(self._board, pattern)
             for found in self._lookup.find(self._board, pattern):
-                yield ("/namespace", *described(self._board.parameter(found)))
+                yield (NAMESPACE, *described(self._board.parameter(found)))
         else:
             yield from self._set_or_ask(address, values, self._clients.origin_of(sender))
 
@@ -87,13 +90,13 @@ class Messages:
         by_position, pattern = pattern.endswith(POSITION), pattern.removesuffix(POSITION)
         yield self._lookup.cost(self._board, pattern)
         is_exact, addresses = pattern in self._board, self._lookup.find(self._board, pattern)
-        buttons = [] if is_exact else [address for address in addresses if self._is_button(address)]
+        buttons = [] if is_exact else [one for one in addresses if self._does_something(one, values)]
         if values or len(buttons) == len(addresses):  # who only asks all that there is wants no button
             yield from (complaint(UsageError(f"{one}: {BY_NAME}")) for one in buttons)
         for address in [one for one in addresses if one not in buttons]:
             yield 1
             try:
-                if not values and not self._is_button(address):
+                if not values and not self._does_something(address, values):
                     yield from stand(self._board, address, self._board[address])
                 elif by_position:
                     self._board.move(address, as_position(values), origin)
@@ -103,9 +106,22 @@ class Messages:
             except Exception as error:  # the others of the pattern can
                 yield complaint(error)
 
-    def _is_button(self, address: str) -> bool:
-        """Whether setting it does something, once: nothing that a pattern may do by the way."""
-        return self._board.parameter(address).kind == "momentary"
+    def _is_answer(self, address: str, values: list[Any]) -> bool:
+        """Whether it is what a session answers or tells by itself, and asks for nothing."""
+        if address.startswith(METER) or address in (STATUS, PLACE, ERROR):
+            return True
+        if address == NAMESPACE:
+            return len(values) > 1
+        parameter = self._board.parameters.get(address.removesuffix(POSITION))
+        return bool(values) and parameter is not None and parameter.kind == "told"
+
+    def _does_something(self, address: str, values: list[Any]) -> bool:
+        """Whether a message does something, once: nothing that a pattern may do by the way.
+
+        A button needs no value; where something goes is asked for without one.
+        """
+        parameter = self._board.parameter(address)
+        return parameter.kind == "momentary" and (bool(values) or not isinstance(parameter.scale, Range))
 
 
 def stand(board: Board, address: str, value: Value) -> Iterator[Reply]:
@@ -125,7 +141,7 @@ def as_values(value: Value) -> Sequence[float | str]:
 
 def complaint(error: Exception) -> Reply:
     """What is answered when something cannot be done."""
-    return ("/error", str(error) if isinstance(error, UsageError) else f"an error in rtsep: {error!r}")
+    return (ERROR, str(error) if isinstance(error, UsageError) else f"an error in rtsep: {error!r}")
 
 
 def described(parameter: Parameter) -> Iterator[Any]:

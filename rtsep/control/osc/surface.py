@@ -7,7 +7,7 @@ import itertools
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -19,7 +19,7 @@ from rtsep.control.crew import Crew, Guard
 from rtsep.control.osc import limits
 from rtsep.control.osc.clients import Address, Clients, resolved
 from rtsep.control.osc.limits import Budget, Later
-from rtsep.control.osc.messages import Messages, Reply, complaint, stand
+from rtsep.control.osc.messages import ERROR, METER, PLACE, STATUS, Messages, Reply, complaint, stand
 from rtsep.control.osc.outline import check_outline
 from rtsep.control.player import Player
 from rtsep.errors import DeviceError, UsageError
@@ -84,6 +84,12 @@ class OscSurface:
     def n_failed(self) -> int:
         """See above."""
         return self._guard.n_failed
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What went wrong; see above."""
+        names = ("n_malformed", "n_refused", "n_dropped", "n_unsent", "n_failed")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def _board(self) -> Board:
@@ -167,12 +173,12 @@ class OscSurface:
     def _act_later(self, messages: list[Any], sender: Address, at_s: float) -> None:
         if at_s - time.time() > limits.MOST_WAIT_S:
             text = f"a bundle is for {limits.MOST_WAIT_S:g} s ahead at most, please"
-            self._answer(sender, [("/error", text)])
+            self._answer(sender, [(ERROR, text)])
         elif self._later.put(at_s, messages, sender):
             self._news.set()  # the teller sees to it in time
         else:
             text = f"{limits.MOST_WAITING} bundles wait already, which is the most"
-            self._answer(sender, [("/error", text)])
+            self._answer(sender, [(ERROR, text)])
 
     def _act(self, messages: Sequence[Any], sender: Address) -> None:
         replies = self._messages.act(messages, sender, self._budget)
@@ -205,16 +211,24 @@ class OscSurface:
         if not self._clients or now_s < self._next_meters_s:
             return
         self._next_meters_s = now_s + 1 / METERS_HZ
-        status = self._player.status()
+        told = list(self._meters())
         for to, _ in self._clients.all():
-            for stem, peak_dbfs in status.peak_dbfs.items():
-                self._send(to, f"/meter/{stem}", peak_dbfs, status.rms_dbfs[stem])
-            self._send(to, "/meter/main", status.main_dbfs)
-            self._send(to, "/status", status.load, status.n_late_blocks, status.n_xruns)
+            for reply in told:
+                self._send(to, *reply)
+
+    def _meters(self) -> Iterator[Reply]:
+        """What changes all the time, under addresses that set nothing: some panels send back what they are told."""
+        status, transport = self._player.status(), self._player.transport
+        for stem, peak_dbfs in status.peak_dbfs.items():
+            yield (f"{METER}{stem}", peak_dbfs, status.rms_dbfs[stem])
+        yield (f"{METER}main", status.main_dbfs)
+        yield (STATUS, status.load, status.n_late_blocks, status.n_xruns)
+        if transport is not None:
+            yield (PLACE, transport.position_s, transport.duration_s)
 
     def _answer(self, sender: Address, replies: Iterable[Reply]) -> None:
         for reply in replies:
-            self.n_refused += reply[0] == "/error"
+            self.n_refused += reply[0] == ERROR
             self._send(sender, *reply)
 
     def _send(self, to: Address, address: str, *values: Any) -> None:

@@ -86,6 +86,12 @@ class WebSurface:
         """Servers that ended by themselves."""
         return self._server.n_restarts
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """What went wrong: settings that were refused, servers that ended, and what failed in here."""
+        n_failed = self._guard.n_failed + self._drawing.n_failed
+        return {"n_refused": self.n_refused, "n_restarts": self.n_restarts, "n_failed": n_failed}
+
     def invitation(self) -> list[str]:
         """Lines that say how to come to the page."""
         return list(invite(self._where[0], self.port, self._token))

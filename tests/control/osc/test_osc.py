@@ -176,7 +176,6 @@ def test_nothing_in_the_session_ends_a_thread(
         ("/stem/vocals/gain_db", ("loud",), "'loud' is no number"),
         ("/stem/vocals/gain_db/position", (2.0,), "a position is a number from 0 to 1, not 2.0"),
         ("/scene/recall", ("karoke",), "Did you mean 'karaoke'"),
-        ("/scene/current", ("karaoke",), "it cannot be set"),
         ("/stem/[/mute", (1,), "no parameter"),
         ("/stem/****a*b*c*d*/mute", (1,), "too many of * ? [] {} //: at most 6"),
         ("/stem/vocals/", (1,), "it begins with /, does not end with it"),
