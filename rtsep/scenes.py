@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import Field
 
-from rtsep.board import Board
+from rtsep.board import NOBODY, Board
 from rtsep.config import Strict, read_yaml, write_yaml
 from rtsep.errors import ConfigError, UsageError
 from rtsep.mixer import Mixer
@@ -295,7 +295,7 @@ class Scenes:
             before, departure = self._now(), self._mixer.heard
             for address, value in wanted.items():
                 if before.get(address) != value:
-                    self._board[address] = value
+                    self._board.set(address, value, NOBODY)
             if self.fade_s > 0:
                 self._mixer.fade_from(departure, self.fade_s)
             self._before, self.current = (self.current, before), name
