@@ -2,7 +2,7 @@
 
 What a session is connected to (files, cards, their channels) changes with the whole rig: see `rtsep.handover`. Faders
 and buttons stay where a person has put them, but for those that the new settings name otherwise than the old ones did;
-so does the recording.
+so does the recording. All settings here name the channels that they mean (`Ends.with_channels`).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from rtsep.errors import UsageError
 from rtsep.mix import CUE, Bus, Group, Mix, Strip
 from rtsep.mixer import Mixer
 from rtsep.recording import Recording
-from rtsep.rig import Rig, main_channels, make_mixer
+from rtsep.rig import Rig, make_mixer
 from rtsep.separation import Separation, load_model, tune_model
 from rtsep.session_files import check_take
-from rtsep.settings import FIRST_CHANNELS, LiveSettings
+from rtsep.settings import LiveSettings
 
 POLL_S = 0.01
 MOST_WAIT_S = 20.0  # beyond the new latency; a chain that is not ready by then never will be
@@ -31,13 +31,8 @@ _T = TypeVar("_T", Strip, Bus, Group, Mix)
 
 def needs_rig(mixer: Mixer, before: LiveSettings, after: LiveSettings) -> bool:
     """Whether it is to be connected otherwise, so that mix and separation alone cannot change."""
-    is_wider = make_mixer(_as_it_plays(mixer, after)).n_outputs > mixer.n_outputs
+    is_wider = make_mixer(after).n_outputs > mixer.n_outputs
     return is_wider or _connections(before) != _connections(after)
-
-
-def _as_it_plays(mixer: Mixer, settings: LiveSettings) -> LiveSettings:
-    """Settings that name no outputs mean as many as the main bus has now."""
-    return settings.on_channels(FIRST_CHANNELS, main_channels(mixer))
 
 
 def _connections(settings: LiveSettings) -> tuple[Any, ...]:
@@ -73,7 +68,7 @@ def mixed(mixer: Mixer, before: LiveSettings, after: LiveSettings, n_outputs: in
     n_outputs
         Those that are open; None: as many as the new settings name.
     """
-    old, new = (make_mixer(_as_it_plays(mixer, settings)) for settings in (before, after))
+    old, new = make_mixer(before), make_mixer(after)
     n_outputs = n_outputs or new.n_outputs
     mix = _mixed(old.mix, new.mix, mixer.mix, n_outputs)
     return Mixer(mix, n_outputs, solo_is_exclusive=new.solo_is_exclusive)

@@ -60,6 +60,10 @@ class Ends:
         incoming = self.inputs.input_latency_s if self.inputs is not None else 0.0
         return incoming + (self.outputs.output_latency_s if self.outputs is not None else 0.0)
 
+    def with_channels(self, settings: LiveSettings) -> LiveSettings:
+        """The same settings, with those channels of these cards that are meant where they name none."""
+        return settings.on_channels(channels_of(self.inputs, "input"), channels_of(self.outputs, "output"))
+
 
 def channels_of(card: Card | None, direction: Direction) -> tuple[int, ...]:
     """Those that are meant where a person names none: the first two, or the only one of a microphone."""

@@ -19,7 +19,7 @@ from typing import Literal, Protocol
 from rtsep.callback import CHUNK_SAMPLES
 from rtsep.chain import MEMORY_S
 from rtsep.desk import Cable, Desk, Limit
-from rtsep.ends import Ends, channels_of, open_ends
+from rtsep.ends import Ends, open_ends
 from rtsep.follower import Follower
 from rtsep.io.card_driver import CardDriver, TwoCardsDriver
 from rtsep.io.clocked import ClockedDriver
@@ -83,7 +83,7 @@ class Preparation:
             self.ends = ends = open_ends(settings, separator.sample_rate_hz)
             if ends.reader is not None:
                 opened.callback(ends.reader.close)
-            self.settings = settings = _with_channels(settings, ends, mixer)
+            self.settings = settings = ends.with_channels(settings)
             self.shape = make_mixer(settings)
             memory = most_offset_samples(settings, ends) + round(MEMORY_S * ends.sample_rate_hz)
             self.input_tape = Tape(N_CHANNELS * (1 + len(self.shape.directs)), memory)
@@ -210,18 +210,6 @@ def plug_in(preparation: Preparation) -> tuple[Rig, Driver]:
     except BaseException:
         rig.recording.abort()
         raise
-
-
-def _with_channels(settings: LiveSettings, ends: Ends, mixer: Mixer | None) -> LiveSettings:
-    """With those of the cards where the settings name none; a mixer that is at work keeps its outputs."""
-    inputs = channels_of(ends.inputs, "input")
-    outputs = channels_of(ends.outputs, "output") if mixer is None else main_channels(mixer)
-    return settings.on_channels(inputs, outputs)
-
-
-def main_channels(mixer: Mixer) -> tuple[int, ...]:
-    """The outputs of a main bus that nobody has named: as many as where it plays now."""
-    return FIRST_CHANNELS[: len(mixer.buses[MAIN].outputs)]
 
 
 def make_mixer(settings: LiveSettings) -> Mixer:

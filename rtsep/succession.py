@@ -146,20 +146,20 @@ class Succession:
         return n_repeated
 
     def _change(self, settings: LiveSettings) -> int:
-        before = self.settings
-        if needs_rig(self.mixer, before, settings):
+        before, after = (self.rig.ends.with_channels(one) for one in (self.settings, settings))
+        if needs_rig(self.mixer, before, after):
             self._change_rig(settings)
             return 0
-        if moves_takes(before, settings):
-            check_files(settings)
-            self._news += recover_earlier(settings)
-        if settings.model != before.model:
-            check_clock(self.run, settings)
-            return change_separation(self.rig, before, settings, lambda: self.is_silent, self._alone)
-        settings.mixer.check_stems(self.rig.separator.name, self.rig.separator.stems)
-        if moves_takes(before, settings):
-            self._turn_takes(before, settings)
-        change_mix(self.mixer, before, settings)
+        if moves_takes(before, after):
+            check_files(after)
+            self._news += recover_earlier(after)
+        if after.model != before.model:
+            check_clock(self.run, after)
+            return change_separation(self.rig, before, after, lambda: self.is_silent, self._alone)
+        after.mixer.check_stems(self.rig.separator.name, self.rig.separator.stems)
+        if moves_takes(before, after):
+            self._turn_takes(before, after)
+        change_mix(self.mixer, before, after)
         return 0
 
     def _turn_takes(self, before: LiveSettings, settings: LiveSettings) -> None:
@@ -192,7 +192,8 @@ class Succession:
         if following.rig.notice is not None:
             self._news.append(following.rig.notice)
         try:
-            self.mixer.become(lambda now: mixed(now, run.written, settings))
+            before, after = (one.rig.ends.with_channels(one.written) for one in (run, following))
+            self.mixer.become(lambda now: mixed(now, before, after))
             self.mixer.add(following.rig.separator.stems)
             self.run = following  # whoever looks finds all its strips
             is_begun = following.rig.transport is None or is_same_input(run, following)

@@ -56,6 +56,18 @@ def test_the_master_stays_where_a_hand_has_put_it_when_its_outputs_change() -> N
     assert mixed(mixer, before, after).buses[MAIN] == Bus((2, 3), -12.0)
 
 
+@pytest.mark.parametrize(("first", "then"), [((1, 2), (1,)), ((1,), (1, 2))])
+def test_the_master_stays_where_a_hand_has_put_it_on_a_card_of_other_channels(
+    first: tuple[int, ...], then: tuple[int, ...]
+) -> None:
+    before, after = (LiveSettings().on_channels((1, 2), outputs) for outputs in (first, then))
+    mixer = make_mixer(before)
+    mixer.set_bus_gain_db(MAIN, -12.0)
+    found = mixed(mixer, before, after)
+    assert found.buses[MAIN] == Bus(tuple(channel - 1 for channel in then), -12.0)
+    assert found.n_outputs == len(then)
+
+
 def test_what_is_not_there_any_more_is_not_gone_to() -> None:
     before = settings(mixer={"buses": {"aux": {"channels": [5]}}})
     after = LiveSettings()

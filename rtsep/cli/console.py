@@ -35,7 +35,7 @@ class Beside(Console):
 # A terminal gets lines broken between words; a pipe gets them whole.
 out = Console(soft_wrap=not sys.stdout.isatty())
 err = Beside(stderr=True, soft_wrap=not sys.stderr.isatty())
-_teller: Teller | None = None
+_aside: tuple[Teller, Console] | None = None
 
 
 def never_refuse(stream: TextIO) -> None:
@@ -46,8 +46,8 @@ def never_refuse(stream: TextIO) -> None:
 
 def say(text: str) -> None:
     """Tell something beside the result, with no markup in it; if nobody can be told any more, the work goes on."""
-    if (teller := _teller) is not None:
-        teller.say(text)
+    if (beside := _aside) is not None:
+        beside[0].say(text)
     else:
         with suppress(OSError):
             _print(err, text)
@@ -61,20 +61,26 @@ def _print(console: Console, text: str) -> None:
 def aside() -> Iterator[tuple[Teller, Console]]:
     """While it is entered, nobody waits for what is said; leaving waits, though not for a terminal that takes nothing.
 
+    Entered again meanwhile it is the same one, and goes on.
+
     Yields
     ------
     tuple
         What prints, and the `out` for it: no other thread prints there meanwhile.
     """
-    global _teller
+    global _aside
+    if _aside is not None:
+        yield _aside
+        return
     is_left = threading.Event()
     with ExitStack() as opened:
         shown, told = (_beside(console, is_left, opened) for console in (out, err))
-        _teller = teller = Teller(lambda text: _print(told, text))
+        teller = Teller(lambda text: _print(told, text))
+        _aside = teller, shown
         try:
-            yield teller, shown
+            yield _aside
         finally:
-            _teller = None
+            _aside = None
             if not teller.close():
                 out.quiet = err.quiet = True  # nor does anybody wait for what would be printed after this
                 is_left.set()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from rtsep.cli.again import Loading, start_again, wait_for_cards
-from rtsep.cli.console import getting_ready, say
+from rtsep.cli.console import aside, getting_ready, say
 from rtsep.cli.left import Notebook
 from rtsep.cli.play import play, write_stats
 from rtsep.control.terminal.bars import clock
@@ -23,30 +24,42 @@ if TYPE_CHECKING:
     from rtsep.separation import Model
 
 
-def run(session: Session, model: Model | None = None) -> None:
+def run(session: Session) -> None:
     """Play a session and leave its account; when its card is lost, go on in another process."""
-    # The keyboard now already: what is typed while the model is loaded is not echoed.
-    with Keyboard(session.settings.control.keys):
-        following = play_part(session, model)
-    if following is not None:
+    if (following := play_part(session)) is not None:
         start_again(following)
 
 
 def go_on(session: Session) -> None:
-    """The same in that process: wait for the card, until nobody wants to any more, and load the model meanwhile."""
-    control = session.settings.control
+    """The same in that process, which comes back also at a terminal that takes nothing: nobody may be there to see."""
+    with aside():
+        following = play_when_back(session)
+    if following is not None:
+        start_again(following)
+
+
+def play_when_back(session: Session) -> Session | None:
+    """Wait for the card, until nobody wants to any more, and load the model meanwhile; then play."""
+    stats_json = session.settings.control.stats_json
     with Loading(session.settings) as loading:
         if is_back := wait_for_cards(session):
             say(where(session))
             model = loading.model()
     if is_back:
-        run(session, model)
-    elif control.stats_json is not None:
-        write_stats(control.stats_json, session.last_account(time.monotonic()))
+        return play_part(session, model)
+    if stats_json is not None:
+        write_stats(stats_json, session.last_account(time.monotonic()))
+    return None
 
 
 def play_part(session: Session, model: Model | None = None) -> Session | None:
     """Play until the end, or until the card is lost; what goes on then."""
+    # The keyboard now already: what is typed while the model is loaded is not echoed.
+    with Keyboard(session.settings.control.keys):
+        return _play_part(session, model)
+
+
+def _play_part(session: Session, model: Model | None) -> Session | None:
     control, is_free = session.settings.control, session.settings.output.clock == "free"
     notebook = Notebook(session)
     check_source(session.settings)
@@ -77,14 +90,15 @@ def open_host(session: Session, model: Model | None) -> Host:
     """What plays the next part, from where the last one stood; of the first it is said what a person should know."""
     from rtsep.host import Host
 
-    if not session.n_losses and session.settings.model.name is None:
+    is_first = not session.n_losses
+    if is_first and session.settings.model.name is None:
         from rtsep.zoo import default_model
 
         say(default_model()[1])
-    with getting_ready():
+    with getting_ready() if is_first else nullcontext():  # the model of a later one is there
         host = Host(session.settings, model)
     host.take_over(session.standing)
-    if not session.n_losses:
+    if is_first:
         for line in odd_wishes(session.settings, *host.cards):
             say(line)
     return host

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from rtsep import realtime
 from rtsep.errors import DeviceError
+from rtsep.io import alsa
 
 Direction = Literal["input", "output"]
 #: What to do without one.
@@ -88,6 +89,7 @@ def portaudio() -> Any:
             f"or brew install portaudio. Or run without a card: --output FILE --clock real."
         ) from error
     born_with_it.update(born)
+    alsa.hush()
     return sounddevice
 
 

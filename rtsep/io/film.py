@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,11 +23,38 @@ EDIT_SLACK_S = 0.002  # MP4 edit lists count in units of up to 1/600 s, so that 
 
 @dataclass(frozen=True)
 class Piece:
-    """A decoded frame, its position if its clock tells, and how many samples the container counts in it."""
+    """A decoded frame, its position if its clock tells, how many samples the container counts in it, and its time."""
 
     position_samples: int | None
     samples: Audio
     n_stated_samples: int | None
+    pts: int | None = None
+
+
+class Landmarks:
+    """Frames that were read, in order: by their times, too coarse to tell where they begin, they are known again.
+
+    Of frames of one time only the first is known.
+    """
+
+    def __init__(self) -> None:
+        self._times, self._positions = array("q"), array("q")
+
+    @property
+    def last(self) -> int:
+        """The position of the last one."""
+        return self._positions[-1] if self._positions else 0
+
+    def add(self, time: int | None, position: int) -> None:
+        """Remember where a frame begins."""
+        if time is not None and (not self._times or time > self._times[-1]):
+            self._times.append(time)
+            self._positions.append(position)
+
+    def find(self, time: int) -> int | None:
+        """The position of the first frame of a time."""
+        place = bisect_left(self._times, time)
+        return self._positions[place] if place < len(self._times) and self._times[place] == time else None
 
 
 class FfmpegDecoder:
@@ -42,6 +71,7 @@ class FfmpegDecoder:
         self._open()
         self._first_pts: int | None = None
         self._grid: tuple[int, int] | None = None
+        self._landmarks = Landmarks()
         self._pieces = self._decode()
         self._learn_clock()
         self.n_samples = self._stated_samples()
@@ -114,7 +144,8 @@ class FfmpegDecoder:
                 for frame in frames:
                     if not self._fits(frame):
                         return
-                    yield Piece(self._position_of(frame.pts), _as_float(frame), self._packet_samples(packet))
+                    position, n_stated = self._position_of(frame.pts), self._packet_samples(packet)
+                    yield Piece(position, _as_float(frame), n_stated, frame.pts)
         except av.FFmpegError as error:
             add_once(self.notices, f"{DAMAGED} ({reason(error)}): what came before is kept")
 
@@ -146,12 +177,17 @@ class FfmpegDecoder:
         if pts is None or self._first_pts is None:
             return None
         position = (pts - self._first_pts) * self._time_base * self.sample_rate_hz
-        if self._time_base * self.sample_rate_hz <= 1:
+        if self._is_exact:
             return round(position)
         if self._grid is None:
             return None
         first, step = self._grid
         return max(0, first + round((position - first) / step) * step)
+
+    @property
+    def _is_exact(self) -> bool:
+        """Whether times tell samples apart."""
+        return self._time_base * self.sample_rate_hz <= 1
 
     def _without_padding(self, piece: Piece) -> Piece:
         """The last frame without what the encoder added to fill it, where the container tells."""
@@ -162,7 +198,7 @@ class FfmpegDecoder:
             n_stated = (self._stated_samples() or 0) - piece.position_samples
             if 0 < n_stated < n_samples - EDIT_SLACK_S * self.sample_rate_hz:
                 n_samples = n_stated
-        return Piece(piece.position_samples, piece.samples[:, :n_samples], None)
+        return Piece(piece.position_samples, piece.samples[:, :n_samples], None, piece.pts)
 
     # ---------------------------------------------------------------- reading
 
@@ -170,6 +206,8 @@ class FfmpegDecoder:
         """The next ``(channels, n_samples)``; fewer only at the end."""
         parts, n_missing = [self._rest], n_samples - self._rest.shape[1]
         while n_missing > 0 and (piece := next(self._pieces, None)) is not None:
+            if piece.position_samples is None:
+                self._landmarks.add(piece.pts, self._position_samples + n_samples - n_missing)
             parts.append(piece.samples)
             n_missing -= piece.samples.shape[1]
         block = np.concatenate(parts, axis=1)
@@ -189,13 +227,22 @@ class FfmpegDecoder:
 
     def seek(self, position_samples: int) -> None:
         """Go on from this sample."""
-        if not self._jump(position_samples):
+        target = self._target_of(position_samples)
+        is_ahead = target <= self._position_samples <= position_samples
+        if not is_ahead and not self._jump(target, position_samples):
             self._restart()
         drop(self, position_samples - self._position_samples)
 
-    def _jump(self, position_samples: int) -> bool:
-        """Land a preroll before a position; False where the file gives no way to do so exactly."""
-        target = position_samples - round(PREROLL_S * self.sample_rate_hz)
+    def _target_of(self, position_samples: int) -> int:
+        """A preroll before a position; where frames do not tell theirs, before one that was read."""
+        preroll_samples = round(PREROLL_S * self.sample_rate_hz)
+        is_told = self._grid is not None or self._is_exact
+        return (
+            position_samples if is_told else min(position_samples, self._landmarks.last)
+        ) - preroll_samples
+
+    def _jump(self, target: int, position_samples: int) -> bool:
+        """Land at a target before a position; False where the file gives no way to do so exactly."""
         if target <= 0 or self._first_pts is None:
             return False
         pts = self._first_pts + int(Fraction(target, self.sample_rate_hz) / self._time_base)
@@ -204,13 +251,16 @@ class FfmpegDecoder:
         except av.FFmpegError:
             return False
         self._pieces = self._decode()
-        next(self._pieces, None)  # after a seek, too, FFmpeg takes priming off the first frame
+        before = next(self._pieces, None)  # after a seek, too, FFmpeg takes priming off the first frame
         piece = next(self._pieces, None)
-        if piece is None or piece.position_samples is None:
+        if before is None or piece is None:
             return False
-        if not 0 < piece.position_samples <= (target + position_samples) // 2:
+        position = piece.position_samples
+        if position is None and piece.pts is not None and piece.pts != before.pts:
+            position = self._landmarks.find(piece.pts)
+        if position is None or not 0 < position <= (target + position_samples) // 2:
             return False
-        self._rest, self._position_samples = piece.samples, piece.position_samples
+        self._rest, self._position_samples = piece.samples, position
         return True
 
     def _restart(self) -> None:

@@ -50,6 +50,7 @@ class StillSession:
         )
         self.mix = Mixer(mix, 2 * len(mix.buses))
         self.heard_samples = 0
+        self.loud: dict[str, tuple[float, float]] = {}  # what else has a level
         self.transport: Transport | None = None
         levels_dbfs = dict(zip(stems, (-6.0, -0.5, -math.inf, -40.0), strict=False))
         self.current = Status(65.0, 0.23, 0, 0, 0, levels_dbfs, levels_dbfs, -3.25, False)
@@ -74,6 +75,11 @@ class StillSession:
         assert self.transport is not None
         self.heard_samples = round(position_s * RATE_HZ)
         self.transport.fill(self.heard_samples)
+
+    def levels(self) -> dict[str, tuple[float, float]]:
+        now = self.current
+        rows = {f"/stem/{stem}": (now.peak_dbfs[stem], now.rms_dbfs[stem]) for stem in now.peak_dbfs}
+        return {**rows, f"/bus/{MAIN}": (now.main_dbfs, now.main_dbfs), **self.loud}
 
     @property
     def is_late(self) -> bool:

@@ -33,9 +33,18 @@ class Live:
         Where it works.
     settings, options
         What it is told.
+    says_on_screen
+        Whether its lines come on the terminal too.
     """
 
-    def __init__(self, environment: Mapping[str, str], folder: Path, settings: dict, *options: str) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        folder: Path,
+        settings: dict,
+        *options: str,
+        says_on_screen: bool = False,
+    ) -> None:
         self.folder, self.stats_path, self._said = folder, folder / "stats.json", folder / "said.txt"
         config = folder / "live.yaml"
         config.write_text(yaml.safe_dump({"model": {"name": "midside"}, **settings}))
@@ -54,18 +63,24 @@ class Live:
                 cwd=folder,
                 stdin=theirs,
                 stdout=theirs,
-                stderr=said,
+                stderr=theirs if says_on_screen else said,
                 start_new_session=True,
             )
         os.close(theirs)
-        self._reader = threading.Thread(target=self._look_away)
+        self._shown = self._said if says_on_screen else Path(os.devnull)
+        self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
-    def _look_away(self) -> None:
+    def _read(self) -> None:
         """Read the screen, which would block it otherwise, until nobody writes on it any more."""
-        with suppress(OSError):
-            while os.read(self._ours, 65536):
-                pass
+        with suppress(OSError), self._shown.open("ab", buffering=0) as shown:
+            while part := os.read(self._ours, 65536):
+                shown.write(part)
+
+    @property
+    def has_started_again(self) -> bool:
+        """Whether it has started again in place, whatever is seen of it."""
+        return b"--go-on" in Path(f"/proc/{self.process.pid}/cmdline").read_bytes()
 
     def press(self, keys: str) -> None:
         os.write(self._ours, keys.encode())

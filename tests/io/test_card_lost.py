@@ -299,3 +299,29 @@ def test_without_resume_a_server_that_hangs_is_an_error(
     assert "does not play any more" in live.said
     assert (tmp_path / "takes" / "mix.wav").is_file()
     assert live.left() == []
+
+
+def test_a_terminal_that_takes_nothing_keeps_no_session_from_coming_back(
+    server: Server, opened: ExitStack, tmp_path: Path
+) -> None:
+    """Ctrl-S, and a card that is lost: the music is back when the card is, and what was said when the terminal is."""
+    live = Live(server.environment, tmp_path, CARD, says_on_screen=True)
+    opened.callback(live.close)
+    music = noise(60)
+    with patched(server, music, 2) as desk:
+        desk.play_for(0.5)
+        live.press("\x13")
+    server.kill()
+    until(lambda: live.has_started_again, lambda: f"it did not start again, but: {live.said}")
+    server.start()
+    with patched(server, music, 2) as desk:
+        desk.play_for(1.0)
+        assert level(desk) > 0.01
+    assert GONE not in live.said
+    live.press("\x11")
+    live.wait_for(BACK)
+    assert GONE in live.said
+    live.press("q")
+    assert live.end() == 0
+    assert live.stats["n_restarts"] == 1
+    assert live.left() == []

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from rtsep.errors import AudioFileError, UsageError
 from rtsep.io.files import AudioReader, AudioWriter, read_audio
+from rtsep.io.film import FfmpegDecoder
 
 RATE_HZ = 48000
 N_SAMPLES = 100_303  # the last Opus packet is more than half full, which libsndfile cannot read in pieces
@@ -222,6 +223,35 @@ def test_many_seeks_all_land(folder: Path, codec: str) -> None:
             reader.seek(int(position))
             heard = reader.read(int(rng.integers(1, 500)))
             assert_same(heard, expected[:, position : position + heard.shape[1]], codec)
+
+
+def write_vorbis_film(path: Path) -> None:
+    """Frames of two lengths, by a clock of milliseconds: twelve seconds, in three clusters."""
+    sound = path.with_suffix(".ogg")
+    with AudioWriter(sound, RATE_HZ, 2) as writer:
+        writer.write(np.tile(music(), (1, 6)))
+    with av.open(str(sound)) as source, av.open(str(path), "w") as film:
+        stream = source.streams.audio[0]
+        copy = film.add_stream_from_template(stream)
+        for packet in source.demux(stream):
+            if packet.dts is not None:
+                packet.stream = copy
+                film.mux(packet)
+
+
+def test_what_was_read_is_found_again_by_a_clock_that_is_too_coarse(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the bit, and without reading all that lies before; a place further on is read on to."""
+    write_vorbis_film(tmp_path / "a.webm")
+    expected = whole(tmp_path / "a.webm")
+    n_samples, first_s = expected.shape[1], RATE_HZ  # nearer to the start it is read from there
+    back = np.random.default_rng(0).integers(first_s, n_samples, 60)
+    with AudioReader(tmp_path / "a.webm") as reader:
+        monkeypatch.delattr(FfmpegDecoder, "_restart")
+        for position in [*range(0, n_samples, RATE_HZ), *back]:
+            reader.seek(int(position))
+            np.testing.assert_array_equal(reader.read(3000), expected[:, position : position + 3000])
 
 
 @pytest.mark.parametrize("codec", ["wav", "mp3", "opus", "m4a"])

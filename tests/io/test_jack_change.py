@@ -224,17 +224,30 @@ def test_another_card_to_listen_to_and_further_buses(tmp_path: Path) -> None:
         assert span.n == take.shape[1] - 2048
 
 
-@pytest.mark.parametrize("sink", ["device:nowhere", "device:second"])
-def test_a_card_that_cannot_be_had_leaves_the_old_one_untouched(tmp_path: Path, sink: str) -> None:
-    """One that is not there, and one that has too few channels."""
+TOO_FEW = "has 1 output channels; channel 2 was asked for"
+
+
+@pytest.mark.parametrize(
+    ("sink", "groups", "refused"),
+    [
+        ("device:nowhere", {}, "device"),
+        ("device:second", {"output": {"channels": [1, 2]}}, TOO_FEW),
+        ("device:second", {"mixer": {"buses": {"aux": {"channels": [1, 2]}}}}, TOO_FEW),
+        ("device:second", {"mixer": {"stems": {"side": {"route": [2]}}}}, TOO_FEW),
+    ],
+)
+def test_a_card_that_cannot_be_had_leaves_the_old_one_untouched(
+    tmp_path: Path, sink: str, groups: dict, refused: str
+) -> None:
+    """One that is not there, and one that lacks channels which the settings name."""
     song = write_song(tmp_path / "song.wav")
     source = f"file:{tmp_path / 'song.wav'}"
     with run_server() as server:
         first, second = Ears(server, "first", 2), Ears(server, "second", 1)
         with closing_all(first, second):
             with playing(server, settings(tmp_path, source, "device:first")) as session:
-                stats = change(session, settings(tmp_path, source, sink))
-                assert "device" in stats["refused"] or "has 1 output" in stats["refused"]
+                stats = change(session, settings(tmp_path, source, sink, **groups))
+                assert refused in stats["refused"]
                 time.sleep(PLAYED_S)
                 stats = session.say("stop")
             heard = first.heard

@@ -16,6 +16,7 @@ from test_jack_change import (
     Mouth,
     change,
     closing_all,
+    mixed,
     noise,
     playing,
     settings,
@@ -43,6 +44,29 @@ def test_a_microphone_with_one_channel_is_doubled_and_one_output_gets_both_sides
     for channels, gain_db in ((heard[0], MID_DB), (heard[0], 2 * MID_DB), (heard[1], 2 * MID_DB)):
         found = spans(channels, 10 ** (gain_db / 20) * whole, TOLERANCE)
         assert max(span.n for span in found) > RATE_HZ // 2
+
+
+def test_the_main_bus_has_the_outputs_of_the_card_that_takes_over(tmp_path: Path) -> None:
+    """From a pair to a single one and back, where nobody has said which."""
+    sound = noise(5, 6)
+    with run_server() as server:
+        mouth = Mouth(server, "mouth", sound)
+        pair, single = Ears(server, "pair", 2), Ears(server, "single", 1)
+        with closing_all(mouth, pair, single):
+            tree = settings(tmp_path, "device:mouth", "device:pair")
+            with playing(server, tree) as session:
+                stats = []
+                for name in ("single", "pair"):
+                    tree["output"] = {**tree["output"], "sink": f"device:{name}"}
+                    stats.append(change(session, tree))
+                    time.sleep(PLAYED_S)
+                session.say("stop")
+            heard = pair.heard, single.heard
+    assert [(one["refused"], one["n_rigs"]) for one in stats] == [("", 2), ("", 3)]
+    both = np.tile(mixed(sound), 5)
+    before, after = np.split(heard[0], [int(heard[1][0].astype(bool).argmax())], axis=1)
+    for channels, whole in ((heard[1], both.mean(axis=0, keepdims=True)), (before, both), (after, both)):
+        assert max(span.n for span in spans(channels, whole, TOLERANCE)) > RATE_HZ // 2
 
 
 def test_channels_that_were_named_are_not_exchanged_and_the_refusal_says_where_they_stand(

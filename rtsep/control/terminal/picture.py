@@ -56,7 +56,8 @@ def draw(player: Player, hands: Hands, width: int, marks: Marks = UNICODE, heigh
         Lines of the terminal.
     """
     width = max(width, LEAST_COLUMNS)
-    look, view = Look(player.board, player.status(), width, marks), hands.look(player.board)
+    look = Look(player.board, player.status(), player.levels(), width, marks)
+    view = hands.look(player.board)
     lines = page_lines(look, hands, view)
     top = [] if view.page == MIXER else [head_line(look, view.page)]
     parts = _fitting(list(_parts(player, look, hands, view, height)), len(lines), height - len(top))

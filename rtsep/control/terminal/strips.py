@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -44,6 +43,7 @@ class Look:
 
     board: Board
     status: Status
+    levels: Mapping[str, tuple[float, float]]  # peak and RMS in dBFS, by the folder of a row
     width: int
     marks: Marks
 
@@ -65,7 +65,7 @@ def head_line(look: Look, page: str) -> Text:
 def strip_line(look: Look, row: Row) -> Text:
     """`` 1 vocals       ████▒▒······   -12.0 dB MS    L25``."""
     board, columns = look.board, _name_columns(look.width)
-    line = Text(f" {row.number or ' '} {row.label[:columns].ljust(columns)} ")
+    line = Text(f" {row.number or ' '} {_name(row, columns, look.marks)} ")
     if not row.address:
         line.append(_cut(_choices(board), look.width - line.cell_len, look.marks))
         return line
@@ -77,16 +77,9 @@ def strip_line(look: Look, row: Row) -> Text:
 
 def _bar(look: Look, row: Row, columns: int) -> Text:
     """A meter where something is measured, else where the fader stands."""
-    if (level := _level(row, look.status)) is not None:
+    if (level := look.levels.get(row.folder)) is not None:
         return meter(*level, columns, look.marks)
     return slider(look.board.position(row.address), columns, look.marks)
-
-
-def _level(row: Row, status: Status) -> tuple[float, float] | None:
-    """Peak and RMS in dBFS of what is measured."""
-    if row.number:
-        return status.peak_dbfs.get(row.label, -math.inf), status.rms_dbfs.get(row.label, -math.inf)
-    return (status.main_dbfs, status.main_dbfs) if row.folder == "/bus/main" else None
 
 
 def _name_columns(width: int) -> int:
@@ -124,7 +117,7 @@ def _is_choice(parameter: Parameter) -> bool:
 def _parameter_line(look: Look, hands: Hands, row: Row, columns: int) -> Text:
     """``   pan          ──────┃─────     0.00``, or what it does, where there is nothing to draw."""
     parameter = look.board.parameter(row.address)
-    line = Text(f"   {row.label[:columns].ljust(columns)} ")
+    line = Text(f"   {_name(row, columns, look.marks)} ")
     room = look.width - line.cell_len
     if parameter.kind != "momentary" and not isinstance(parameter.scale, SHORT):
         return line.append_text(_text(look, hands, parameter, room))
@@ -147,6 +140,10 @@ def _text(look: Look, hands: Hands, parameter: Parameter, room: int) -> Text:
     shown = Text(f"{look.marks.back} ", style="dim")
     shown.append(_cut(told, room - 4, look.marks), style="reverse" if value != now else "")
     return shown.append(f" {look.marks.on}")
+
+
+def _name(row: Row, columns: int, marks: Marks) -> str:
+    return set_cell_size(_cut(row.label, columns, marks), columns)
 
 
 def _cut(text: str, columns: int, marks: Marks) -> str:

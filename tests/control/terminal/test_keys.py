@@ -18,11 +18,10 @@ from rtsep.control.terminal.rows import MIXER, rows
 from rtsep.control.terminal.steps import stepped_gain_db
 from rtsep.knobs import mix_controls
 from rtsep.parameters import ROWS
-from rtsep.scales import Gain
+from rtsep.scales import TOP_DB, Gain
 from rtsep.transport import SOON_S
 
 ESCAPE = "KEY_ESCAPE"
-HIGHEST_DB = Gain().high_db
 KEYS = [key for binding in BINDINGS for key in binding.keys]
 
 
@@ -82,15 +81,20 @@ def test_a_fader_ends_in_silence_and_comes_back(card: StillSession) -> None:
     type_keys(card, hands, "KEY_RIGHT")
     assert card.mix.state["vocals"].gain_db == -60.0
     type_keys(card, hands, *["KEY_RIGHT"] * 100)
-    assert card.mix.state["vocals"].gain_db == HIGHEST_DB
+    assert card.mix.state["vocals"].gain_db == TOP_DB
+    card.board["/stem/vocals/gain_db"] = 20  # typed
+    type_keys(card, hands, "KEY_RIGHT")
+    assert card.mix.state["vocals"].gain_db == 20
+    type_keys(card, hands, "KEY_LEFT")
+    assert card.mix.state["vocals"].gain_db == 19
 
 
 @given(start=st.floats(-60, 24), steps=st.lists(st.sampled_from([-1.0, 1.0]), max_size=200))
 def test_no_walk_of_the_fader_leaves_its_range(start: float, steps: list[float]) -> None:
     gain_db = start
     for step in steps:
-        gain_db = stepped_gain_db(gain_db, step, HIGHEST_DB)
-        assert gain_db == -math.inf or -60 <= gain_db <= HIGHEST_DB
+        gain_db = stepped_gain_db(gain_db, step)
+        assert gain_db == -math.inf or -60 <= gain_db <= max(TOP_DB, start)
         assert len(Gain().tell(gain_db)) <= 8
 
 

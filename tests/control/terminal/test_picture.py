@@ -28,8 +28,10 @@ def test_no_line_is_wider_than_the_terminal_and_none_is_lost(width: int, marks, 
     hands = Hands(message="loop of 19.0 s; c ends it")
     text = draw(song, hands, width, marks).plain
     assert max(len(line.rstrip()) for line in text.splitlines()) <= width
-    for stem in song.stems:
-        assert f" {stem[:12]}" in text
+    *short, long = song.stems
+    for stem in short:
+        assert f" {stem} " in text
+    assert re.search(f" {long[:9]}.*?{re.escape(marks.more)} ", text)
     for word in (
         "latency 172.9 ms",
         "card input 8.0",
@@ -117,6 +119,19 @@ def test_what_the_mix_is_can_be_read(card: StillSession) -> None:
     assert drums.startswith("▸2 drums ")
     assert drums.rstrip().endswith("+0.0 dB")
     assert bass.rstrip().endswith("-inf dB  S")
+
+
+@pytest.mark.parametrize("marks", [UNICODE, ASCII])
+def test_what_has_a_level_shows_it_and_what_has_none_shows_its_fader(marks) -> None:
+    session = StillSession(None, ("vocals", "drums"), buses=("aux",))
+    session.loud = {"/bus/aux": (-6.0, -30.0)}
+    lines = {line[3:16].strip(): line for line in draw(session, Hands(), 80, marks).plain.splitlines()}
+    for name in ("vocals", "aux"):
+        assert marks.rms in lines[name]
+        assert marks.knob not in lines[name]
+    [group] = [line for name, line in lines.items() if name.startswith("all instr")]
+    assert marks.knob in group
+    assert marks.more in group  # it is longer than its column
 
 
 def test_a_loop_is_marked_whoever_has_set_it(song: StillSession) -> None:
