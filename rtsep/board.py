@@ -105,6 +105,7 @@ class Board:
         self._controls: dict[str, Control] = {}
         self._kept: dict[str, Control] = {}
         self._told: dict[str, Value] = {}
+        self._is_over = False
         self.generation = 0  # counts changes of the addresses themselves
         self.replace(controls)
 
@@ -195,7 +196,7 @@ class Board:
         Raises
         ------
         UsageError
-            There is no such parameter, or the value is none of its own. Nothing has changed then.
+            There is no such parameter, the value is none of its own, or the session is over. Nothing has changed then.
         """
         control = self._find(address)
         if control.parameter.kind == "told":
@@ -205,6 +206,8 @@ class Board:
         except UsageError as error:
             raise UsageError(f"{address}: {error}") from None
         with self._lock:
+            if self._is_over:
+                raise UsageError(f"the session is over, so {address} cannot be set any more")
             control.set(checked)
             self._tell(origin, {address: checked})
 
@@ -221,6 +224,11 @@ class Board:
         """Where the fader of a parameter stands, 0 to 1."""
         control = self._find(address)
         return control.parameter.scale.position(control.get())
+
+    def close(self) -> None:
+        """The session is over: nothing can be set any more, and all can still be read."""
+        with self._lock:
+            self._is_over = True
 
     def refresh(self) -> None:
         """Find what has changed by itself, and tell it."""

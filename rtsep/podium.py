@@ -123,6 +123,7 @@ class Podium:
     def close(self) -> None:
         """Begin nothing more, but for scenes that are still to be written."""
         self._is_over.set()
+        self.board.close()
         for wishes in (self._changes, self._takes, self._jumps):
             wishes.close()
         self.scenes.keep_rest()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from rtsep.errors import RtsepError
+from rtsep.errors import RtsepError, UsageError
 
 Wish = Callable[[], str]
 Ask = Callable[[str, str, Wish], None]  #: `Wishes.ask`: what, the message meanwhile, and what does it
@@ -55,10 +55,15 @@ class Wishes:
             The message meanwhile; empty: none.
         wish
             Does it, and gives the message afterwards; empty: none.
+
+        Raises
+        ------
+        UsageError
+            No wish is taken any more.
         """
         with self._lock:
             if self._is_over:
-                return
+                raise UsageError("the session is over, so nothing can be asked for any more")
             self._wishes.pop(what, None)
             self._wishes[what] = wish
             self._say(doing)
