@@ -31,7 +31,6 @@ from rtsep.stream import N_CHANNELS
 
 Matrix = NDArray[np.float32]
 N_EXTRA_ROWS = 2 * N_CHANNELS  # residual and fallback
-MAX_GAIN_DB = 24.0
 MAIN, CUE = "main", "cue"  # buses that have a meaning
 RESIDUAL = None  # in place of the name of a stem: it belongs to the groups of all but some
 
@@ -48,7 +47,7 @@ class Strip:
     Attributes
     ----------
     gain_db
-        −inf to 24 dB.
+        −inf: silence.
     mute, solo, cue
         Buttons.
     pan

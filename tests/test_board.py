@@ -117,7 +117,7 @@ def test_what_changes_elsewhere_is_found() -> None:
     mixer = make_mixer()
     board = make_board(mixer)
     feed = board.feed()
-    mixer.set_gain_db("bass", -3)
+    mixer.edit("strips", "bass", gain_db=-3)
     assert not feed.changed.is_set()
     board.refresh()
     assert feed.take() == {"/stem/bass/gain_db": -3.0}

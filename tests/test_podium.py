@@ -60,7 +60,7 @@ def test_a_song_and_a_settings_file_are_enough(tmp_path: Path, playing: LiveSett
     with rtsep.Host(tmp_path / "live.yaml") as host:
         assert host.stems["mid"].gain_db == -6.0
         feed = host.board.feed()
-        host.mix.set_mute("mid", True)  # the board finds by itself what was not done through it
+        host.mix.edit("strips", "mid", mute=True)  # the board finds by itself what was not done through it
         wait_for(feed.changed.is_set)
         assert feed.take() == {"/stem/mid/mute": True}
 
