@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from file_session import music, session, write_song
 
-from rtsep.errors import UsageError
+from rtsep.errors import DeviceError, UsageError
 from rtsep.host import Host
+from rtsep.io.clocked import ClockedDriver
 from rtsep.settings import LiveSettings
 
 MOVES: dict[str, Callable[[Host], object]] = {
@@ -64,3 +65,22 @@ def test_a_session_that_was_never_played_is_over_when_it_is_stopped(
         pass
     with pytest.raises(UsageError, match="the session is over"):
         host.board["/bypass"] = True
+
+
+class Dead(ClockedDriver):
+    """A clock that does not start."""
+
+    def start(self) -> None:
+        raise DeviceError("it does not start")
+
+
+def test_a_session_that_could_not_start_is_over(
+    played: LiveSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rtsep.rig.ClockedDriver", Dead)
+    host = Host(played.with_overrides({"output": {"sink": str(tmp_path / "out.wav")}}))
+    with pytest.raises(DeviceError):
+        host.start()
+    with pytest.raises(UsageError, match="the session is over"):
+        host.board["/scene/save"] = "late"
+    host.stop()
