@@ -44,7 +44,7 @@ def measure(n_stems: int, is_routed: bool, block_samples: int, n_blocks: int) ->
         part = slice(k * block_samples, (k + 1) * block_samples)
         desk.source_tape.append(mixture[:, part])
         chain.stem_tape.append(stems[:, part])
-        mixer.set_gain_db("stem0", 0.0)  # publishes a fresh matrix: the ramp starts anew
+        mixer.edit("strips", "stem0", gain_db=0.0)  # publishes a fresh matrix: the ramp starts anew
         started_ns = time.perf_counter_ns()
         desk.call(block_samples)
         times_us[k] = (time.perf_counter_ns() - started_ns) / 1000

@@ -80,15 +80,11 @@ class Watch:
             self.memory += [(now_s - started_s, kib) for kib in resident_kib()]
 
     def _move(self) -> None:
-        mix, name = self._host.mix, str(self._rng.choice(list(self._host.stems)))
+        stem = str(self._rng.choice(list(self._host.stems)))
         value = float(self._rng.uniform())
-        moves = [
-            lambda: mix.set_gain_db(name, -30 + 36 * value),
-            lambda: mix.set_mute(name, value < 0.3),
-            lambda: mix.set_solo(name, value < 0.2),
-            lambda: mix.set_pan(name, 2 * value - 1),
-        ]
-        moves[self._rng.integers(len(moves))]()
+        moves = {"gain_db": -30 + 36 * value, "mute": value < 0.3, "solo": value < 0.2, "pan": 2 * value - 1}
+        name = str(self._rng.choice(list(moves)))
+        setattr(self._host.stems[stem], name, moves[name])
 
     def _compare(self) -> None:
         rig = self._host._rig

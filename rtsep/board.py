@@ -22,11 +22,14 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from rtsep.errors import UsageError
-from rtsep.parameters import Parameter
+from rtsep.parameters import Parameter, lacking
 from rtsep.scales import Value, moved
 
 Get = Callable[[], Value]
 Set = Callable[[Value], None]
+
+PYTHON = "python"  #: Who moves it unless somebody else is named: a program that has the session in its hands.
+NOBODY = ""  #: What follows by itself, as the faders of a scene. A feed of nobody's hears everything.
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,7 @@ class Board:
         self._controls: dict[str, Control] = {}
         self._kept: dict[str, Control] = {}
         self._told: dict[str, Value] = {}
+        self._is_over = False
         self.generation = 0  # counts changes of the addresses themselves
         self.replace(controls)
 
@@ -116,7 +120,7 @@ class Board:
                 address: value for address, value in self._told.items() if address in self._controls
             }
             self.generation += 1
-            self._tell("", {})
+            self._tell(NOBODY, {})
 
     def keep(self, controls: Iterable[Control]) -> None:
         """Have these parameters too, also after `replace`."""
@@ -125,7 +129,7 @@ class Board:
             self._kept |= kept
             self._controls = self._controls | kept
             self.generation += 1
-            self._tell("", {})
+            self._tell(NOBODY, {})
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -146,6 +150,12 @@ class Board:
             for address, control in list(self._controls.items())
             if control.parameter.kind != "momentary"
         }
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._controls)
+
+    def __len__(self) -> int:
+        return len(self._controls)
 
     def __contains__(self, address: object) -> bool:
         return address in self._controls
@@ -171,7 +181,7 @@ class Board:
         """
         return self._find(address).parameter
 
-    def set(self, address: str, value: object, origin: str = "") -> None:
+    def set(self, address: str, value: object, origin: str = PYTHON) -> None:
         """Move a parameter.
 
         Parameters
@@ -181,12 +191,12 @@ class Board:
         value
             In its unit.
         origin
-            Who did it, and so need not be told.
+            Who did it, and so need not be told; ``board[address] = value`` does it as `PYTHON`.
 
         Raises
         ------
         UsageError
-            There is no such parameter, or the value is none of its own. Nothing has changed then.
+            There is no such parameter, the value is none of its own, or the session is over. Nothing has changed then.
         """
         control = self._find(address)
         if control.parameter.kind == "told":
@@ -196,10 +206,12 @@ class Board:
         except UsageError as error:
             raise UsageError(f"{address}: {error}") from None
         with self._lock:
+            if self._is_over:
+                raise UsageError(f"the session is over, so {address} cannot be set any more")
             control.set(checked)
             self._tell(origin, {address: checked})
 
-    def move(self, address: str, position: float, origin: str = "") -> None:
+    def move(self, address: str, position: float, origin: str = PYTHON) -> None:
         """Move a parameter to a position of its fader, 0 to 1; one that shows it there already stays where it is."""
         control = self._find(address)
         scale = control.parameter.scale
@@ -213,10 +225,15 @@ class Board:
         control = self._find(address)
         return control.parameter.scale.position(control.get())
 
+    def close(self) -> None:
+        """The session is over: nothing can be set any more, and all can still be read."""
+        with self._lock:
+            self._is_over = True
+
     def refresh(self) -> None:
         """Find what has changed by itself, and tell it."""
         with self._lock:
-            self._tell("", {})
+            self._tell(NOBODY, {})
 
     def remind(self, address: str) -> None:
         """Tell everybody where a parameter stands, also whoever asked for something else and did not get it."""
@@ -227,14 +244,14 @@ class Board:
                     feed.put({address: value})
 
     def feed(
-        self, origin: str = "", wake: Callable[[], None] | None = None, *, snapshot: bool = False
+        self, origin: str = PYTHON, wake: Callable[[], None] | None = None, *, snapshot: bool = False
     ) -> Feed:
         """Follow all changes from now on, but for those that come from `origin` itself.
 
         Parameters
         ----------
         origin
-            As it will be given to `set`.
+            As it will be given to `set`; `NOBODY`, ``""``: all changes are followed, whoever makes them.
         wake
             Called when there is something to take, on the thread that changed it, so it must be quick.
         snapshot
@@ -254,10 +271,14 @@ class Board:
     def _find(self, address: str) -> Control:
         control = self._controls.get(address)
         if control is None:
-            near = difflib.get_close_matches(address, self._controls, n=1)
-            hint = f"did you mean {near[0]}?" if near else "`rtsep parameters` lists all"
-            raise UsageError(f"there is no parameter {address!r}; {hint}")
+            raise UsageError(f"there is no parameter {address!r}; {self._hint(address)}")
         return control
+
+    def _hint(self, address: str) -> str:
+        if needs := lacking(address, self._controls):
+            return f"it needs {needs}"
+        near = difflib.get_close_matches(address, self._controls, n=1)
+        return f"did you mean {near[0]}?" if near else "`rtsep parameters` lists all"
 
     def _tell(self, origin: str, asked: Mapping[str, Value]) -> None:
         """Everybody is told what is new, but whoever asked for exactly that."""
@@ -265,7 +286,7 @@ class Board:
         changed = {a: value for a, value in values.items() if a not in self._told or self._told[a] != value}
         self._told = values
         for feed in self._feeds:
-            is_own = origin != "" and feed.origin == origin
+            is_own = origin != NOBODY and feed.origin == origin
             known = [a for a, value in asked.items() if is_own and values.get(a) == value]
             news = {a: value for a, value in changed.items() if a not in known}
             if news or known:

@@ -51,8 +51,8 @@ class Deck:
             raise UsageError("a card cannot be paused or wound")
         return now
 
-    def _do(self, what: str, act: Callable[[Callable[[], Transport]], None]) -> None:
-        """Have it done by the tape machine that there is then, which may be none any more.
+    def _do(self, what: str, act: Callable[[], None]) -> None:
+        """Have it done beside; it asks for the tape machine that there is then, which may be none any more.
 
         Raises
         ------
@@ -62,7 +62,7 @@ class Deck:
         self._tape()
 
         def wish() -> str:
-            act(self._tape)
+            act()
             return ""
 
         self._ask(what, "", wish)
@@ -70,25 +70,25 @@ class Deck:
     def play(self, on: bool) -> None:
         """Play, or stand still."""
 
-        def act(tape: Callable[[], Transport]) -> None:
+        def act() -> None:
             try:
-                tape().pause(not on)
+                self._tape().pause(not on)
             finally:
                 if self._wanted == on:
                     self._wanted = None
 
-        self._tape()
+        self._tape()  # or it is refused, and nothing is wanted
         self._wanted = on
         self._do("play", act)
 
     def seek(self, delta_s: float) -> None:
         """Jump by so much; two presses are two jumps."""
 
-        def act(tape: Callable[[], Transport]) -> None:
+        def act() -> None:
             with self._lock:
                 jump_s, self._jump_s = self._jump_s, 0.0
             if jump_s:
-                tape().seek(jump_s)
+                self._tape().seek(jump_s)
 
         self._tape()
         with self._lock:
@@ -111,7 +111,7 @@ class Deck:
         """Jump to a place, wherever a press before it would have led."""
         with self._lock:
             self._jump_s = 0.0
-        self._do("place", lambda tape: tape().seek_to(position_s))
+        self._do("place", lambda: self._tape().seek_to(position_s))
 
     @property
     def loop_start_s(self) -> float:
@@ -133,7 +133,7 @@ class Deck:
         """A loop begins at what is heard now; until it has an end there is none."""
         tape = self._tape()
         self._mark = tape.path, tape.position_s
-        self._do("loop", lambda tape: tape().loop(None, None))
+        self._do("loop", lambda: self._tape().loop(None, None))
 
     def end_loop(self) -> None:
         """It ends at what is heard now, and is played; without a start, from the start of the file.
@@ -146,8 +146,8 @@ class Deck:
         mark, start_s, end_s = self._mark, self.loop_start_s, self._tape().position_s
         self._tape().check_loop(start_s, end_s)
 
-        def act(tape: Callable[[], Transport]) -> None:
-            now = tape()
+        def act() -> None:
+            now = self._tape()
             now.loop(start_s, end_s)
             if mark is not None and mark[0] == now.path and self._mark is mark:  # it knows it now
                 self._mark = None
@@ -157,4 +157,4 @@ class Deck:
     def leave_loop(self) -> None:
         """There is none any more."""
         self._mark = None
-        self._do("loop", lambda tape: tape().loop(None, None))
+        self._do("loop", lambda: self._tape().loop(None, None))

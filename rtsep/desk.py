@@ -30,6 +30,17 @@ REEL_S = 6.0  # the most of a file that may lie ready
 SETTLING_S = 0.5  # xruns of a card that is only starting are counted apart
 CROSS_FADE_S = 0.02
 
+#: Fields of the state that point to a word of their own, which two threads look at.
+WORDS = (
+    "events_written",
+    "incoming",
+    "playing",
+    "input_xruns",
+    "input_xrun_at",
+    "input_starved",
+    "input_starved_end",
+)
+
 EVENT_NAMES = {LATE: "late", XRUN: "xrun", STARVED: "starved", SWITCH: "switch", JUMP: "jump"}
 
 
@@ -174,14 +185,12 @@ class Desk:
         self._events = np.zeros((N_EVENTS, 3), np.int64)
         self._durations = np.zeros(N_STEPS, np.int64)
         state["durations"] = self._durations.ctypes.data
-        self._words = np.zeros(7, np.int64)
-        first = self._words.ctypes.data
-        state["events"], state["events_written"] = self._events.ctypes.data, first
-        state["incoming"], state["playing"] = first + 8, first + 16
-        state["input_xruns"], state["input_xrun_at"] = first + 24, first + 32
-        state["input_starved"], state["input_starved_end"] = first + 40, first + 48
+        state["events"] = self._events.ctypes.data
+        self._words = np.zeros(len(WORDS), np.int64)
+        for k, name in enumerate(WORDS):
+            state[name] = self._words[k:].ctypes.data
         state["chain"] = self.chain.address
-        self._words[2] = self.chain.address
+        store_word(int(state["playing"]), self.chain.address)
         state["cross_samples"] = max(1, round(CROSS_FADE_S * self.sample_rate_hz))
         state["settled_position"] = round(SETTLING_S * self.sample_rate_hz)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from rtsep.board import Board
-from rtsep.errors import UsageError
+from rtsep.parameters import lacking
 from rtsep.scales import Value
 
 
@@ -24,16 +24,18 @@ class Faders:
         object.__setattr__(self, "_folder", folder)
 
     def __getattr__(self, name: str) -> Value:
-        try:
-            value: Value = self._board[f"{self._folder}/{name}"]
-        except UsageError as error:
-            raise AttributeError(str(error)) from None
-        return value
+        return self._board[self._address(name)]
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if f"{self._folder}/{name}" not in self._board:
-            raise AttributeError(f"{self._folder} has no {name!r}; it has {', '.join(self.__dir__())}")
-        self._board[f"{self._folder}/{name}"] = value
+        self._board[self._address(name)] = value
+
+    def _address(self, name: str) -> str:
+        address = f"{self._folder}/{name}"
+        if address not in self._board:
+            needs = lacking(address, self._board)
+            hint = f"it needs {needs}" if needs else f"it has {', '.join(self.__dir__())}"
+            raise AttributeError(f"{self._folder} has no {name!r}; {hint}")
+        return address
 
     def __dir__(self) -> list[str]:
         under = f"{self._folder}/"

@@ -22,7 +22,7 @@ from typing import Any
 from rtsep.account import Counting, Status, take_status, tell
 from rtsep.board import Board
 from rtsep.config import read_yaml, user_folder
-from rtsep.errors import RtsepError
+from rtsep.errors import RtsepError, UsageError
 from rtsep.faders import Rack
 from rtsep.io.cards import Card
 from rtsep.mixer import Mixer
@@ -199,7 +199,7 @@ class Host:
         Raises
         ------
         UsageError
-            The sink file is one of the take.
+            The sink file is one of the take, or the session is over.
         AudioFileError
             The folder cannot be made or a file not be written.
         """
@@ -210,10 +210,19 @@ class Host:
 
         Raises
         ------
+        UsageError
+            It plays already, or has; a session is played once.
         DeviceError
             The card does not start. Nothing is left open then, and no file.
         """
-        self._runs.start()
+        if self._runs.is_over or self.started_s is not None:
+            now = "is over" if self._runs.is_over else "plays already"
+            raise UsageError(f"the session {now}; make another rtsep.Host of its settings to play again")
+        try:
+            self._runs.start()
+        except BaseException:
+            self._podium.close()
+            raise
         self.started_s = time.monotonic()
         self._podium.open()
 

@@ -14,7 +14,8 @@ Columns are the output channels; a bus is one or two of them, with a gain::
            │                                                └─▶ other buses (sends)
            └─ cue ──────────────────────────────────────────▶ the bus called cue: before the fader, whatever is muted
 
-Last comes the amount of separation: of the matrix so far, and of that which plays the mixture as it is.
+The amount of separation is that of all this but the cue, beside what plays the mixture as it is: whoever listens
+beforehand still hears the stem that the audience does not.
 """
 
 from __future__ import annotations
@@ -30,7 +31,6 @@ from rtsep.stream import N_CHANNELS
 
 Matrix = NDArray[np.float32]
 N_EXTRA_ROWS = 2 * N_CHANNELS  # residual and fallback
-MAX_GAIN_DB = 24.0
 MAIN, CUE = "main", "cue"  # buses that have a meaning
 RESIDUAL = None  # in place of the name of a stem: it belongs to the groups of all but some
 
@@ -47,7 +47,7 @@ class Strip:
     Attributes
     ----------
     gain_db
-        −inf to 24 dB.
+        −inf: silence.
     mute, solo, cue
         Buttons.
     pan
@@ -196,15 +196,18 @@ def mix_matrix(mix: Mix, stems: tuple[str, ...], n_outputs: int) -> Matrix:
         ``(2 · (stems + 2 + directs), n_outputs)``.
     """
     amount = 0.0 if mix.bypass else mix.separation
-    if amount == 1.0:
-        return _separated(mix, stems, n_outputs)
-    separated, untouched = (_separated(one, stems, n_outputs) for one in (mix, mix.untouched()))
-    # All rows are parts of the same signal, so their gains are what is to be mixed.
-    return np.asarray((1 - amount) * untouched + amount * separated, np.float32)
+    matrix = _separated(mix, stems, n_outputs)
+    if amount < 1.0:
+        # All rows are parts of the same signal, so their gains are what is to be mixed.
+        untouched = _separated(mix.untouched(), stems, n_outputs)
+        matrix = np.asarray((1 - amount) * untouched + amount * matrix, np.float32)
+    if CUE in mix.buses:
+        _patch_cues(matrix, mix, stems)
+    return matrix
 
 
 def _separated(mix: Mix, stems: tuple[str, ...], n_outputs: int) -> Matrix:
-    """The same at the full amount of separation."""
+    """The same at the full amount of separation, without the cue."""
     matrix = np.zeros((N_CHANNELS * (len(stems) + len(mix.directs)) + N_EXTRA_ROWS, n_outputs), np.float32)
     main, has_solo = mix.buses[MAIN], mix.has_solo(stems)
 
@@ -223,9 +226,8 @@ def _separated(mix: Mix, stems: tuple[str, ...], n_outputs: int) -> Matrix:
 def _patch_strip(
     matrix: Matrix, pair: int, strip: Strip, buses: Mapping[str, Bus], gain_beside: float
 ) -> None:
-    """All that one strip feeds."""
-    sign = -1.0 if strip.invert else 1.0
-    gain = 0.0 if strip.mute else sign * gain_of(strip.gain_db) * gain_beside
+    """All that one strip feeds, but for the cue."""
+    gain = 0.0 if strip.mute else _sign(strip) * gain_of(strip.gain_db) * gain_beside
     main = buses[MAIN]
     if strip.route is None:
         _patch(matrix, pair, main.outputs, gain * gain_of(main.gain_db), strip.pan)
@@ -233,8 +235,19 @@ def _patch_strip(
         _patch(matrix, pair, strip.route, gain, strip.pan)
     for name, send_db in strip.sends.items():
         _patch(matrix, pair, buses[name].outputs, gain * gain_of(send_db + buses[name].gain_db), strip.pan)
-    if strip.cue and CUE in buses:
-        _patch(matrix, pair, buses[CUE].outputs, sign * gain_of(buses[CUE].gain_db))
+
+
+def _patch_cues(matrix: Matrix, mix: Mix, stems: tuple[str, ...]) -> None:
+    """What is listened to beforehand."""
+    bus = mix.buses[CUE]
+    of_stems = enumerate(mix.strips[stem] for stem in stems)
+    for pair, strip in (*of_stems, *enumerate(mix.directs.values(), len(stems) + 2)):
+        if strip.cue:
+            _patch(matrix, pair, bus.outputs, _sign(strip) * gain_of(bus.gain_db))
+
+
+def _sign(strip: Strip) -> float:
+    return -1.0 if strip.invert else 1.0
 
 
 def _patch(matrix: Matrix, pair: int, outputs: tuple[int, ...], gain: float, pan: float = 0.0) -> None:

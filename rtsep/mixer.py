@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from rtsep.atomics import FRESH, SLOT, exchange_word
 from rtsep.errors import UsageError
-from rtsep.mix import CUE, MAX_GAIN_DB, Bus, Matrix, Mix, Strip, mix_matrix
+from rtsep.mix import Bus, Matrix, Mix, Strip, mix_matrix
 
 TURN_S = 0.01  # of a fade; in between the ramp of the callback goes evenly
 LEAST_WEIGHT = 1e-4  # -80 dB: of a fade that another one has overtaken
@@ -237,58 +236,10 @@ class Mixer:
             self._share = share
             self._publish()
 
-    def set_gain_db(self, name: str, gain_db: float) -> None:
-        """Move a fader, −inf to 24 dB."""
-        self._edit_strip(name, gain_db=_checked_gain_db(name, gain_db))
-
-    def set_mute(self, name: str, mute: bool) -> None:
-        """Press a mute button."""
-        self._edit_strip(name, mute=mute)
-
-    def set_solo(self, name: str, solo: bool) -> None:
-        """Press a solo button."""
-        self._edit_strip(name, solo=solo)
-
-    def set_cue(self, name: str, cue: bool) -> None:
-        """Listen to it on the cue bus, before the fader.
-
-        Raises
-        ------
-        UsageError
-            There is no cue bus.
-        """
-        if cue and CUE not in self._mix.buses:
-            raise UsageError(
-                "there is no cue bus; give it outputs: `mixer: {buses: {cue: {channels: [3, 4]}}}`"
-            )
-        self._edit_strip(name, cue=cue)
-
-    def set_pan(self, name: str, pan: float) -> None:
-        """Turn the balance, −1 left to 1 right."""
-        if not -1 <= pan <= 1:
-            raise UsageError(f"pan={pan} of {name} must lie between -1 (left) and 1 (right)")
-        self._edit_strip(name, pan=float(pan))
-
-    def set_strip(self, name: str, strip: Strip) -> None:
-        """Move everything of a strip at once."""
-        self._edit_strip(name, **vars(strip))
-
-    def set_bus(self, name: str, bus: Bus) -> None:
-        """Lead a bus elsewhere, at another gain."""
-        self.edit("buses", name, **vars(bus))
-
-    def set_bus_gain_db(self, name: str, gain_db: float) -> None:
-        """Move the fader of a bus, −inf to 24 dB; that of `MAIN` is the master."""
-        self.edit("buses", name, gain_db=_checked_gain_db(name, gain_db))
-
     def matrix(self, stems: tuple[str, ...]) -> Matrix:
         """The linear gains of the mix as it stands, for a chain of these stems."""
         parts = [weight * mix_matrix(mix, stems, self.n_outputs) for mix, weight in self.heard]
         return np.asarray(np.sum(parts, axis=0), np.float32)
-
-    def _edit_strip(self, name: str, **values: Any) -> None:
-        _check_name("stem", name, self.state)
-        self.edit("directs" if name in self._mix.directs else "strips", name, **values)
 
     def _check_places(self, values: Mapping[str, Any]) -> None:
         """Refuse outputs and buses that are not there; those of a surface may be of what played before."""
@@ -327,12 +278,6 @@ def _without_solo(mix: Mix) -> Mix:
     strips = {name: replace(strip, solo=False) for name, strip in mix.strips.items()}
     groups = {name: replace(group, solo=False) for name, group in mix.groups.items()}
     return replace(mix, strips=strips, groups=groups)
-
-
-def _checked_gain_db(name: str, gain_db: float) -> float:
-    if math.isnan(gain_db) or gain_db > MAX_GAIN_DB:
-        raise UsageError(f"gain_db={gain_db} of {name} must be a number up to {MAX_GAIN_DB:g}, or -inf")
-    return float(gain_db)
 
 
 def _check_name(kind: str, name: str, known: Mapping[str, object]) -> None:

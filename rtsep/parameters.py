@@ -8,8 +8,8 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from rtsep.errors import UsageError
@@ -41,6 +41,8 @@ class Parameter:
         What it does, for help and screen readers.
     kind, in_scenes
         See there.
+    needs
+        What a session must have for it to be there, where that can be left out.
     """
 
     address: str
@@ -49,9 +51,11 @@ class Parameter:
     what: str
     kind: Kind = "held"
     in_scenes: InScenes = "never"
+    needs: str = ""
 
 
 FADER, BALANCE, SWITCH = Gain(), Range(-1.0, 1.0), Switch()
+CUE_BUS = "a bus called cue, as `mixer: {buses: {cue: {channels: [3, 4]}}}` in the settings makes one"
 
 TABLE: tuple[Parameter, ...] = (
     Parameter("/stem/{stem}/gain_db", FADER, 0.0, "the fader of a stem", in_scenes="reset"),
@@ -59,14 +63,18 @@ TABLE: tuple[Parameter, ...] = (
     Parameter("/stem/{stem}/solo", SWITCH, False, "silences all stems without solo", in_scenes="reset"),
     Parameter("/stem/{stem}/pan", BALANCE, 0.0, "balance: -1 left, 1 right", in_scenes="reset"),
     Parameter("/stem/{stem}/invert", SWITCH, False, "opposite polarity", in_scenes="reset"),
-    Parameter("/stem/{stem}/cue", SWITCH, False, "listens to a stem on the bus cue, before its fader"),
+    Parameter(
+        "/stem/{stem}/cue", SWITCH, False, "listens to a stem on the bus cue, before its fader", needs=CUE_BUS
+    ),
     Parameter("/stem/{stem}/route", Route(), "main", "outputs of a stem: main, or its own", in_scenes="left"),
     Parameter("/stem/{stem}/send/{bus}", FADER, -math.inf, "sends a stem to a bus too", in_scenes="reset"),
     Parameter("/direct/{direct}/gain_db", FADER, 0.0, "the fader of a direct input", in_scenes="left"),
     Parameter("/direct/{direct}/mute", SWITCH, False, "silences a direct input", in_scenes="left"),
     Parameter("/direct/{direct}/pan", BALANCE, 0.0, "balance: -1 left, 1 right", in_scenes="left"),
     Parameter("/direct/{direct}/invert", SWITCH, False, "opposite polarity", in_scenes="left"),
-    Parameter("/direct/{direct}/cue", SWITCH, False, "listens to it on the bus cue, before its fader"),
+    Parameter(
+        "/direct/{direct}/cue", SWITCH, False, "listens to it on the bus cue, before its fader", needs=CUE_BUS
+    ),
     Parameter("/direct/{direct}/send/{bus}", FADER, -math.inf, "sends it to a bus too", in_scenes="left"),
     Parameter("/group/{group}/gain_db", FADER, 0.0, "moves the faders of all its stems", in_scenes="reset"),
     Parameter("/group/{group}/mute", SWITCH, False, "silences all its stems", in_scenes="reset"),
@@ -167,7 +175,7 @@ def expand(names: Mapping[str, Sequence[str]]) -> Iterator[tuple[Parameter, dict
     for row in TABLE:
         for chosen in _choices(_NAME.findall(row.address), names):
             address = row.address.format(**chosen)
-            yield Parameter(address, row.scale, row.default, row.what, row.kind, row.in_scenes), chosen
+            yield replace(row, address=address), chosen
 
 
 def row_of(address: str) -> Parameter:
@@ -184,6 +192,14 @@ def row_of(address: str) -> Parameter:
         hint = f"; did you mean {near[0]}?" if near else ""
         raise UsageError(f"there is no parameter like {address!r}{hint}")
     return found
+
+
+def lacking(address: str, there: Iterable[str]) -> str:
+    """What a session needs to have a parameter, if there is none of its row; else nothing, as for what is misspelt."""
+    for row, pattern in _PATTERNS:
+        if row.needs and pattern.fullmatch(address):
+            return "" if any(map(pattern.fullmatch, there)) else row.needs
+    return ""
 
 
 def _choices(words: Sequence[str], names: Mapping[str, Sequence[str]]) -> Iterator[dict[str, str]]:

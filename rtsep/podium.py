@@ -21,7 +21,7 @@ from rtsep.scenes import Scenes, SceneStore
 from rtsep.settings import LiveSettings
 from rtsep.stream import Latency
 from rtsep.transport import Transport
-from rtsep.wishes import Wishes
+from rtsep.wishes import Wish, Wishes
 from rtsep.zoo import list_models
 
 REFRESH_S = 1 / 30
@@ -98,6 +98,7 @@ class Podium:
         # A take need not wait for a model that is being loaded, nor a jump for a scene that is being written.
         # What plays can be changed as soon as it does.
         self._changes, self._takes, self._jumps = (Wishes(self._say, is_held=True) for _ in range(3))
+        self._held = (self._changes, self._takes, self._jumps)
         self._writes = Wishes(self._say)
         self._deck = Deck(lambda: session.transport, self._jumps.ask)
         self._store = scenes
@@ -110,7 +111,7 @@ class Podium:
 
     def open(self) -> None:
         """It plays: do what was asked for, and find what changes by itself, as an ended take, until it is closed."""
-        for wishes in (self._changes, self._takes, self._jumps):
+        for wishes in self._held:
             wishes.begin()
         threading.Thread(target=self._watch, name="rtsep-board", daemon=True).start()
 
@@ -126,14 +127,15 @@ class Podium:
     def close(self) -> None:
         """Begin nothing more, but for scenes that are still to be written."""
         self._is_over.set()
-        for wishes in (self._changes, self._takes, self._jumps):
+        self.board.close()
+        for wishes in self._held:
             wishes.close()
         self.scenes.keep_rest()
         self._writes.seal()
 
     def join(self, timeout_s: float | None = None) -> None:
         """Wait for what was asked for and is under way; longer for scenes, which must not be lost."""
-        for wishes in (self._changes, self._takes, self._jumps):
+        for wishes in self._held:
             wishes.join(timeout_s)
         self._writes.join(WRITE_S)
 
@@ -156,9 +158,11 @@ class Podium:
             said = self._change(settings())
             return done() + said
 
-        self._ask(self._changes, what, doing, change)
+        self._have_done(self._changes, what, doing, change)
 
-    def _ask(self, wishes: Wishes, what: str, doing: str, wish: Callable[[], str]) -> None:
+    def _have_done(self, wishes: Wishes, what: str, doing: str, wish: Wish) -> None:
+        """Have it done beside, and everybody told then where that stands."""
+
         def do() -> str:
             try:
                 return wish()
@@ -195,7 +199,7 @@ class Podium:
             return "recording" if value else "the take is written"
 
         doing = "opening the files ..." if value else "finishing the files ..."
-        self._ask(self._takes, "/record", doing, record)
+        self._have_done(self._takes, "/record", doing, record)
 
     def _wish(self, address: str, get: Callable[[], str], options: Sequence[str] | None = None) -> Control:
         """A setting that takes time.

@@ -23,6 +23,7 @@ Value = float | bool | str | tuple[str, ...]
 #: Midas M32, as their OSC protocol has it. 0 dB lies at three quarters; the upper half, where hands are, is even.
 FADER_LAW = ((0.0, -90.0), (0.0625, -60.0), (0.25, -30.0), (0.5, -10.0), (1.0, 10.0))
 _POSITIONS, _GAINS_DB = (np.array(column) for column in zip(*FADER_LAW, strict=True))
+MOST_GAIN_DB = 24.0  # of what can be typed, so that a slip does not hurt
 TOP_DB = FADER_LAW[-1][1]
 DB_A_WAY = 40.0  # of the upper half, if it were the whole way
 
@@ -69,7 +70,7 @@ class Scale(Protocol):
 class Gain:
     """Decibels from −inf on, on a fader that reaches to 10 dB; more can be typed."""
 
-    high_db: float = 24.0
+    high_db: float = MOST_GAIN_DB
     unit: str = "dB"
     landmark: float = float(np.interp(0.0, _GAINS_DB, _POSITIONS))  # 0 dB
 

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from rtsep.board import Board
+from rtsep.board import NOBODY, Board
 from rtsep.errors import ConfigError, UsageError
 from rtsep.mixer import Mixer
 from rtsep.scales import Value
@@ -301,6 +301,6 @@ class Scenes:
         departure = self._mixer.heard
         with self._mixer.keeping_solos():
             for address, value in values.items():
-                self._board[address] = value
+                self._board.set(address, value, NOBODY)
         if self.fade_s > 0:
             self._mixer.fade_from(departure, self.fade_s)

@@ -124,13 +124,13 @@ class Succession:
         Raises
         ------
         UsageError
-            The sink file is one of the take.
+            The sink file is one of the take, or the session is over.
         AudioFileError
             The folder cannot be made or a file not be written.
         """
         with self._alone:
             if self.is_over:
-                return
+                raise UsageError("the session is over, so no take can begin or end any more")
             recording, folder = self.rig.recording, self.settings.output.record or Path(TAKES)
             if on:
                 recording.record_into(folder, self.settings, self.rig.separator.stems)

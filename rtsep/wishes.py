@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from rtsep.errors import RtsepError
+from rtsep.errors import RtsepError, UsageError
 
 Wish = Callable[[], str]
 Ask = Callable[[str, str, Wish], None]  #: `Wishes.ask`: what, the message meanwhile, and what does it
@@ -21,14 +21,9 @@ class Wishes:
     Parameters
     ----------
     tell
-        Gets every message.
+        Gets every message: how far a wish is, or what went wrong; the music goes on in any case.
     is_held
         Whether nothing is done before `begin`.
-
-    Attributes
-    ----------
-    message : str
-        How far the last one is, or what went wrong; the music goes on in any case.
     """
 
     def __init__(self, tell: Callable[[str], None] = lambda message: None, *, is_held: bool = False) -> None:
@@ -37,11 +32,9 @@ class Wishes:
         self._wishes: dict[str, Wish] = {}
         self._thread: threading.Thread | None = None
         self._is_over = False
-        self.message = ""
 
     def _say(self, message: str) -> None:
         if message:
-            self.message = message
             self._tell(message)
 
     def ask(self, what: str, doing: str, wish: Wish) -> None:
@@ -55,10 +48,15 @@ class Wishes:
             The message meanwhile; empty: none.
         wish
             Does it, and gives the message afterwards; empty: none.
+
+        Raises
+        ------
+        UsageError
+            No wish is taken any more.
         """
         with self._lock:
             if self._is_over:
-                return
+                raise UsageError("the session is over, so nothing can be asked for any more")
             self._wishes.pop(what, None)
             self._wishes[what] = wish
             self._say(doing)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtsep.board import Board
+from rtsep.board import NOBODY, Board
 from rtsep.errors import UsageError
 from rtsep.knobs import mix_controls
 from rtsep.mix import CUE, MAIN, Bus, Group, Mix, Strip
@@ -117,7 +117,7 @@ def test_what_changes_elsewhere_is_found() -> None:
     mixer = make_mixer()
     board = make_board(mixer)
     feed = board.feed()
-    mixer.set_gain_db("bass", -3)
+    mixer.edit("strips", "bass", gain_db=-3)
     assert not feed.changed.is_set()
     board.refresh()
     assert feed.take() == {"/stem/bass/gain_db": -3.0}
@@ -158,7 +158,7 @@ def test_two_surfaces_that_follow_each_other_agree_however_late(moves: list[tupl
 
 def test_threads_may_all_set_at_once() -> None:
     board, n_turns = make_board(make_mixer()), 200
-    feed = board.feed()
+    feed = board.feed(NOBODY)
     told: dict[str, Value] = {}
 
     def turn(stem: str) -> Callable[[], None]:

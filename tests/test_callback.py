@@ -283,7 +283,7 @@ def play_constant_stem(mixer: Mixer, desk: Desk, gains_db: list[float], blocks: 
         np.array([[1], [1], [0], [0]], np.float32).repeat(sum(blocks) + FADE_SAMPLES, axis=1)
     )
     for gain_db, block in zip(gains_db, blocks, strict=True):
-        mixer.set_gain_db("a", gain_db)
+        mixer.edit("strips", "a", gain_db=gain_db)
         desk.call(block)
     heard = desk.sink_tape.read(0, sum(blocks))
     assert heard is not None

@@ -37,7 +37,7 @@ def test_a_field_moves_if_the_settings_name_it_otherwise_and_stays_if_not(
 ) -> None:
     before, after = (settings(mixer={"stems": {"mid": tree(one)}}) for one in (written, rewritten))
     mixer = make_mixer(before)
-    mixer.set_strip("mid", by_hand)
+    mixer.edit("strips", "mid", **vars(by_hand))
     found = mixed(mixer, before, after, 4).state["mid"]
     for field in fields(Strip):
         old, new, hand, now = (getattr(one, field.name) for one in (written, rewritten, by_hand, found))
@@ -52,7 +52,7 @@ def tree(strip: Strip) -> dict:
 def test_the_master_stays_where_a_hand_has_put_it_when_its_outputs_change() -> None:
     before, after = settings(), settings(output={"channels": [3, 4]})
     mixer = make_mixer(before)
-    mixer.set_bus_gain_db(MAIN, -12.0)
+    mixer.edit("buses", MAIN, gain_db=-12.0)
     assert mixed(mixer, before, after).buses[MAIN] == Bus((2, 3), -12.0)
 
 
@@ -62,7 +62,7 @@ def test_the_master_stays_where_a_hand_has_put_it_on_a_card_of_other_channels(
 ) -> None:
     before, after = (LiveSettings().on_channels((1, 2), outputs) for outputs in (first, then))
     mixer = make_mixer(before)
-    mixer.set_bus_gain_db(MAIN, -12.0)
+    mixer.edit("buses", MAIN, gain_db=-12.0)
     found = mixed(mixer, before, after)
     assert found.buses[MAIN] == Bus(tuple(channel - 1 for channel in then), -12.0)
     assert found.n_outputs == len(then)
@@ -72,10 +72,10 @@ def test_what_is_not_there_any_more_is_not_gone_to_and_nothing_gets_louder() -> 
     before = settings(mixer={"buses": {"aux": {"channels": [5]}}})
     after = LiveSettings()
     mixer = make_mixer(before)
-    mixer.set_strip("mid", Strip(-1.0, sends={"aux": 0.0}))
+    mixer.edit("strips", "mid", gain_db=-1.0, sends={"aux": 0.0})
     mixer.add(["side"])
-    mixer.set_strip("side", Strip(-2.0, mute=True, route=(3, 4)))
-    mixer.set_bus(MAIN, Bus((3, 4), -5.0))
+    mixer.edit("strips", "side", gain_db=-2.0, mute=True, route=(3, 4))
+    mixer.edit("buses", MAIN, outputs=(3, 4), gain_db=-5.0)
     found = mixed(mixer, before, after)
     assert found.n_outputs == 2
     assert found.state == {"mid": Strip(), "side": Strip(-2.0, mute=True)}
@@ -87,7 +87,7 @@ def test_a_button_of_a_bus_that_is_not_there_any_more_is_up_and_all_else_stays()
     stems = {"stems": {"mid": {"gain_db": -3.0}}}
     before, after = settings(), LiveSettings().with_overrides({"mixer": stems})
     mixer = make_mixer(before)
-    mixer.set_strip("mid", Strip(-1.0, mute=True, cue=True))
+    mixer.edit("strips", "mid", gain_db=-1.0, mute=True, cue=True)
     assert mixed(mixer, before, after).state["mid"] == Strip(-1.0, mute=True)
     assert mixed(mixer, before, before).state["mid"].cue
 
@@ -122,7 +122,7 @@ def test_a_direct_input_s_fader_moves_without_another_rig() -> None:
         for gain_db in (0.0, -6.0)
     )
     mixer = make_mixer(before)
-    mixer.set_pan("microphone", 0.5)
+    mixer.edit("directs", "microphone", pan=0.5)
     assert not needs_rig(mixer, before, after)
     found = mixed(mixer, before, after, mixer.n_outputs)
     assert found.directs == ("microphone",)

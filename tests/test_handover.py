@@ -159,10 +159,10 @@ def test_pause_loop_and_what_a_hand_has_moved_stay(tmp_path: Path) -> None:
         host.transport.pause(True)
         time.sleep(0.5)
         at_s = host.transport.position_s
-        host.mix.set_gain_db("mid", -20)
-        host.mix.set_mute("mid", True)
-        host.mix.set_gain_db("side", -3)
-        host.mix.set_bus(MAIN, Bus((1, 0), -2.0))
+        host.stems["mid"].gain_db = -20
+        host.stems["mid"].mute = True
+        host.stems["side"].gain_db = -3
+        host.mix.edit("buses", MAIN, outputs=(1, 0), gain_db=-2.0)
         host.change(settings(mixer={"ramp_ms": 20.0, "stems": {"mid": {"gain_db": -9.0}}}))
         assert host.transport.paused
         assert host.transport.loop_s == (0.1, 2.5)
@@ -177,9 +177,8 @@ def test_what_goes_to_outputs_that_are_gone_stands_as_the_settings_say(tmp_path:
     wide = {"buses": {"aux": {"channels": [3, 4]}}}
     host = Host(settings(mixer=wide))
     with host:
-        strip = host.mix.state["mid"]
-        host.mix.set_strip("mid", type(strip)(-1.0, sends={"aux": 0.0}))
-        host.mix.set_strip("side", type(strip)(-2.0, route=(2, 3)))
+        host.mix.edit("strips", "mid", gain_db=-1.0, sends={"aux": 0.0})
+        host.mix.edit("strips", "side", gain_db=-2.0, route=(2, 3))
         host.change(settings())
         assert host.mix.state["mid"].gain_db == MID_DB
         assert host.mix.state["side"].route is None

@@ -60,7 +60,7 @@ def test_a_song_and_a_settings_file_are_enough(tmp_path: Path, playing: LiveSett
     with rtsep.Host(tmp_path / "live.yaml") as host:
         assert host.stems["mid"].gain_db == -6.0
         feed = host.board.feed()
-        host.mix.set_mute("mid", True)  # the board finds by itself what was not done through it
+        host.mix.edit("strips", "mid", mute=True)  # the board finds by itself what was not done through it
         wait_for(feed.changed.is_set)
         assert feed.take() == {"/stem/mid/mute": True}
 
@@ -285,7 +285,8 @@ def test_what_a_tape_machine_cannot_do_is_said_at_once(playing: LiveSettings) ->
 
 
 def test_a_wish_that_fails_says_why_and_the_next_one_is_done() -> None:
-    wishes, done = Wishes(), []
+    said, done = [""], []
+    wishes = Wishes(said.append)
 
     def fail() -> str:
         raise UsageError("there is none")
@@ -294,20 +295,21 @@ def test_a_wish_that_fails_says_why_and_the_next_one_is_done() -> None:
         raise ZeroDivisionError("nobody thought of that")
 
     wishes.ask("a", "...", fail)
-    wait_for(lambda: wishes.message == "nothing changed: there is none")
+    wait_for(lambda: said[-1] == "nothing changed: there is none")
     wishes.ask("b", "...", break_down)
-    wait_for(lambda: "an error in rtsep, which should be reported: ZeroDivisionError" in wishes.message)
+    wait_for(lambda: "an error in rtsep, which should be reported: ZeroDivisionError" in said[-1])
     wishes.ask("c", "...", lambda: done.append(1) or "done")  # type: ignore[func-returns-value]
-    wait_for(lambda: wishes.message == "done")
+    wait_for(lambda: said[-1] == "done")
     wishes.close()
     wishes.join()
-    wishes.ask("d", "...", lambda: done.append(2) or "done")  # type: ignore[func-returns-value]
-    time.sleep(0.05)
+    with pytest.raises(UsageError, match="the session is over"):
+        wishes.ask("d", "...", lambda: done.append(2) or "done")  # type: ignore[func-returns-value]
     assert done == [1]
 
 
 def test_of_two_wishes_for_the_same_the_later_one_counts() -> None:
-    wishes, done = Wishes(), []
+    said, done = [""], []
+    wishes = Wishes(said.append)
 
     def slow() -> str:
         time.sleep(0.2)
@@ -316,5 +318,5 @@ def test_of_two_wishes_for_the_same_the_later_one_counts() -> None:
     wishes.ask("other", "...", slow)
     for number in range(5):
         wishes.ask("model", "...", lambda number=number: done.append(number) or str(number))  # type: ignore[misc]
-    wait_for(lambda: wishes.message == "4")
+    wait_for(lambda: said[-1] == "4")
     assert done == [4]

@@ -66,9 +66,9 @@ def test_a_mixer_made_of_the_mix_as_it_stands_is_the_same(
     mixer = make_mixer(SETTINGS)
     mixer.add(STEMS)
     for name, strip in strips.items():
-        mixer.set_strip(name, strip)
+        mixer.edit("directs" if name in mixer.directs else "strips", name, **vars(strip))
     for name, bus in buses.items():
-        mixer.set_bus(name, bus)
+        mixer.edit("buses", name, **vars(bus))
     now = SETTINGS.mixer.model_copy(update=mix_now(mixer, STEMS, SETTINGS.mixer))
     main = [channel + 1 for channel in buses[MAIN].outputs]
     after = SETTINGS.model_copy(update={"mixer": now}).with_overrides({"output": {"channels": main}})
@@ -197,8 +197,8 @@ def test_a_host_goes_on_where_another_stood(song: Path, tmp_path: Path) -> None:
     )
     with Host(written) as host:
         assert host.transport is not None
-        host.mix.set_gain_db("side", -7)
-        host.mix.set_bus(MAIN, Bus((1, 0), -2.0))
+        host.stems["side"].gain_db = -7
+        host.mix.edit("buses", MAIN, outputs=(1, 0), gain_db=-2.0)
         host.transport.seek(1.0)
         host.transport.loop(0.5, 2.5)
         host.transport.pause(True)

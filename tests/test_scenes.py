@@ -27,14 +27,15 @@ class Stage:
         self.mixer: Mixer = make_mixer()
         self.board: Board = make_board(self.mixer)
         self.played: Coefficients = self.mixer.open(STEMS)
-        self.wishes, self.store = Wishes(), SceneStore(path)
+        self.said: list[str] = []
+        self.wishes, self.store = Wishes(self.said.append), SceneStore(path)
         self.scenes = Scenes(self.board, self.mixer, self.store, lambda: STEMS, self.wishes.ask, fade_s)
         self.board.replace([*mix_controls(self.mixer, STEMS), *scene_controls(self.scenes)])
 
     def written(self) -> str:
         """What became of what was saved last, when that is known."""
         self.wishes.join(20)
-        return self.wishes.message
+        return self.said[-1] if self.said else ""
 
     def gains(self) -> list[float]:
         """Of the stems, to the left."""
@@ -163,7 +164,7 @@ def test_a_disk_that_hangs_holds_nobody_up_and_what_was_saved_meanwhile_is_not_l
     stage.board["/scene/recall"] = "everything"
     stage.board["/scene/recall"] = "second"
     assert stage.gains() == [1, 1, 0, 1]
-    assert stage.wishes.message == "writing the scenes ..."
+    assert stage.said[-1] == "writing the scenes ..."
     assert set(stage.store.unwritten) == {"first", "second"}
     os.write(disk, b"scenes: {by hand: {}}")
     os.close(disk)

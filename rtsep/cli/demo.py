@@ -137,7 +137,7 @@ class VoiceFader:
     def __init__(self, host: Host, seconds: float | None) -> None:
         self._host, self._seconds = host, seconds
         self._stem = "vocals" if "vocals" in host.stems else next(iter(host.stems))
-        self._gain_db = host.mix.state[self._stem].gain_db
+        self._gain_db = host.stems[self._stem].gain_db
         self._is_mine = True
         self._message = ""
 
@@ -149,7 +149,7 @@ class VoiceFader:
         length_s = transport.duration_s if self._seconds is None else self._seconds
         if self._seconds is not None and position_s >= self._seconds:
             hands.quit = True
-        self._is_mine = self._is_mine and self._host.mix.state[self._stem].gain_db == self._gain_db
+        self._is_mine = self._is_mine and self._host.stems[self._stem].gain_db == self._gain_db
         if not self._is_mine:
             if hands.message == self._message:
                 hands.message = ""
@@ -160,7 +160,7 @@ class VoiceFader:
                 f"the demo moves {self._stem}; left and right take the fader over" if gain_db else ""
             )
             hands.message = self._message
-            self._host.mix.set_gain_db(self._stem, gain_db)
+            self._host.stems[self._stem].gain_db = gain_db
             self._gain_db = gain_db
 
 

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from rtsep.scales import MOST_GAIN_DB
+
 #: Names that can be part of an address, as OSC has it.
 NAME = re.compile(r"[\w.+-]{1,32}")
 
@@ -42,7 +44,9 @@ def _check_distinct(value: tuple[int, ...]) -> tuple[int, ...]:
     return value
 
 
-GainDb = Annotated[float, BeforeValidator(_refuse_bool), AfterValidator(_check_gain_db), Field(le=24.0)]
+GainDb = Annotated[
+    float, BeforeValidator(_refuse_bool), AfterValidator(_check_gain_db), Field(le=MOST_GAIN_DB)
+]
 Channel = Annotated[int, Field(ge=1, le=256)]
 #: One or two channels of a card, counted from 1.
 Channels = Annotated[tuple[Channel, ...], Field(min_length=1, max_length=2), AfterValidator(_check_distinct)]

@@ -35,9 +35,9 @@ def test_another_model_fades_in_while_it_plays_and_faders_stay(
     host = Host(before)
     with host:
         first = host.latency.total_samples
-        host.mix.set_gain_db(next(iter(host.stems)), -6.0)
+        host.stems[next(iter(host.stems))].gain_db = -6.0
         time.sleep(0.3)
-        host.mix.set_gain_db(next(iter(host.stems)), 0.0)
+        host.stems[next(iter(host.stems))].gain_db = 0.0
         host.change(after)
         assert set(host.stems) == ({"vocals", "rest"} if latency_grows else {"mid", "side"})
         second = host.latency.total_samples
@@ -172,7 +172,7 @@ def test_a_changed_mix_moves_what_is_named_and_leaves_what_a_hand_has_moved(
         session(song, tmp_path / "out.wav", model, "real", mixer={"stems": {"vocals": {"gain_db": -3}}})
     )
     with host:
-        host.mix.set_gain_db("rest", -10)
+        host.stems["rest"].gain_db = -10
         host.change(
             session(song, tmp_path / "out.wav", model, "real", mixer={"stems": {"vocals": {"gain_db": -9}}})
         )

@@ -62,7 +62,7 @@ def test_a_session_tells_what_it_does(tmp_path: Path) -> None:
     song = write_song(tmp_path / "song.wav", music(0.5))
     host = Host(session(song, tmp_path / "out.wav", "midside"))
     with host:
-        host.mix.set_gain_db("mid", -12)
+        host.stems["mid"].gain_db = -12
         host.wait(60)
     status = host.status()
     assert tuple(host.stems) == ("mid", "side")

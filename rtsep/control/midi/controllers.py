@@ -15,7 +15,7 @@ from difflib import SequenceMatcher
 from types import TracebackType
 from typing import Any
 
-from rtsep.board import Control
+from rtsep.board import NOBODY, Control
 from rtsep.control.crew import Crew, Guard
 from rtsep.control.midi.known import AUTO, Chosen, known_maps
 from rtsep.control.midi.learn import OFF, Learner, Wish, keep, read_wish, teach
@@ -79,7 +79,7 @@ class Controllers:
             self._maps.chosen(text, "")
         self._maps.tell_broken(lambda text: self._say(f"MIDI: {text}"))
         with ExitStack() as opened:
-            self._feed = self._player.board.feed()
+            self._feed = self._player.board.feed(NOBODY)
             opened.callback(self._feed.close)
             self._porter = Kept(self._start, self._hear, self._lose, self._begin, self._say, "MIDI's process")
             opened.callback(self._porter.close)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-from rtsep.board import Feed
+from rtsep.board import NOBODY, Feed
 from rtsep.control.crew import Crew, Guard
 from rtsep.control.player import Player
 from rtsep.control.process import Kept, Process
@@ -100,7 +100,7 @@ class WebSurface:
         self._server = Kept(
             self._start, self._hear, self._forget_pages, self._begin_anew, self._say, "The web mixer's server"
         )
-        self._feed = self._player.board.feed(wake=self._news.set)
+        self._feed = self._player.board.feed(NOBODY, self._news.set)
         self._crew.start({"rtsep-web": self._tell, "rtsep-web-hear": self._server.listen})
         return self
 

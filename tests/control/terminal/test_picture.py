@@ -23,7 +23,7 @@ from rtsep.control.web.invitation import invite
 def test_no_line_is_wider_than_the_terminal_and_none_is_lost(width: int, marks, song: StillSession) -> None:
     song.play_until(5.0)
     for stem in song.stems:
-        song.mix.set_solo(stem, True)
+        song.mix.edit("strips", stem, solo=True)
     assert song.transport is not None
     song.transport.loop(1.0, 19.99)
     hands = Hands(message="loop of 19.0 s; c ends it")
@@ -107,11 +107,11 @@ def test_all_keys_come_by_however_low_the_terminal(height: int, song: StillSessi
 
 
 def test_what_the_mix_is_can_be_read(card: StillSession) -> None:
-    card.mix.set_gain_db("vocals", -12.0)
-    card.mix.set_mute("vocals", True)
-    card.mix.set_pan("vocals", -0.25)
-    card.mix.set_solo("bass", True)
-    card.mix.set_gain_db("bass", -math.inf)
+    card.mix.edit("strips", "vocals", gain_db=-12.0)
+    card.mix.edit("strips", "vocals", mute=True)
+    card.mix.edit("strips", "vocals", pan=-0.25)
+    card.mix.edit("strips", "bass", solo=True)
+    card.mix.edit("strips", "bass", gain_db=-math.inf)
     hands = Hands()
     press("2", hands, card)
     vocals, drums, bass = draw(card, hands, 80).plain.splitlines()[:3]

@@ -73,7 +73,7 @@ def test_changes_from_elsewhere_reach_every_page(web: WebSurface, session: Watch
         for page in (first, second):
             page.world()
         session.board.set("/stem/drums/mute", True, "midi")
-        session.mix.set_gain_db("bass", -4)
+        session.mix.edit("strips", "bass", gain_db=-4)
         session.board.refresh()
         for page in (first, second):
             told: dict = {}
