@@ -242,9 +242,13 @@ class Recording:
         """Where takes go; None: none are wanted now."""
         return self._folder
 
-    def end_in(self, n_samples: int) -> int:
-        """End all files so many samples of the card from now; the position on the tapes that is mixed then."""
+    def end_after(self, fall: Callable[[], None], n_samples: int) -> int:
+        """End all files so many samples of the card after a fall has begun; the position on the tapes mixed then.
+
+        Counted from behind it, however long it took: no file ends in what is still heard.
+        """
         with self._lock:  # nobody writes meanwhile, so nothing beyond it is written yet
+            fall()
             self._cut = self._desk.position - self._desk.chain.offset_samples + n_samples
             return self._cut
 

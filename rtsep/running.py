@@ -135,9 +135,8 @@ class Run:
     def fall(self) -> int:
         """Begin to ramp to silence; the position on the tapes at which it is silent, where the files end."""
         chain = self.rig.desk.chain
-        end = self.rig.recording.end_in(CHUNK_SAMPLES + int(chain.record["ramp_samples"]))
-        self.rig.mixer.fall(chain.coefficients)
-        return end
+        fall = partial(self.rig.mixer.fall, chain.coefficients)
+        return self.rig.recording.end_after(fall, CHUNK_SAMPLES + int(chain.record["ramp_samples"]))
 
     def has_fallen(self, end: int) -> bool:
         """Whether the silence after `fall` has left the callback: a block may have come in between, one goes out."""

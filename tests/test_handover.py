@@ -15,7 +15,8 @@ from rtsep.errors import AudioFileError, CardBusyError, CardLostError, DeviceErr
 from rtsep.host import Host
 from rtsep.io.clocked import ClockedDriver
 from rtsep.io.files import AudioWriter, read_audio
-from rtsep.mix import MAIN, Bus
+from rtsep.mix import MAIN, Bus, Strip
+from rtsep.mixer import Coefficients, Mixer
 from rtsep.settings import LiveSettings
 
 OUTSIDE = Path(__file__).parent / "outside"
@@ -117,6 +118,25 @@ def test_the_song_goes_on_at_its_sample_and_the_takes_join(tmp_path: Path, group
     assert not list(Path("takes").rglob(".rtsep*"))
 
 
+def test_whoever_is_held_up_ends_no_file_in_what_is_still_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_noise(tmp_path / "song.wav")
+    fall = Mixer.fall
+
+    def fall_late(mixer: Mixer, coefficients: Coefficients) -> None:
+        time.sleep(0.2)
+        fall(mixer, coefficients)
+
+    monkeypatch.setattr(Mixer, "fall", fall_late)
+    with Host(settings()) as host:
+        time.sleep(0.5)
+        host.change(settings(mixer={"ramp_ms": 10.5}))
+    first, _ = read_audio(Path("out.wav"))
+    assert np.abs(first[:, :-RAMP_SAMPLES]).max() > 0.1
+    assert np.abs(first[:, -16:]).max() < 0.05
+
+
 @pytest.mark.parametrize("sink", ["./out.wav", "file:out.wav"])
 def test_however_a_file_is_written_the_first_part_of_it_stays(sink: str, tmp_path: Path) -> None:
     write_noise(tmp_path / "song.wav")
@@ -172,7 +192,9 @@ def test_pause_loop_and_what_a_hand_has_moved_stay(tmp_path: Path) -> None:
         assert host.mix.buses[MAIN] == Bus((1, 0), -2.0)
 
 
-def test_what_goes_to_outputs_that_are_gone_stands_as_the_settings_say(tmp_path: Path) -> None:
+def test_what_goes_to_outputs_that_are_gone_goes_where_the_settings_say_as_loud_as_it_was(
+    tmp_path: Path,
+) -> None:
     write_noise(tmp_path / "song.wav")
     wide = {"buses": {"aux": {"channels": [3, 4]}}}
     host = Host(settings(mixer=wide))
@@ -180,8 +202,8 @@ def test_what_goes_to_outputs_that_are_gone_stands_as_the_settings_say(tmp_path:
         host.mix.edit("strips", "mid", gain_db=-1.0, sends={"aux": 0.0})
         host.mix.edit("strips", "side", gain_db=-2.0, route=(2, 3))
         host.change(settings())
-        assert host.mix.state["mid"].gain_db == MID_DB
-        assert host.mix.state["side"].route is None
+        assert host.mix.state["mid"] == Strip(-1.0)
+        assert host.mix.state["side"] == Strip(-2.0)
         assert host.mix.n_outputs == 2
 
 
