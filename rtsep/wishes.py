@@ -21,9 +21,14 @@ class Wishes:
     Parameters
     ----------
     tell
-        Gets every message: how far a wish is, or what went wrong; the music goes on in any case.
+        Gets every message.
     is_held
         Whether nothing is done before `begin`.
+
+    Attributes
+    ----------
+    message : str
+        How far the last one is, or what went wrong; the music goes on in any case.
     """
 
     def __init__(self, tell: Callable[[str], None] = lambda message: None, *, is_held: bool = False) -> None:
@@ -32,9 +37,11 @@ class Wishes:
         self._wishes: dict[str, Wish] = {}
         self._thread: threading.Thread | None = None
         self._is_over = False
+        self.message = ""
 
     def _say(self, message: str) -> None:
         if message:
+            self.message = message
             self._tell(message)
 
     def ask(self, what: str, doing: str, wish: Wish) -> None:

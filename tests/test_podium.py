@@ -285,8 +285,7 @@ def test_what_a_tape_machine_cannot_do_is_said_at_once(playing: LiveSettings) ->
 
 
 def test_a_wish_that_fails_says_why_and_the_next_one_is_done() -> None:
-    said, done = [""], []
-    wishes = Wishes(said.append)
+    wishes, done = Wishes(), []
 
     def fail() -> str:
         raise UsageError("there is none")
@@ -295,11 +294,11 @@ def test_a_wish_that_fails_says_why_and_the_next_one_is_done() -> None:
         raise ZeroDivisionError("nobody thought of that")
 
     wishes.ask("a", "...", fail)
-    wait_for(lambda: said[-1] == "nothing changed: there is none")
+    wait_for(lambda: wishes.message == "nothing changed: there is none")
     wishes.ask("b", "...", break_down)
-    wait_for(lambda: "an error in rtsep, which should be reported: ZeroDivisionError" in said[-1])
+    wait_for(lambda: "an error in rtsep, which should be reported: ZeroDivisionError" in wishes.message)
     wishes.ask("c", "...", lambda: done.append(1) or "done")  # type: ignore[func-returns-value]
-    wait_for(lambda: said[-1] == "done")
+    wait_for(lambda: wishes.message == "done")
     wishes.close()
     wishes.join()
     with pytest.raises(UsageError, match="the session is over"):
@@ -308,8 +307,7 @@ def test_a_wish_that_fails_says_why_and_the_next_one_is_done() -> None:
 
 
 def test_of_two_wishes_for_the_same_the_later_one_counts() -> None:
-    said, done = [""], []
-    wishes = Wishes(said.append)
+    wishes, done = Wishes(), []
 
     def slow() -> str:
         time.sleep(0.2)
@@ -318,5 +316,5 @@ def test_of_two_wishes_for_the_same_the_later_one_counts() -> None:
     wishes.ask("other", "...", slow)
     for number in range(5):
         wishes.ask("model", "...", lambda number=number: done.append(number) or str(number))  # type: ignore[misc]
-    wait_for(lambda: said[-1] == "4")
+    wait_for(lambda: wishes.message == "4")
     assert done == [4]

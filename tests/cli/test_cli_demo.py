@@ -58,11 +58,8 @@ def test_the_demo_takes_the_listeners_song(model: Path, song: Path, tmp_path: Pa
 
 def test_the_demo_says_who_moves_the_fader_until_a_hand_does() -> None:
     strip = SimpleNamespace(gain_db=0.0)
-    mix = SimpleNamespace(
-        state={"vocals": strip}, set_gain_db=lambda stem, gain_db: setattr(strip, "gain_db", gain_db)
-    )
     transport = SimpleNamespace(position_s=CYCLE_S[0] + 1, duration_s=100.0)
-    hands, host = Hands(), SimpleNamespace(stems=("vocals",), mix=mix, transport=transport)
+    hands, host = Hands(), SimpleNamespace(stems={"vocals": strip}, transport=transport)
     fader = VoiceFader(host, None)
     fader.turn(hands)
     assert strip.gain_db < 0
