@@ -75,6 +75,6 @@ def test_a_session_knows_what_the_one_before_it_has_learnt(
                     assert f"Kept in {tmp_path / kept_in}, " in session.board["/midi/learned"]
                 pad.say(*fader(*range(99, 79, -1)))  # it takes hold at 0 dB, of 95
                 until(
-                    lambda session=session: session.board.position(GAIN) == pytest.approx(80 / 127),
+                    lambda session=session: session.board.position(GAIN) == pytest.approx(0.75 * 80 / 95),
                 )
                 assert controllers.n_broken == 0
