@@ -1,6 +1,6 @@
 // What is around the console: transport, state, switches, lanes, blend, scenes and the rest of the parameters.
 
-import { button, chip, choice, choose, element, entry, readout, slider } from "./controls.js";
+import { button, chips, choice, choose, element, entry, readout, slider } from "./controls.js";
 import { Lane } from "./pictures.js";
 import { colourOf, namesOf } from "./strips.js";
 
@@ -165,11 +165,8 @@ export function buildScenes(store, place) {
   place.replaceChildren();
   if (!store.has("/scene/recall")) return;
   const list = element("div", { class: "chips", role: "group", "aria-label": "recall a scene" });
-  const show = () => {
-    const names = store.get("/scene/names") ?? [];
-    const current = store.get("/scene/current");
-    list.replaceChildren(...names.map((name) => chip(store, "/scene/recall", name, name === current)));
-  };
+  const showScenes = chips(store, "/scene/recall", list);
+  const show = () => showScenes(store.get("/scene/names") ?? [], store.get("/scene/current"));
   const tools = element("div", { class: "tools" });
   if (store.has("/scene/undo")) tools.append(button(store, "/scene/undo", "Undo", "undo the last recall"));
   if (store.has("/scene/fade_s")) tools.append(fades(store));
@@ -181,13 +178,13 @@ export function buildScenes(store, place) {
 }
 
 function fades(store) {
-  const made = element("div", { class: "choices", role: "group", "aria-label": "fade of a recall in seconds" });
-  made.append(element("span", {}, "fade"));
+  const list = element("span", {});
+  const show = chips(store, "/scene/fade_s", list, (s) => `fade ${s} s`);
   store.watch("/scene/fade_s", (now) => {
-    const all = FADES_S.includes(now) ? FADES_S : [...FADES_S, now].sort((a, b) => a - b);
-    const chips = all.map((s) => chip(store, "/scene/fade_s", s, s === now, `fade ${s} s`));
-    made.replaceChildren(made.firstChild, ...chips, element("span", {}, "s"));
+    show(FADES_S.includes(now) ? FADES_S : [...FADES_S, now].sort((a, b) => a - b), now);
   });
+  const made = element("div", { class: "choices", role: "group", "aria-label": "fade of a recall in seconds" });
+  made.append(element("small", {}, "fade"), list, element("small", {}, "s"));
   return made;
 }
 
