@@ -216,7 +216,8 @@ export function choice(store, address, name) {
   return made;
 }
 
-export function entry(store, address, name, placeholder = "") {
+// A text; Enter sends it, to the address if nothing else is said.
+export function entry(store, address, name, placeholder = "", send = undefined) {
   const { scale } = store.parameters.get(address);
   const made = element("input", {
     type: "text",
@@ -229,8 +230,11 @@ export function entry(store, address, name, placeholder = "") {
   });
   made.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && made.value) {
-      choose(store, address, made.value);
-      made.blur();
+      if (send) send();
+      else {
+        choose(store, address, made.value);
+        made.blur();
+      }
     }
     if (event.key === "Escape") made.blur();
     event.stopPropagation();

@@ -188,45 +188,56 @@ function fades(store) {
   return made;
 }
 
-function saving(store) {
-  const name = entry(store, "/scene/save", "name of a new scene", "new scene");
-  const save = element("button", { type: "button" }, "Save");
-  const send = () => {
-    if (name.value) choose(store, "/scene/save", name.value);
-    name.value = "";
+// A button that asks once more, on itself, where `ask` has a question; `done` says that it was answered.
+function careful(store, text, ask, act, done = text) {
+  const made = element("button", { type: "button", "aria-live": "polite" }, text);
+  let ends = 0;
+  const say = (what, isSure) => {
+    clearTimeout(ends);
+    made.textContent = what;
+    made.classList.toggle("sure", isSure);
+    if (what !== text) ends = setTimeout(() => say(text, false), SURE_MS);
   };
-  save.addEventListener("click", send);
-  name.addEventListener("blur", () => {});
-  name.addEventListener("keyup", (event) => {
-    if (event.key === "Enter") name.value = "";
+  made.addEventListener("click", () => {
+    const question = store.isLearning ? "" : ask();
+    const isSure = made.classList.contains("sure");
+    if (question && !isSure) say(question, true);
+    else {
+      say(isSure ? done : text, false);
+      act();
+    }
   });
-  return element("div", { class: "saving" }, name, save);
+  return { made, calm: () => say(text, false) };
 }
 
-// Asks once more, on the button itself.
+function saving(store) {
+  const isThere = (name) => (store.get("/scene/names") ?? []).includes(name);
+  const { made, calm } = careful(
+    store,
+    "Save",
+    () => isThere(name.value) && `Replace ${name.value}?`,
+    () => {
+      if (name.value) choose(store, "/scene/save", name.value);
+      name.value = "";
+    },
+    "Replaced",
+  );
+  const name = entry(store, "/scene/save", "name of a new scene", "new scene", () => made.click());
+  name.addEventListener("input", calm);
+  return element("div", { class: "saving" }, name, made);
+}
+
 function deleting(store) {
-  const made = element("button", { type: "button", class: "delete" }, "Delete");
-  let doubt = 0;
-  const calm = () => {
-    doubt = 0;
-    made.textContent = "Delete";
-    made.classList.remove("sure");
-  };
+  const { made, calm } = careful(
+    store,
+    "Delete",
+    () => `Delete ${store.get("/scene/current")}?`,
+    () => choose(store, "/scene/delete", store.get("/scene/current")),
+  );
+  made.classList.add("delete");
   store.watch("/scene/current", (name) => {
     made.disabled = !name;
     calm();
-  });
-  made.addEventListener("click", () => {
-    const name = store.get("/scene/current");
-    if (doubt || store.isLearning) {
-      clearTimeout(doubt);
-      calm();
-      choose(store, "/scene/delete", name);
-    } else {
-      made.textContent = `Delete ${name}?`;
-      made.classList.add("sure");
-      doubt = setTimeout(calm, SURE_MS);
-    }
   });
   return made;
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from hands_on_page import Opener, until
 
 from rtsep.host import Host
@@ -33,3 +35,36 @@ def test_focus_stays_on_the_scene_and_the_fade_that_were_chosen(host: Host, open
     host.board["/scene/delete"] = "mine"
     until(lambda: page.locator(".chips button").all_inner_texts() == ["everything", "another"], page)
     assert page.evaluate(FOCUSED) == "2"
+
+
+def test_a_scene_of_that_name_is_replaced_by_who_means_it(
+    host: Host, open_page: Opener, tmp_path: Path
+) -> None:
+    host.board["/scene/save"] = "mine"
+    page = open_page()
+    until((tmp_path / "scenes.yaml").is_file, page)
+    name, save = page.get_by_role("textbox", name="name of a new scene"), page.locator(".saving button")
+    page.get_by_role("button", name="mid mute").click()
+    until(lambda: host.board["/stem/mid/mute"] is True, page)
+
+    def is_replaced() -> bool:
+        return "mute: true" in (tmp_path / "scenes.yaml").read_text()
+
+    name.fill("mine")
+    page.keyboard.press("Enter")
+    assert save.inner_text() == "Replace mine?"
+    page.keyboard.press("Backspace")  # another name is another question
+    assert save.inner_text() == "Save"
+    page.keyboard.press("e")
+    save.click()
+    assert save.inner_text() == "Replace mine?"
+    assert not is_replaced()
+    page.keyboard.press("Enter")
+    until(is_replaced, page)
+    assert save.inner_text() == "Replaced"
+    assert name.input_value() == ""
+    name.fill("everything")  # one of rtsep's own
+    page.keyboard.press("Enter")
+    assert save.inner_text() == "Replace everything?"
+    page.keyboard.press("Enter")
+    until(lambda: host.board["/scene/current"] == "everything", page)
