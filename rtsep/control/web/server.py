@@ -34,6 +34,7 @@ SOCKET_PATH = "/session"
 NICENESS = 5  # a late picture is seen, a late engine is heard
 STATUS_START = b'{"status":'
 REFUSED = 1008  # of a websocket: against the rules
+WRONG_TOKEN = "This is not the token: open the link that rtsep printed at its start, or scan its QR code."
 
 
 class Connection(ServerConnection):
@@ -129,7 +130,7 @@ class Server:
                 first.cancel()
                 await connection.close(REFUSED, "no token came")
             elif not guard.is_token_right(await first, self._token):
-                await connection.close(REFUSED, "this is not the token")
+                await connection.close(REFUSED, WRONG_TOKEN)
             elif len(self._world.pages) >= guard.PAGES:
                 await connection.close(REFUSED, f"{guard.PAGES} pages are open already")
             else:

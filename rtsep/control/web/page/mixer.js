@@ -8,6 +8,7 @@ import { Store } from "./store.js";
 import { build } from "./strips.js";
 
 const TOAST_MS = 6000;
+const SAID = ["/message", "/midi/learned"]; // for a person to read
 const find = (id) => document.getElementById(id);
 
 const store = new Store();
@@ -40,10 +41,6 @@ store.addEventListener("world", () => {
   panels.buildScenes(store, find("scenes"));
   panels.buildMore(store, find("more"));
   keys.renew();
-  for (const address of ["/message", "/midi/learned"]) {
-    const old = store.get(address);
-    if (store.has(address)) store.watch(address, (text) => text !== old && tell(text));
-  }
   if (focused) [...document.querySelectorAll("[data-address]")].find((made) => wishOf(made.dataset) === focused)?.focus();
   document.body.classList.remove("away");
 });
@@ -58,6 +55,10 @@ store.addEventListener("status", () => {
 store.addEventListener("away", (event) => {
   document.body.classList.add("away");
   find("veil").firstElementChild.textContent = event.detail || "The session is away. Looking for it\u2026";
+});
+
+store.addEventListener("told", ({ detail: { address, value } }) => {
+  if (SAID.includes(address)) tell(value);
 });
 
 store.addEventListener("trouble", (event) => tell(event.detail, "trouble"));
