@@ -6,6 +6,7 @@ import * as panels from "./panels.js";
 import { Pictures } from "./pictures.js";
 import { Store } from "./store.js";
 import { build } from "./strips.js";
+import { buildTransport } from "./transport.js";
 
 const TOAST_MS = 6000;
 const SAID = ["/message", "/midi/learned"]; // for a person to read
@@ -34,7 +35,7 @@ store.addEventListener("world", () => {
   document.title = `${store.about.model} \u2013 rtsep`;
   showConsole = build(store, find("console"), pictures.meters);
   panels.buildLanes(store, find("lanes"), pictures.lanes);
-  showTransport = panels.buildTransport(store, find("transport"));
+  showTransport = buildTransport(store, find("transport"));
   showVitals = panels.buildVitals(store, find("vitals"));
   panels.buildSwitches(store, find("switches"));
   panels.buildBlend(store, find("blend"));

@@ -1,4 +1,4 @@
-// What is around the console: transport, state, switches, lanes, blend, scenes and the rest of the parameters.
+// What is around the console: state, switches, lanes, blend, scenes and the rest of the parameters.
 
 import { button, chips, choice, choose, element, entry, readout, slider } from "./controls.js";
 import { Lane } from "./pictures.js";
@@ -6,11 +6,6 @@ import { colourOf, namesOf } from "./strips.js";
 
 const FADES_S = [0, 0.5, 1, 2, 5, 10];
 const SURE_MS = 3000;
-
-export const clock = (time) => {
-  const whole = Math.max(0, Math.floor(time));
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
-};
 
 export function buildLanes(store, place, lanes) {
   place.replaceChildren();
@@ -25,64 +20,6 @@ export function buildLanes(store, place, lanes) {
     lanes.set(name, new Lane(canvas, colour));
     place.append(lane);
   });
-}
-
-export function buildTransport(store, place) {
-  place.replaceChildren();
-  const time = element("span", { class: "time" });
-  const { duration_s: duration } = store.about;
-  if (store.has("/transport/play")) {
-    const play = button(store, "/transport/play", "", "play", "play");
-    const bar = element("div", { class: "place", role: "slider", tabindex: "0", "aria-label": "place in the song" });
-    bar.append(element("b"), loopMark(store, duration));
-    bar.addEventListener("pointerdown", (event) => {
-      const box = bar.getBoundingClientRect();
-      const at = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
-      if (duration) choose(store, "/transport/position_s", Math.round(at * duration * 100) / 100);
-    });
-    bar.addEventListener("keydown", (event) => {
-      const jump = { ArrowRight: 5, ArrowUp: 5, ArrowLeft: -5, ArrowDown: -5 }[event.key];
-      if (jump === undefined) return;
-      event.preventDefault();
-      event.stopPropagation();
-      choose(store, "/transport/seek_s", jump);
-    });
-    bar.setAttribute("aria-valuemin", "0");
-    bar.setAttribute("aria-valuemax", String(Math.round(duration || 0)));
-    place.append(play, time, bar);
-    const loops = [
-      ["/transport/loop_start", "A", "loop starts here"],
-      ["/transport/loop_end", "B", "loop ends here"],
-      ["/transport/loop_off", "\u00d7", "no loop"],
-    ];
-    const group = element("span", { class: "loops" });
-    for (const [address, text, name] of loops) if (store.has(address)) group.append(button(store, address, text, name));
-    place.append(group);
-  } else place.append(time);
-  return (status) => {
-    const text = duration ? `${clock(status.place_s)} / ${clock(duration)}` : clock(status.place_s);
-    if (time.textContent === text) return;
-    time.textContent = text;
-    const bar = place.querySelector(".place");
-    bar?.style.setProperty("--at", duration ? Math.min(1, status.place_s / duration) : 0);
-    bar?.setAttribute("aria-valuenow", String(Math.round(status.place_s)));
-    bar?.setAttribute("aria-valuetext", text);
-  };
-}
-
-// Where the loop is, whoever has set it: from A to B, or A alone while it has no end.
-function loopMark(store, duration) {
-  const mark = element("i", { class: "loop", title: "the loop" });
-  const show = () => {
-    const [start_s, end_s] = ["start", "end"].map((end) => store.get(`/transport/loop_${end}_s`) || 0);
-    mark.hidden = !duration || !(start_s || end_s);
-    mark.classList.toggle("open", end_s <= start_s);
-    mark.style.setProperty("--from", duration ? start_s / duration : 0);
-    mark.style.setProperty("--to", duration ? Math.max(start_s, end_s) / duration : 0);
-  };
-  for (const end of ["start", "end"]) store.watch(`/transport/loop_${end}_s`, show);
-  show();
-  return mark;
 }
 
 export function buildVitals(store, place) {
