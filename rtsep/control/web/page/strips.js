@@ -16,7 +16,7 @@ const COLOURS = {
 const SPARE = ["#4cc4ff", "#f58ad8", "#b6d94c", "#ff8f4c", "#9d7bff", "#4cd6a0"];
 const BUS = "#dfe5ec";
 const MOST_SENDS = 2; // of a strip: with more of them faders would be pushed off the screen
-const SMALL = matchMedia("(max-height: 700px), (max-width: 640px)");
+const SMALL = matchMedia("(max-height: 700px), (max-width: 640px), (max-height: 900px) and (pointer: coarse)");
 const FAMILIES = [
   ["stem", "Stems"],
   ["direct", "Inputs"],

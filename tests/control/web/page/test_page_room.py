@@ -65,3 +65,18 @@ def test_a_send_has_its_name_above_it(open_page: Opener) -> None:
         assert rail is not None
         assert name["height"] < 20
         assert name["y"] + name["height"] <= rail["y"]
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (844, 390), (820, 1180)])
+def test_a_finger_finds_everything(open_page: Opener, width: int, height: int) -> None:
+    page = open_page(width, height, has_touch=True, is_mobile=True)
+    for more in page.locator(".folded summary", has_text="More").all():
+        more.tap()
+    small = page.evaluate(
+        """[...document.querySelectorAll('button, select, input, summary, .slider, .fader, .place')]
+        .map((made) => [made.ariaLabel || made.textContent, made.getBoundingClientRect()])
+        .filter(([name, { width, height }]) => width && (width < 44 || height < 44)).map(([name]) => name)"""
+    )
+    assert small == []
+    assert box_of(page, "bus main level")["y"] == box_of(page, "mid level")["y"]
+    assert page.evaluate("document.documentElement.scrollWidth") == width
