@@ -20,6 +20,7 @@ TABLE = {
     "/controls.js": ("controls.js", _JS),
     "/strips.js": ("strips.js", _JS),
     "/pictures.js": ("pictures.js", _JS),
+    "/transport.js": ("transport.js", _JS),
     "/panels.js": ("panels.js", _JS),
     "/keys.js": ("keys.js", _JS),
 }

@@ -32,14 +32,17 @@ from rtsep.control.wire import LINE_BYTES, line, read_line
 
 SOCKET_PATH = "/session"
 NICENESS = 5  # a late picture is seen, a late engine is heard
+GET = b"GET "
 STATUS_START = b'{"status":'
 REFUSED = 1008  # of a websocket: against the rules
+WRONG_TOKEN = "This is not the token: open the link that rtsep printed at its start, or scan its QR code."
 
 
 class Connection(ServerConnection):
     """One that is in the lobby of this process until it has said its token."""
 
     lobby: ClassVar[Lobby[ServerConnection]] = Lobby(guard.STRANGERS)
+    _is_get: bool | None = None  # until it has said anything
 
     def connection_made(self, transport: Any) -> None:
         """Begin; who has to leave for it does so at once."""
@@ -47,6 +50,19 @@ class Connection(ServerConnection):
         host, *_ = transport.get_extra_info("peername") or ("",)  # without one it is gone already
         if (unlucky := self.lobby.enter(self, host)) is not None:
             unlucky.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Have the library read it, which says nothing to what is not GET, or has a body: that is answered here."""
+        if self._is_get is None:
+            self._is_get = GET.startswith(data[: len(GET)])
+            if not self._is_get:
+                text = _response(
+                    HTTPStatus.METHOD_NOT_ALLOWED, "There is only GET.", headers={"Allow": "GET"}
+                )
+                self.transport.write(text.serialize())
+                self.transport.write_eof()  # who does not leave then is not read, and sent away in time
+        if self._is_get:
+            super().data_received(data)
 
     def connection_lost(self, error: Exception | None) -> None:
         """Make room."""
@@ -102,8 +118,6 @@ class Server:
         host = hosts[0] if len(hosts) == 1 else ""
         if not guard.is_host_allowed(host, self._names):
             return _response(HTTPStatus.MISDIRECTED_REQUEST, "This server has another name.")
-        if getattr(request, "method", "GET") != "GET":
-            return _response(HTTPStatus.METHOD_NOT_ALLOWED, "There is only GET.")
         if request.path == SOCKET_PATH:
             origins = request.headers.get_all("Origin")
             if not guard.is_origin_allowed(origins[0] if len(origins) == 1 else None, host):
@@ -129,7 +143,7 @@ class Server:
                 first.cancel()
                 await connection.close(REFUSED, "no token came")
             elif not guard.is_token_right(await first, self._token):
-                await connection.close(REFUSED, "this is not the token")
+                await connection.close(REFUSED, WRONG_TOKEN)
             elif len(self._world.pages) >= guard.PAGES:
                 await connection.close(REFUSED, f"{guard.PAGES} pages are open already")
             else:

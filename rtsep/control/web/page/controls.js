@@ -169,12 +169,30 @@ export function button(store, address, text, name, kind = "") {
 }
 
 // One value of an address, as a button among others.
-export function chip(store, address, value, isOn, name = undefined) {
-  const made = element("button", { type: "button", "aria-pressed": String(isOn), "aria-label": name }, String(value));
+function chip(store, address, value, name) {
+  const made = element("button", { type: "button", "aria-label": name }, String(value));
   Object.assign(made.dataset, { address, value });
   made.classList.toggle("armed", wishOf(made.dataset) === store.armed);
   made.addEventListener("click", () => choose(store, address, value));
   return made;
+}
+
+// Gives what shows values as chips in a place, one of them on. What is there already stays, and with it the focus.
+export function chips(store, address, place, nameOf = () => undefined) {
+  const made = new Map();
+  return (values, now) => {
+    for (const [value, old] of made) {
+      if (values.includes(value)) continue;
+      old.remove();
+      made.delete(value);
+    }
+    values.forEach((value, k) => {
+      if (!made.has(value)) made.set(value, chip(store, address, value, nameOf(value)));
+      const found = made.get(value);
+      if (place.children[k] !== found) place.insertBefore(found, place.children[k] ?? null);
+      found.setAttribute("aria-pressed", String(value === now));
+    });
+  };
 }
 
 // A choice among options, or where there are none a text that is sent by Enter.
@@ -198,7 +216,8 @@ export function choice(store, address, name) {
   return made;
 }
 
-export function entry(store, address, name, placeholder = "") {
+// A text; Enter sends it, to the address if nothing else is said.
+export function entry(store, address, name, placeholder = "", send = undefined) {
   const { scale } = store.parameters.get(address);
   const made = element("input", {
     type: "text",
@@ -211,8 +230,11 @@ export function entry(store, address, name, placeholder = "") {
   });
   made.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && made.value) {
-      choose(store, address, made.value);
-      made.blur();
+      if (send) send();
+      else {
+        choose(store, address, made.value);
+        made.blur();
+      }
     }
     if (event.key === "Escape") made.blur();
     event.stopPropagation();

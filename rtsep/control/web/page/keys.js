@@ -1,4 +1,5 @@
-// Keys anywhere on the page: digits choose a stem, arrows move between strips and their faders, m and s, space.
+// Keys anywhere on the page: digits choose a stem, m and s, space. Arrows move between strips and their faders where the
+// console was touched last, or nothing was; elsewhere they scroll, as everywhere.
 
 import { nudge, press } from "./controls.js";
 
@@ -10,10 +11,8 @@ export class Keys {
     this._store = store;
     this._place = place;
     this._at = "";
-    document.addEventListener("focusin", (event) => {
-      const strip = event.target.closest?.(".strip");
-      if (strip) this._choose(strip);
-    });
+    this._isHere = true;
+    for (const kind of ["focusin", "pointerdown"]) document.addEventListener(kind, (event) => this._touch(event.target));
     document.addEventListener("keydown", (event) => this._press(event));
   }
 
@@ -29,6 +28,12 @@ export class Keys {
 
   _strip() {
     return this._strips().find((strip) => strip.dataset.at === this._at);
+  }
+
+  _touch(target) {
+    this._isHere = this._place.contains(target);
+    const strip = target.closest?.(".strip");
+    if (strip) this._choose(strip);
   }
 
   _choose(strip) {
@@ -48,10 +53,11 @@ export class Keys {
     if (event.key >= "1" && event.key <= "9") this._go(strips[Number(event.key) - 1]);
     else if (event.key === "m") press(this._store, `${this._at}/mute`);
     else if (event.key === "s") press(this._store, `${this._at}/solo`);
+    else if (event.key === " " && !isButton(event.target)) press(this._store, "/transport/play");
+    else if (!this._isHere) return;
     else if (event.key === "ArrowLeft") this._go(strips[Math.max(0, here - 1)]);
     else if (event.key === "ArrowRight") this._go(strips[Math.min(strips.length - 1, here + 1)]);
     else if (event.key === "ArrowUp" || event.key === "ArrowDown") nudge(this._store, `${this._at}/gain_db`, event);
-    else if (event.key === " " && !isButton(event.target)) press(this._store, "/transport/play");
     else return;
     event.preventDefault();
   }

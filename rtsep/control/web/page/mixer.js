@@ -6,8 +6,10 @@ import * as panels from "./panels.js";
 import { Pictures } from "./pictures.js";
 import { Store } from "./store.js";
 import { build } from "./strips.js";
+import { buildTransport } from "./transport.js";
 
 const TOAST_MS = 6000;
+const SAID = ["/message", "/midi/learned"]; // for a person to read
 const find = (id) => document.getElementById(id);
 
 const store = new Store();
@@ -33,17 +35,13 @@ store.addEventListener("world", () => {
   document.title = `${store.about.model} \u2013 rtsep`;
   showConsole = build(store, find("console"), pictures.meters);
   panels.buildLanes(store, find("lanes"), pictures.lanes);
-  showTransport = panels.buildTransport(store, find("transport"));
+  showTransport = buildTransport(store, find("transport"));
   showVitals = panels.buildVitals(store, find("vitals"));
   panels.buildSwitches(store, find("switches"));
   panels.buildBlend(store, find("blend"));
   panels.buildScenes(store, find("scenes"));
   panels.buildMore(store, find("more"));
   keys.renew();
-  for (const address of ["/message", "/midi/learned"]) {
-    const old = store.get(address);
-    if (store.has(address)) store.watch(address, (text) => text !== old && tell(text));
-  }
   if (focused) [...document.querySelectorAll("[data-address]")].find((made) => wishOf(made.dataset) === focused)?.focus();
   document.body.classList.remove("away");
 });
@@ -58,6 +56,10 @@ store.addEventListener("status", () => {
 store.addEventListener("away", (event) => {
   document.body.classList.add("away");
   find("veil").firstElementChild.textContent = event.detail || "The session is away. Looking for it\u2026";
+});
+
+store.addEventListener("told", ({ detail: { address, value } }) => {
+  if (SAID.includes(address)) tell(value);
 });
 
 store.addEventListener("trouble", (event) => tell(event.detail, "trouble"));

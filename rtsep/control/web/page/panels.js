@@ -1,16 +1,11 @@
-// What is around the console: transport, state, switches, lanes, blend, scenes and the rest of the parameters.
+// What is around the console: state, switches, lanes, blend, scenes and the rest of the parameters.
 
-import { button, chip, choice, choose, element, entry, readout, slider } from "./controls.js";
+import { button, chips, choice, choose, element, entry, readout, slider } from "./controls.js";
 import { Lane } from "./pictures.js";
 import { colourOf, namesOf } from "./strips.js";
 
 const FADES_S = [0, 0.5, 1, 2, 5, 10];
 const SURE_MS = 3000;
-
-export const clock = (time) => {
-  const whole = Math.max(0, Math.floor(time));
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
-};
 
 export function buildLanes(store, place, lanes) {
   place.replaceChildren();
@@ -25,64 +20,6 @@ export function buildLanes(store, place, lanes) {
     lanes.set(name, new Lane(canvas, colour));
     place.append(lane);
   });
-}
-
-export function buildTransport(store, place) {
-  place.replaceChildren();
-  const time = element("span", { class: "time" });
-  const { duration_s: duration } = store.about;
-  if (store.has("/transport/play")) {
-    const play = button(store, "/transport/play", "", "play", "play");
-    const bar = element("div", { class: "place", role: "slider", tabindex: "0", "aria-label": "place in the song" });
-    bar.append(element("b"), loopMark(store, duration));
-    bar.addEventListener("pointerdown", (event) => {
-      const box = bar.getBoundingClientRect();
-      const at = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
-      if (duration) choose(store, "/transport/position_s", Math.round(at * duration * 100) / 100);
-    });
-    bar.addEventListener("keydown", (event) => {
-      const jump = { ArrowRight: 5, ArrowUp: 5, ArrowLeft: -5, ArrowDown: -5 }[event.key];
-      if (jump === undefined) return;
-      event.preventDefault();
-      event.stopPropagation();
-      choose(store, "/transport/seek_s", jump);
-    });
-    bar.setAttribute("aria-valuemin", "0");
-    bar.setAttribute("aria-valuemax", String(Math.round(duration || 0)));
-    place.append(play, time, bar);
-    const loops = [
-      ["/transport/loop_start", "A", "loop starts here"],
-      ["/transport/loop_end", "B", "loop ends here"],
-      ["/transport/loop_off", "\u00d7", "no loop"],
-    ];
-    const group = element("span", { class: "loops" });
-    for (const [address, text, name] of loops) if (store.has(address)) group.append(button(store, address, text, name));
-    place.append(group);
-  } else place.append(time);
-  return (status) => {
-    const text = duration ? `${clock(status.place_s)} / ${clock(duration)}` : clock(status.place_s);
-    if (time.textContent === text) return;
-    time.textContent = text;
-    const bar = place.querySelector(".place");
-    bar?.style.setProperty("--at", duration ? Math.min(1, status.place_s / duration) : 0);
-    bar?.setAttribute("aria-valuenow", String(Math.round(status.place_s)));
-    bar?.setAttribute("aria-valuetext", text);
-  };
-}
-
-// Where the loop is, whoever has set it: from A to B, or A alone while it has no end.
-function loopMark(store, duration) {
-  const mark = element("i", { class: "loop", title: "the loop" });
-  const show = () => {
-    const [start_s, end_s] = ["start", "end"].map((end) => store.get(`/transport/loop_${end}_s`) || 0);
-    mark.hidden = !duration || !(start_s || end_s);
-    mark.classList.toggle("open", end_s <= start_s);
-    mark.style.setProperty("--from", duration ? start_s / duration : 0);
-    mark.style.setProperty("--to", duration ? Math.max(start_s, end_s) / duration : 0);
-  };
-  for (const end of ["start", "end"]) store.watch(`/transport/loop_${end}_s`, show);
-  show();
-  return mark;
 }
 
 export function buildVitals(store, place) {
@@ -165,11 +102,8 @@ export function buildScenes(store, place) {
   place.replaceChildren();
   if (!store.has("/scene/recall")) return;
   const list = element("div", { class: "chips", role: "group", "aria-label": "recall a scene" });
-  const show = () => {
-    const names = store.get("/scene/names") ?? [];
-    const current = store.get("/scene/current");
-    list.replaceChildren(...names.map((name) => chip(store, "/scene/recall", name, name === current)));
-  };
+  const showScenes = chips(store, "/scene/recall", list);
+  const show = () => showScenes(store.get("/scene/names") ?? [], store.get("/scene/current"));
   const tools = element("div", { class: "tools" });
   if (store.has("/scene/undo")) tools.append(button(store, "/scene/undo", "Undo", "undo the last recall"));
   if (store.has("/scene/fade_s")) tools.append(fades(store));
@@ -181,55 +115,66 @@ export function buildScenes(store, place) {
 }
 
 function fades(store) {
-  const made = element("div", { class: "choices", role: "group", "aria-label": "fade of a recall in seconds" });
-  made.append(element("span", {}, "fade"));
+  const list = element("span", {});
+  const show = chips(store, "/scene/fade_s", list, (s) => `fade ${s} s`);
   store.watch("/scene/fade_s", (now) => {
-    const all = FADES_S.includes(now) ? FADES_S : [...FADES_S, now].sort((a, b) => a - b);
-    const chips = all.map((s) => chip(store, "/scene/fade_s", s, s === now, `fade ${s} s`));
-    made.replaceChildren(made.firstChild, ...chips, element("span", {}, "s"));
+    show(FADES_S.includes(now) ? FADES_S : [...FADES_S, now].sort((a, b) => a - b), now);
   });
+  const made = element("div", { class: "choices", role: "group", "aria-label": "fade of a recall in seconds" });
+  made.append(element("small", {}, "fade"), list, element("small", {}, "s"));
   return made;
 }
 
-function saving(store) {
-  const name = entry(store, "/scene/save", "name of a new scene", "new scene");
-  const save = element("button", { type: "button" }, "Save");
-  const send = () => {
-    if (name.value) choose(store, "/scene/save", name.value);
-    name.value = "";
+// A button that asks once more, on itself, where `ask` has a question; `done` says that it was answered.
+function careful(store, text, ask, act, done = text) {
+  const made = element("button", { type: "button", "aria-live": "polite" }, text);
+  let ends = 0;
+  const say = (what, isSure) => {
+    clearTimeout(ends);
+    made.textContent = what;
+    made.classList.toggle("sure", isSure);
+    if (what !== text) ends = setTimeout(() => say(text, false), SURE_MS);
   };
-  save.addEventListener("click", send);
-  name.addEventListener("blur", () => {});
-  name.addEventListener("keyup", (event) => {
-    if (event.key === "Enter") name.value = "";
+  made.addEventListener("click", () => {
+    const question = store.isLearning ? "" : ask();
+    const isSure = made.classList.contains("sure");
+    if (question && !isSure) say(question, true);
+    else {
+      say(isSure ? done : text, false);
+      act();
+    }
   });
-  return element("div", { class: "saving" }, name, save);
+  return { made, calm: () => say(text, false) };
 }
 
-// Asks once more, on the button itself.
+function saving(store) {
+  const isThere = (name) => (store.get("/scene/names") ?? []).includes(name);
+  const { made, calm } = careful(
+    store,
+    "Save",
+    () => isThere(name.value) && `Replace ${name.value}?`,
+    () => {
+      if (name.value) choose(store, "/scene/save", name.value);
+      name.value = "";
+    },
+    "Replaced",
+  );
+  const name = entry(store, "/scene/save", "name of a new scene", "new scene", () => made.click());
+  name.addEventListener("input", calm);
+  return element("div", { class: "saving" }, name, made);
+}
+
 function deleting(store) {
-  const made = element("button", { type: "button", class: "delete" }, "Delete");
-  let doubt = 0;
-  const calm = () => {
-    doubt = 0;
-    made.textContent = "Delete";
-    made.classList.remove("sure");
-  };
+  const { made, calm } = careful(
+    store,
+    "Delete",
+    () => `Delete ${store.get("/scene/current")}?`,
+    () => choose(store, "/scene/delete", store.get("/scene/current")),
+  );
+  made.classList.add("delete");
   store.watch("/scene/current", (name) => {
     made.disabled = !name;
     calm();
-  });
-  made.addEventListener("click", () => {
-    const name = store.get("/scene/current");
-    if (doubt || store.isLearning) {
-      clearTimeout(doubt);
-      calm();
-      choose(store, "/scene/delete", name);
-    } else {
-      made.textContent = `Delete ${name}?`;
-      made.classList.add("sure");
-      doubt = setTimeout(calm, SURE_MS);
-    }
   });
   return made;
 }

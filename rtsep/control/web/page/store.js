@@ -11,6 +11,16 @@ const FIRST_WAIT_MS = 250;
 const MOST_WAIT_MS = 3000;
 const REFUSED = 1008;
 
+// What stands behind the # of the link; what a hand has garbled is sent as it is, and refused.
+function token() {
+  const text = location.hash.slice(1);
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 export class Store extends EventTarget {
   constructor() {
     super();
@@ -34,7 +44,7 @@ export class Store extends EventTarget {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     const socket = new WebSocket(`${scheme}://${location.host}/session`);
     this._socket = socket;
-    socket.onopen = () => socket.send(JSON.stringify({ token: decodeURIComponent(location.hash.slice(1)) }));
+    socket.onopen = () => socket.send(JSON.stringify({ token: token() }));
     socket.onmessage = (event) => this._hear(JSON.parse(event.data));
     socket.onclose = (event) => {
       this.isOpen = false;
@@ -107,7 +117,10 @@ export class Store extends EventTarget {
     }
     if (message.values) {
       for (const [address, value] of Object.entries(message.values)) {
-        if (!this._pending.has(address)) this._show(address, fromWire(value));
+        if (this._pending.has(address)) continue;
+        this._show(address, fromWire(value));
+        // Said once more, it is news again; with a world comes what was said before.
+        if (!message.world && this.parameters.get(address)?.kind === "told") this._say("told", { address, value });
       }
     }
     if (message.world) this._open();

@@ -34,12 +34,18 @@ def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def host(outside: None, song: Path, tmp_path: Path) -> Iterator[Host]:
+def buses() -> dict[str, object]:
+    """Beside main; for a module to have others."""
+    return {"cue": {"channels": [3, 4]}}
+
+
+@pytest.fixture
+def host(outside: None, song: Path, tmp_path: Path, buses: dict[str, object]) -> Iterator[Host]:
     tree = {
         "input": {"source": f"file:{song}"},
         "model": {"name": "midside"},
         "output": {"sink": f"file:{tmp_path / 'out.wav'}", "clock": "real", "compute_ms": 200.0},
-        "mixer": {"buses": {"cue": {"channels": [3, 4]}}, "groups": {"middle": {"stems": ["mid"]}}},
+        "mixer": {"buses": buses, "groups": {"middle": {"stems": ["mid"]}}},
         "control": {"scenes": tmp_path / "scenes.yaml"},
     }
     with Host(LiveSettings().with_overrides(tree)) as found:

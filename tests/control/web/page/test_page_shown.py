@@ -129,12 +129,23 @@ def test_what_is_refused_is_shown_and_taken_back(host: Host, open_page: Opener) 
     page.wait_for_selector("#toast.shown:has-text('nothing to undo')")
 
 
-def test_a_page_without_the_token_says_so(browser: object, host: Host) -> None:
+def test_what_is_said_again_is_shown_again(host: Host, open_page: Opener) -> None:
+    host.board["/scene/save"] = "mine"
+    until(lambda: host.board["/message"] == "the scene mine is kept", page := open_page())
+    for _ in range(2):
+        host.board["/scene/save"] = "mine"
+        page.wait_for_selector("#toast.shown:has-text('the scene mine is kept')")
+        page.evaluate("document.getElementById('toast').className = ''")
+
+
+def test_a_page_without_the_token_says_so_and_where_it_is(browser: object, host: Host) -> None:
     with WebSurface(host, "127.0.0.1", 0, "the-token-of-this-test") as web:
         page = browser.new_page()  # type: ignore[attr-defined]
-        page.goto(f"http://127.0.0.1:{web.port}/#wrong")
-        page.wait_for_selector("#veil:has-text('this is not the token')")
-        assert page.locator(".strip").count() == 0
+        for wrong in ("#wrong", "", "#%zz"):
+            page.goto("about:blank")
+            page.goto(f"http://127.0.0.1:{web.port}/{wrong}")
+            page.wait_for_selector("#veil:has-text('open the link that rtsep printed at its start')")
+            assert page.locator(".strip").count() == 0
         page.goto("about:blank")
         page.goto(web.invitation()[0].removeprefix("Mixer: "))
         page.wait_for_selector(".strip")
