@@ -9,8 +9,19 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 from jack_server import jack_module
+
+PATIENCE_S = 60.0
+
+
+def until(is_so: Callable[[], object]) -> None:
+    """Wait for what others do in their own time."""
+    end_s = time.monotonic() + PATIENCE_S
+    while not is_so():
+        assert time.monotonic() < end_s
+        time.sleep(0.01)
 
 
 class Pad:

@@ -7,13 +7,12 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from jack_pad import Pad
+from jack_pad import Pad, until
 from jack_server import end_server, jack_module, new_name, run_server, start_server
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "control"))
@@ -29,13 +28,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 GAIN = "/stem/vocals/gain_db"
-
-
-def until(is_so: Callable[[], object], wait_s: float = 10.0) -> None:
-    end_s = time.monotonic() + wait_s
-    while not is_so():
-        assert time.monotonic() < end_s
-        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -155,7 +147,7 @@ def test_a_server_that_hangs_keeps_nobody(server: str, monkeypatch: pytest.Monke
         os.kill(jackd, signal.SIGSTOP)
         try:
             os.kill(controllers.porter_pid, signal.SIGKILL)
-            until(lambda: any("did not answer" in text for text in said), 20)
+            until(lambda: any("did not answer" in text for text in said))
             with pytest.raises(DeviceError, match="did not answer"):
                 Controllers(session, ["pad"], said.append).__enter__()
         finally:
@@ -176,7 +168,7 @@ def test_controllers_come_back_with_a_new_server(monkeypatch: pytest.MonkeyPatch
         until(lambda: "MIDI: JACK's server is gone" in said)
         opened.callback(end_server, name, start_server(name))
         with Pad(name, "pad") as pad:
-            until(lambda: controllers.names, 30)
+            until(lambda: controllers.names)
             until(lambda: b"\x90\x24\x7f" in pad.lit)  # the cable is in
             pad.say(b"\x90\x24\x40")
             until(lambda: session.board["/stem/vocals/mute"])

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from jack_pad import Pad
+from jack_pad import Pad, until
 from jack_server import run_server
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "control"))
@@ -21,7 +19,6 @@ pytestmark = pytest.mark.skipif(
     SEQUENCER.exists(), reason="where ALSA's sequencer is, MIDI goes through that"
 )
 LAST_PROGRAM = b"\xc0\x0f"  # the sixteenth scene, of which there are fewer
-PATIENCE_S = 10.0
 
 
 def test_what_was_refused_stays_counted_when_the_controller_is_gone(
@@ -34,15 +31,8 @@ def test_what_was_refused_stays_counted_when_the_controller_is_gone(
         with Controllers(StillSession(None), ["pad"], said.append) as controllers:
             for n_refused in (1, 2):
                 with Pad(server, "pad") as pad:
-                    wait_for(lambda: controllers.names != [])
+                    until(lambda: controllers.names != [])
                     pad.say(LAST_PROGRAM)
-                    wait_for(lambda n=n_refused: controllers.counts["n_refused"] == n)
-                wait_for(lambda: controllers.names == [])
+                    until(lambda n=n_refused: controllers.counts["n_refused"] == n)
+                until(lambda: controllers.names == [])
         assert controllers.counts == {"n_refused": 2, "n_failed": 0}
-
-
-def wait_for(is_so: Callable[[], bool]) -> None:
-    until_s = time.monotonic() + PATIENCE_S
-    while not is_so():
-        assert time.monotonic() < until_s
-        time.sleep(0.01)

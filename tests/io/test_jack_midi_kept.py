@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from jack_pad import Pad
+from jack_pad import Pad, until
 from jack_server import run_server
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "control"))
@@ -22,13 +21,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 GAIN, VIRTUAL = "/stem/vocals/gain_db", "rtsep control"
-
-
-def until(is_so: Callable[[], object], wait_s: float = 10.0) -> None:
-    end_s = time.monotonic() + wait_s
-    while not is_so():
-        assert time.monotonic() < end_s
-        time.sleep(0.01)
 
 
 def fader(*values: int) -> list[bytes]:

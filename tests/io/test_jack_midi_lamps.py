@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from jack_pad import Pad
+from jack_pad import Pad, until
 from jack_server import run_server
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "control"))
@@ -27,13 +26,6 @@ pytestmark = pytest.mark.skipif(
 LAMPS = [bytes((0x90, note)) for note in range(36, 52)]
 LIT, DARK = b"\x7f", b"\x00"
 PEDAL_DOWN = b"\xb0\x40\x7f"
-
-
-def until(is_so: Callable[[], object], wait_s: float = 10.0) -> None:
-    end_s = time.monotonic() + wait_s
-    while not is_so():
-        assert time.monotonic() < end_s
-        time.sleep(0.01)
 
 
 def shown(pad: Pad) -> dict[bytes, bytes]:

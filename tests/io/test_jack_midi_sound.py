@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from jack_pad import Pad
+from jack_pad import Pad, until
 from jack_server import RATE_HZ, run_server
 from live_session import running
 from test_jack_change import Ears, closing_all
@@ -25,13 +23,6 @@ LEVEL = 0.5
 RAMP_SAMPLES = round(0.010 * RATE_HZ)
 STEP = LEVEL / RAMP_SAMPLES
 MUTE_FIRST = b"\x90\x24\x40"  # of configs/midi/generic.yaml
-
-
-def until(is_so: Callable[[], object], wait_s: float = 60.0) -> None:
-    end_s = time.monotonic() + wait_s
-    while not is_so():
-        assert time.monotonic() < end_s
-        time.sleep(0.02)
 
 
 def test_a_button_is_heard_as_a_ramp_and_nothing_else(tmp_path: Path) -> None:
