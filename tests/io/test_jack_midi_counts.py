@@ -29,10 +29,10 @@ def test_what_was_refused_stays_counted_when_the_controller_is_gone(
     with run_server() as server:
         monkeypatch.setenv("JACK_DEFAULT_SERVER", server)
         with Controllers(StillSession(None), ["pad"], said.append) as controllers:
-            for n_refused in (1, 2):
+            for n_refused in (3, 6):  # each of them, though a reason is told once
                 with Pad(server, "pad") as pad:
                     until(lambda: controllers.names != [])
-                    pad.say(LAST_PROGRAM)
+                    pad.say(*[LAST_PROGRAM] * 3)
                     until(lambda n=n_refused: controllers.counts["n_refused"] == n)
                 until(lambda: controllers.names == [])
-        assert controllers.counts == {"n_refused": 2, "n_failed": 0}
+        assert controllers.counts == {"n_refused": 6, "n_failed": 0}

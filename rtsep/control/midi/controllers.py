@@ -71,7 +71,8 @@ class Controllers:
         self._asked: set[str] = set()
         self._settled = threading.Event()
         self._guard, self._waiting = Guard("MIDI", say), set(wanted)
-        self._crew, self._n_refused = Crew(self._guard), 0
+        self._crew = Crew(self._guard)
+        self._n_refused = 0  # of controllers that are gone
 
     def __enter__(self) -> Controllers:
         self._maps = known_maps()
@@ -107,7 +108,8 @@ class Controllers:
     @property
     def counts(self) -> dict[str, int]:
         """What went wrong: what controllers asked for in vain, also those that are gone, and what failed in here."""
-        return {"n_refused": self._n_refused, "n_failed": self.n_broken}
+        here = sum(plugged.surface.n_refused for plugged in list(self._plugged.values()))
+        return {"n_refused": self._n_refused + here, "n_failed": self.n_broken}
 
     @property
     def names(self) -> list[str]:
@@ -188,8 +190,10 @@ class Controllers:
 
     def _unplug(self, name: str) -> None:
         """Forget a controller: what it held down is let go."""
+        surface = self._plugged.pop(name).surface
+        self._n_refused += surface.n_refused
         with self._guard:
-            self._plugged.pop(name).surface.let_go()
+            surface.let_go()
 
     def _put(self, name: str, map_: Map, *, has_lights: bool) -> None:
         self._plugged[name] = Plugged(name, self._surface(name, map_), has_lights)
@@ -198,11 +202,7 @@ class Controllers:
         self._feed.changed.set()
 
     def _surface(self, name: str, map_: Map) -> Surface:
-        return Surface(self._player, map_, f"midi:{name}", self._refuse)
-
-    def _refuse(self, reason: str) -> None:
-        self._n_refused += 1
-        self._say(f"MIDI: {reason}")
+        return Surface(self._player, map_, f"midi:{name}", lambda text: self._say(f"MIDI: {text}"))
 
     def _lights_of(self, name: str, outputs: Sequence[str]) -> list[str]:
         """The ports of its lights: of those that the same map is for, those that are called most alike first."""

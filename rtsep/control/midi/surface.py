@@ -64,6 +64,7 @@ class Surface:
         self.let_go()
         other = Surface(self._player, map_, self._origin, self._say)
         other._parser, other._assembler = self._parser, self._assembler
+        other.n_refused = self.n_refused
         other._is_shifted = self._is_shifted and map_.shift == self.map.shift
         return other
 
@@ -215,7 +216,7 @@ class Surface:
     def dark(self) -> list[bytes]:
         """The messages that put out each of its lights."""
         lights = ((binding, binding.line.light) for binding in self._lit)
-        return [_lit(binding, light.dark) for binding, light in lights if light is not None]
+        return [_lamp_message(binding, light.dark) for binding, light in lights if light is not None]
 
     def _pictures(self, binding: Binding, *, is_bright: bool) -> Iterator[tuple[str, list[bytes], bool]]:
         """What of it is shown, by which bytes, and whether the controller is known to be there already."""
@@ -236,9 +237,9 @@ class Surface:
         is_on = self._is_on(binding)
         if is_on and binding.shows_stem and self._player.is_late:
             if light.blink is not None:
-                return _lit(binding, light.blink, light.blink_channel)
+                return _lamp_message(binding, light.blink, light.blink_channel)
             is_on = is_bright
-        return _lit(binding, light.lit if is_on else light.dark)
+        return _lamp_message(binding, light.lit if is_on else light.dark)
 
     def _is_on(self, binding: Binding) -> bool:
         address = self._resolve(binding.shows)
@@ -281,7 +282,7 @@ def resolve(board: Board, address: str) -> str | None:
     return meant if meant in board else None
 
 
-def _lit(binding: Binding, value: int, channel: int | None = None) -> bytes:
+def _lamp_message(binding: Binding, value: int, channel: int | None = None) -> bytes:
     """What gives its light a value, on its channel or another one."""
     lamp = binding.lamp()
     assert lamp is not None
