@@ -6,8 +6,6 @@ was written. What is no file of scenes at all is never written over.
 
 from __future__ import annotations
 
-import itertools
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,22 +78,6 @@ def write_scenes(path: Path, file: SceneFile) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as written:
         written.write(to_yaml(file.tree).encode())
-
-
-def copy_beside(path: Path) -> Path:
-    """Keep what is in a file under a name that nothing has yet: ``scenes.yaml.before``, ``scenes.yaml.before-2`` ...
-
-    Raises
-    ------
-    OSError
-        It cannot be read, or the other file not be written.
-    """
-    endings = itertools.chain([".before"], (f".before-{n}" for n in itertools.count(2)))
-    names = (path.with_name(f"{path.name}{ending}") for ending in endings)
-    beside = next(name for name in names if not os.path.lexists(name))
-    with replacing(beside) as copy:
-        copy.write(path.read_bytes())
-    return beside
 
 
 def as_tree(scene: Scene) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from rtsep.board import NOBODY, Board
 from rtsep.errors import ConfigError, UsageError
 from rtsep.mixer import Mixer
 from rtsep.scales import Value
-from rtsep.scene_file import Scene, SceneFile, copy_beside, read_scenes, write_scenes
+from rtsep.scene_file import Scene, SceneFile, read_scenes, write_scenes
+from rtsep.whole import copy_beside
 from rtsep.wishes import Ask
 
 SCENES = "scenes.yaml"  # in the folder of this user's settings

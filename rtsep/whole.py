@@ -1,9 +1,10 @@
-"""Files that are replaced whole or not at all."""
+"""Files that are replaced whole or not at all, and kept beside before."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import secrets
 import tempfile
@@ -56,6 +57,22 @@ def check_replaceable(path: Path) -> None:
     if _can_be_replaced(path):
         with tempfile.TemporaryFile(dir=Path(os.path.realpath(path)).parent):
             pass
+
+
+def copy_beside(path: Path) -> Path:
+    """Keep what is in a file under a name that nothing has yet: ``live.yaml.before``, ``live.yaml.before-2`` ...
+
+    Raises
+    ------
+    OSError
+        It cannot be read, or the other file not be written.
+    """
+    endings = itertools.chain([".before"], (f".before-{n}" for n in itertools.count(2)))
+    names = (path.with_name(f"{path.name}{ending}") for ending in endings)
+    beside = next(name for name in names if not os.path.lexists(name))
+    with replacing(beside) as copy:
+        copy.write(path.read_bytes())
+    return beside
 
 
 def _can_be_replaced(path: Path) -> bool:

@@ -22,7 +22,7 @@ from rtsep.control.midi.recognise import is_button, recognise
 from rtsep.errors import ConfigError, RtsepError, UsageError
 from rtsep.parameters import ROWS, row_of
 from rtsep.scales import Range, Switch, Text, Value
-from rtsep.whole import replacing
+from rtsep.whole import copy_beside, replacing
 
 QUIET_S = 0.3  # after which a movement is over
 OFF = "off"
@@ -308,9 +308,7 @@ def save(map_: Map, path: Path) -> Path | None:
     path.parent.mkdir(parents=True, exist_ok=True)
     before = None
     if path.is_file() and (b"#" in path.read_bytes() or not _is_map(path)):
-        before = path.with_name(f"{path.name}.before")
-        with replacing(before) as file:
-            file.write(path.read_bytes())
+        before = copy_beside(path)
     with replacing(path) as file:
         file.write(to_yaml(map_.model_dump(mode="json", exclude_unset=True), is_dense=True).encode())
     return before

@@ -121,3 +121,12 @@ def test_every_port_has_a_file_of_its_own(tmp_path: Path) -> None:
         assert chosen(AUTO, port).name == name
         assert NEW in chosen(AUTO, port).map.by_key()
     assert known_maps().named("generic").match is None
+
+
+def test_notes_that_are_written_again_are_kept_beside_those_of_before(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    for note, ending in (("# the left hand\n", ".before"), ("# the right hand\n", ".before-2")):
+        path.write_text(note + NOTED)
+        assert keep(learnt(str(path), PORT)).endswith(f"as it was in {path}{ending}")
+    assert Path(f"{path}.before").read_text() == "# the left hand\n" + NOTED
+    assert Path(f"{path}.before-2").read_text() == "# the right hand\n" + NOTED
